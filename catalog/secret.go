@@ -1,0 +1,61 @@
+package catalog
+
+// Secret is one key of Secret nova-backend-secrets.
+type Secret struct {
+	Key   string
+	Group Group
+	// Generate says how a value is made where the stack supplies none.
+	Generate Generator
+	// Doc explains the secret in one sentence.
+	Doc string
+	// Unread says that no service reads the key at the documented commit.
+	Unread bool
+}
+
+// Generator is a way to make a secret value.
+type Generator string
+
+const (
+	// GenerateNone means that only the outside world knows the value, such as
+	// a mail provider's password: a stack supplies it or does without.
+	GenerateNone Generator = ""
+	// GeneratePassword makes a URL-safe random password.
+	GeneratePassword Generator = "password"
+	// GenerateKey makes 32 random bytes in base64.
+	GenerateKey Generator = "key"
+	// GenerateRSA makes the RSA key pair that signs tokens.
+	GenerateRSA Generator = "rsa"
+	// GenerateURL composes a connection URL from an endpoint and a generated
+	// or supplied password.
+	GenerateURL Generator = "url"
+)
+
+// Secrets returns every secret of the system, in the order of the
+// documentation.
+func Secrets() []Secret {
+	return []Secret{
+		{Key: "DATABASE_URL", Group: GroupPostgres, Generate: GenerateURL, Doc: "Connection URL of PostgreSQL, with the password."},
+		{Key: "POSTGRES_PASSWORD", Group: GroupPostgres, Generate: GeneratePassword, Doc: "Password of the application's PostgreSQL user; part of DATABASE_URL."},
+		{Key: "REDIS_URL", Group: GroupRedis, Generate: GenerateURL, Doc: "Connection URL of Redis, with the password."},
+		{Key: "REDIS_PASSWORD", Group: GroupRedis, Generate: GeneratePassword, Doc: "Password of Redis; part of REDIS_URL."},
+		{Key: "CLICKHOUSE_PASSWORD", Group: GroupClickHouse, Generate: GeneratePassword, Doc: "Password of the ClickHouse user."},
+		{Key: "JWT_PRIVATE_KEY_PEM", Group: GroupTokens, Generate: GenerateRSA, Doc: "RSA key that signs tokens; PEM, PKCS #8."},
+		{Key: "JWT_SECRET", Group: GroupTokens, Generate: GeneratePassword, Doc: "Symmetric token secret of user; at least 32 characters."},
+		{Key: "MESSAGE_ENCRYPTION_MASTER_KEY", Group: GroupTokens, Generate: GenerateKey, Doc: "Master key of stored messages; base64 of 32 bytes. Changing it makes stored messages unreadable."},
+		{Key: "AWS_ACCESS_KEY_ID", Group: GroupStorage, Doc: "Access key for object storage; user cannot work with a role."},
+		{Key: "AWS_SECRET_ACCESS_KEY", Group: GroupStorage, Doc: "Secret of the access key."},
+		{Key: "CDN_SECRET_KEY", Group: GroupStorage, Generate: GeneratePassword, Doc: "Signs CDN URLs; the code's built-in default is public, so it is always set."},
+		{Key: "SMTP_PASSWORD", Group: GroupMail, Doc: "Password at the mail server."},
+		{Key: "GOOGLE_CLIENT_SECRET", Group: GroupOAuth, Doc: "OAuth client secret at Google.", Unread: true},
+	}
+}
+
+// FindSecret returns the secret of a key.
+func FindSecret(key string) (Secret, bool) {
+	for _, s := range Secrets() {
+		if s.Key == key {
+			return s, true
+		}
+	}
+	return Secret{}, false
+}

@@ -1,0 +1,167 @@
+package catalog
+
+import "maps"
+
+// GRPCPortOffset is what separates a service's gRPC port from its HTTP port.
+// The rule is locked: the Rust code computes it, so there is no field to set
+// a gRPC port.
+const GRPCPortOffset = 1000
+
+// Service is everything that is known about one microservice.
+type Service struct {
+	// Name is the short name, such as "auth". Kubernetes objects are called
+	// "<name>-service".
+	Name string
+	// HTTPPort is the port of REST, health and metrics; 1 to 64535, so that
+	// the gRPC port fits.
+	HTTPPort int
+	// Health holds the paths that the kubelet asks.
+	Health Health
+	// MetricsPath is where Prometheus scrapes on the HTTP port. Empty means
+	// that the service exports no metrics.
+	MetricsPath string
+	// Needs lists the stateful systems the service talks to.
+	Needs []Dependency
+	// Calls lists the services it calls over gRPC, by Name.
+	Calls []string
+	// Variables lists the keys of ConfigMap nova-backend-config that its
+	// container receives.
+	Variables []string
+	// Secrets lists the keys of Secret nova-backend-secrets that its
+	// container receives, and no others.
+	Secrets []string
+	// Env holds plain variables with a value of this service's own.
+	Env map[string]string
+	// Buckets lists the object storage it writes to.
+	Buckets []BucketUse
+	// Class picks its resource requests and limits.
+	Class Class
+}
+
+// Health is the set of HTTP paths that tell the state of a service.
+type Health struct {
+	// Startup answers 200 once the process has booted.
+	Startup string
+	// Live answers 200 while the process should not be restarted. It must not
+	// check a dependency.
+	Live string
+	// Ready answers 200 while the process can take traffic.
+	Ready string
+}
+
+// DocumentedHealth is the health contract of all services.
+func DocumentedHealth() Health {
+	return Health{
+		Startup: "/api/v1/health",
+		Live:    "/api/v1/health/live",
+		Ready:   "/api/v1/health/ready",
+	}
+}
+
+// DocumentedMetricsPath is the metrics contract of all services.
+const DocumentedMetricsPath = "/metrics"
+
+// Dependency is a stateful system that services talk to.
+type Dependency string
+
+// The stateful systems of Nova.
+const (
+	Postgres      Dependency = "postgres"
+	Redis         Dependency = "redis"
+	Kafka         Dependency = "kafka"
+	ClickHouse    Dependency = "clickhouse"
+	Elasticsearch Dependency = "elasticsearch"
+	ObjectStorage Dependency = "s3"
+)
+
+// Dependencies returns the stateful systems in their order of start.
+func Dependencies() []Dependency {
+	return []Dependency{Postgres, Redis, ClickHouse, Kafka, Elasticsearch, ObjectStorage}
+}
+
+// Bucket is a kind of object storage. Its name in a stack comes from
+// configuration.
+type Bucket string
+
+// The buckets of Nova, after the defaults in the code of their writers.
+const (
+	BucketMedia   Bucket = "media"
+	BucketUploads Bucket = "uploads"
+	BucketAudio   Bucket = "audio"
+	BucketCDN     Bucket = "cdn"
+)
+
+// Buckets returns all buckets in a fixed order.
+func Buckets() []Bucket {
+	return []Bucket{BucketMedia, BucketUploads, BucketAudio, BucketCDN}
+}
+
+// BucketUse says that a service writes to a bucket.
+type BucketUse struct {
+	Bucket Bucket
+	// Variable is the environment variable in which the service's code
+	// expects the bucket's name.
+	Variable string
+}
+
+// Class groups services that load the machine alike, so that a stack sizes
+// them together. All classes have the same documented default.
+type Class string
+
+const (
+	// ClassAPI answers requests from PostgreSQL and Redis.
+	ClassAPI Class = "api"
+	// ClassMedia moves bytes: uploads, streams, files.
+	ClassMedia Class = "media"
+	// ClassWorker mostly consumes or relays events.
+	ClassWorker Class = "worker"
+)
+
+// Classes returns all resource classes in a fixed order.
+func Classes() []Class { return []Class{ClassAPI, ClassMedia, ClassWorker} }
+
+// GRPCPort is HTTPPort + GRPCPortOffset.
+func (s Service) GRPCPort() int { return s.HTTPPort + GRPCPortOffset }
+
+// KubernetesName is the name of the service's Deployment, Service and
+// ServiceAccount.
+func (s Service) KubernetesName() string { return s.Name + "-service" }
+
+// ImageName is the name of its image in a registry of its own project.
+func (s Service) ImageName() string { return s.KubernetesName() }
+
+// LocalImageName is the name of its image where no registry is configured.
+func (s Service) LocalImageName() string { return "nova-" + s.KubernetesName() }
+
+// Host is its cluster-internal DNS name in a namespace.
+func (s Service) Host(namespace string) string {
+	return s.KubernetesName() + "." + namespace + ".svc.cluster.local"
+}
+
+// Clone returns a copy that shares no memory with s, so that a stack's
+// overrides never reach the catalogue.
+func (s Service) Clone() Service {
+	s.Needs = append([]Dependency(nil), s.Needs...)
+	s.Calls = append([]string(nil), s.Calls...)
+	s.Variables = append([]string(nil), s.Variables...)
+	s.Secrets = append([]string(nil), s.Secrets...)
+	s.Buckets = append([]BucketUse(nil), s.Buckets...)
+	s.Env = maps.Clone(s.Env)
+	return s
+}
+
+// PortVariables returns every variable in which some service expects its own
+// address, all set right. HTTP_PORT and GRPC_PORT are the documented names;
+// the others are those that the code reads.
+func (s Service) PortVariables() map[string]string {
+	http := itoa(s.HTTPPort)
+	return map[string]string{
+		"HTTP_PORT":   http,
+		"GRPC_PORT":   itoa(s.GRPCPort()),
+		"SERVER_HOST": anyAddress,
+		"SERVER_PORT": http,
+		"APP_HOST":    anyAddress,
+		"APP_PORT":    http,
+		"PORT":        http,
+	}
+}

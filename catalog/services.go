@@ -1,0 +1,173 @@
+package catalog
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// anyAddress makes a server listen on every interface of its pod.
+const anyAddress = "0.0.0.0"
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// Services returns the 11 services of Nova, in the order of the documentation.
+// The result is a fresh copy: callers may change it.
+//
+// Ports, needs, calls and variables are those of the source at commit
+// 94b91e29, joined with the documented needs (PostgreSQL, Redis and Kafka for
+// every service).
+func Services() []Service {
+	services := []Service{
+		{
+			Name:      "auth",
+			HTTPPort:  8083,
+			Variables: join(kafkaVariables, oauthVariables, tokenVariables),
+			Secrets:   []string{"GOOGLE_CLIENT_SECRET", "JWT_PRIVATE_KEY_PEM"},
+		},
+		{
+			Name:     "user",
+			HTTPPort: 8080,
+			Needs:    []Dependency{ClickHouse, ObjectStorage},
+			Calls:    []string{"auth", "content", "media"},
+			Variables: join(kafkaVariables, clickhouseVariables, smtpVariables, grpcClientVariables, storageVariables,
+				tokenVariables, []string{
+					"REDIS_POOL_SIZE", "RATE_LIMIT_MAX_REQUESTS", "RATE_LIMIT_WINDOW_SECS", "CORS_ALLOWED_ORIGINS",
+					"CLOUDFRONT_URL", "S3_REGION",
+					"AUTH_SERVICE_GRPC_URL", "CONTENT_SERVICE_GRPC_URL", "MEDIA_SERVICE_GRPC_URL",
+				}),
+			Secrets: []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLICKHOUSE_PASSWORD", "JWT_SECRET", "SMTP_PASSWORD"},
+			Buckets: []BucketUse{{BucketMedia, "S3_BUCKET_NAME"}},
+		},
+		{
+			Name:      "content",
+			HTTPPort:  8081,
+			Needs:     []Dependency{ClickHouse},
+			Variables: join(kafkaVariables, clickhouseVariables, []string{"CORS_ALLOWED_ORIGINS", "ENABLE_FEED_SORTING"}),
+			Secrets:   []string{"CLICKHOUSE_PASSWORD"},
+			// The code binds to this address; a DNS name here makes it panic.
+			Env: map[string]string{"CONTENT_SERVICE_HOST": anyAddress},
+		},
+		{
+			Name:     "feed",
+			HTTPPort: 8084,
+			Needs:    []Dependency{ClickHouse},
+			Calls:    []string{"content", "user"},
+			Variables: join(kafkaVariables, clickhouseVariables, grpcClientVariables, []string{
+				"KAFKA_BOOTSTRAP_SERVERS", "USER_SERVICE_GRPC_URL",
+				"GRPC_CONTENT_SERVICE_URL", "GRPC_USER_SERVICE_URL", "ENABLE_FEED_SORTING",
+			}),
+			Secrets: []string{"CLICKHOUSE_PASSWORD"},
+		},
+		{
+			Name:      "media",
+			HTTPPort:  8082,
+			Needs:     []Dependency{ObjectStorage},
+			Variables: join(kafkaVariables, storageVariables, []string{"AWS_REGION", "ENABLE_VIDEO_TRANSCODING"}),
+			// The code binds to this address; a DNS name here makes it panic.
+			Env:     map[string]string{"MEDIA_SERVICE_HOST": anyAddress},
+			Buckets: []BucketUse{{BucketUploads, "S3_BUCKET"}},
+			Class:   ClassMedia,
+		},
+		{
+			Name:     "messaging",
+			HTTPPort: 8085,
+			Needs:    []Dependency{ObjectStorage},
+			Calls:    []string{"auth"},
+			Variables: join(kafkaVariables, storageVariables, grpcClientVariables,
+				[]string{"AWS_REGION", "GRPC_AUTH_SERVICE_URL", "ENABLE_GROUP_CALLS"}),
+			Secrets: []string{"MESSAGE_ENCRYPTION_MASTER_KEY"},
+			Buckets: []BucketUse{{BucketAudio, "S3_BUCKET"}},
+		},
+		{
+			Name:     "search",
+			HTTPPort: 8086,
+			Needs:    []Dependency{ClickHouse, Elasticsearch},
+			Variables: join(kafkaVariables, []string{
+				"CLICKHOUSE_URL", "ELASTICSEARCH_URL", "ELASTICSEARCH_POST_INDEX", "ELASTICSEARCH_USER_INDEX",
+			}),
+		},
+		{
+			Name:      "streaming",
+			HTTPPort:  8087,
+			Variables: kafkaVariables,
+			Class:     ClassMedia,
+		},
+		{
+			Name:      "notification",
+			HTTPPort:  8088,
+			Variables: join(kafkaVariables, pushVariables, []string{"ENABLE_REAL_TIME_NOTIFICATIONS"}),
+			Class:     ClassWorker,
+		},
+		{
+			Name:      "cdn",
+			HTTPPort:  8089,
+			Needs:     []Dependency{ObjectStorage},
+			Variables: join(kafkaVariables, storageVariables, []string{"AWS_REGION", "CDN_DOMAIN"}),
+			Secrets:   []string{"CDN_SECRET_KEY"},
+			Buckets:   []BucketUse{{BucketCDN, "S3_BUCKET"}},
+			Class:     ClassMedia,
+		},
+		{
+			Name:      "events",
+			HTTPPort:  8090,
+			Variables: kafkaVariables,
+			Class:     ClassWorker,
+		},
+	}
+	for i := range services {
+		services[i].applyContract()
+	}
+	return services
+}
+
+// Names returns the names of the 11 services, in the order of Services.
+func Names() []string {
+	services := Services()
+	names := make([]string, len(services))
+	for i, s := range services {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// applyContract fills in what is the same for every service.
+func (s *Service) applyContract() {
+	s.Health = DocumentedHealth()
+	s.MetricsPath = DocumentedMetricsPath
+	if s.Class == "" {
+		s.Class = ClassAPI
+	}
+	s.Needs = append([]Dependency{Postgres, Redis, Kafka}, s.Needs...)
+	s.Variables = sorted(join(commonVariables, s.Variables))
+	s.Secrets = sorted(join([]string{"DATABASE_URL", "REDIS_URL"}, s.Secrets))
+}
+
+// Variables that several services read together.
+var (
+	commonVariables = []string{
+		"APP_ENV", "LOG_LEVEL", "RUST_LOG", "RUN_MIGRATIONS", "JWT_PUBLIC_KEY_PEM",
+		"DATABASE_MAX_CONNECTIONS", "DB_MAX_CONNECTIONS", "DB_MIN_CONNECTIONS",
+		"DB_CONNECT_TIMEOUT_SECS", "DB_IDLE_TIMEOUT_SECS", "DB_MAX_LIFETIME_SECS",
+	}
+	kafkaVariables      = []string{"KAFKA_BROKERS"}
+	clickhouseVariables = []string{
+		"CLICKHOUSE_URL", "CLICKHOUSE_DATABASE", "CLICKHOUSE_DB", "CLICKHOUSE_USER", "CLICKHOUSE_USERNAME",
+	}
+	storageVariables    = []string{"S3_ENDPOINT"}
+	tokenVariables      = []string{"JWT_ACCESS_TOKEN_TTL", "JWT_REFRESH_TOKEN_TTL"}
+	oauthVariables      = []string{"GOOGLE_CLIENT_ID", "GOOGLE_REDIRECT_URI"}
+	smtpVariables       = []string{"SMTP_HOST", "SMTP_PORT", "SMTP_USERNAME", "SMTP_FROM"}
+	pushVariables       = []string{"APNS_ENVIRONMENT", "APNS_KEY_ID", "APNS_TEAM_ID", "FCM_PROJECT_ID"}
+	grpcClientVariables = []string{
+		"GRPC_CONNECTION_TIMEOUT_SECS", "GRPC_REQUEST_TIMEOUT_SECS", "GRPC_MAX_CONCURRENT_STREAMS",
+		"GRPC_KEEPALIVE_INTERVAL_SECS", "GRPC_KEEPALIVE_TIMEOUT_SECS", "GRPC_TLS_ENABLED",
+	}
+)
+
+func join(lists ...[]string) []string { return slices.Concat(lists...) }
+
+func sorted(list []string) []string {
+	slices.SortFunc(list, strings.Compare)
+	return slices.Compact(list)
+}

@@ -1,0 +1,127 @@
+package catalog
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Variable is one environment variable of the system that is not a secret. Its
+// value in a stack is a key of ConfigMap nova-backend-config.
+type Variable struct {
+	Key   string
+	Group Group
+	// Default is the value where a stack sets nothing. It is ignored where
+	// Derive is set.
+	Default string
+	// Derive computes the default from what is known of the stack.
+	Derive func(Environment) string
+	// Doc explains the variable in one sentence.
+	Doc string
+	// Unread says that no service reads the variable at the documented
+	// commit. It is kept because tools and people expect it.
+	Unread bool
+	// Locked variables follow from other facts; a stack cannot set them.
+	Locked bool
+}
+
+// Value returns the variable's value in a stack that does not override it.
+func (v Variable) Value(e Environment) string {
+	if v.Derive != nil {
+		return v.Derive(e)
+	}
+	return v.Default
+}
+
+// Group is a heading under which variables and secrets are documented.
+type Group string
+
+// The groups, in the order of the documentation.
+const (
+	GroupEnvironment   Group = "Environment"
+	GroupPostgres      Group = "PostgreSQL"
+	GroupRedis         Group = "Redis"
+	GroupClickHouse    Group = "ClickHouse"
+	GroupKafka         Group = "Kafka"
+	GroupElasticsearch Group = "Elasticsearch"
+	GroupTokens        Group = "Tokens"
+	GroupStorage       Group = "Object storage"
+	GroupMail          Group = "Mail"
+	GroupOAuth         Group = "OAuth"
+	GroupPush          Group = "Push notifications"
+	GroupPorts         Group = "Service ports"
+	GroupHosts         Group = "Service hosts"
+	GroupGRPC          Group = "gRPC"
+	GroupLimits        Group = "Limits"
+	GroupWeb           Group = "Web"
+	GroupObservability Group = "Observability"
+	GroupFeatures      Group = "Feature flags"
+	GroupDevelopment   Group = "Development"
+)
+
+// Environment is what variables are derived from: the facts about a stack that
+// are not themselves variables.
+type Environment struct {
+	// Name is the value of APP_ENV: development, staging or production.
+	Name string
+	// Namespace is the Kubernetes namespace of the services.
+	Namespace string
+	// Endpoints says where each stateful system answers.
+	Endpoints map[Dependency]Endpoint
+	// Region is the region of object storage.
+	Region string
+	// Buckets maps each bucket to its name in the stack.
+	Buckets map[Bucket]string
+	// Services are the enabled services with the stack's overrides.
+	Services []Service
+}
+
+// Endpoint is where a stateful system answers.
+type Endpoint struct {
+	// Host is a DNS name or address; for object storage empty means AWS.
+	Host string
+	// Port is a TCP port, 1 to 65535.
+	Port int
+	// TLS says that clients must speak TLS.
+	TLS bool
+}
+
+// Address is "host:port", or several joined by commas where Host itself is a
+// comma-separated list, as Kafka clients expect.
+func (e Endpoint) Address() string {
+	hosts := strings.Split(e.Host, ",")
+	for i, host := range hosts {
+		hosts[i] = fmt.Sprintf("%s:%d", strings.TrimSpace(host), e.Port)
+	}
+	return strings.Join(hosts, ",")
+}
+
+// HTTP is the endpoint as an http or https URL without a path.
+func (e Endpoint) HTTP() string {
+	if e.Host == "" {
+		return ""
+	}
+	if e.TLS {
+		return "https://" + e.Address()
+	}
+	return "http://" + e.Address()
+}
+
+// Service returns the enabled service of a name.
+func (e Environment) Service(name string) (Service, bool) {
+	for _, s := range e.Services {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Service{}, false
+}
+
+// FindVariable returns the variable of a key.
+func FindVariable(key string) (Variable, bool) {
+	for _, v := range Variables() {
+		if v.Key == key {
+			return v, true
+		}
+	}
+	return Variable{}, false
+}
