@@ -138,6 +138,15 @@ func (s Service) Host(namespace string) string {
 	return s.KubernetesName() + "." + namespace + ".svc.cluster.local"
 }
 
+// HeadlessName is the name of the headless Service, which resolves to the
+// addresses of all ready pods.
+func (s Service) HeadlessName() string { return s.KubernetesName() + "-headless" }
+
+// HeadlessHost is the DNS name of the headless Service in a namespace.
+func (s Service) HeadlessHost(namespace string) string {
+	return s.HeadlessName() + "." + namespace + ".svc.cluster.local"
+}
+
 // Clone returns a copy that shares no memory with s, so that a stack's
 // overrides never reach the catalogue.
 func (s Service) Clone() Service {

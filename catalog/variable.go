@@ -65,6 +65,9 @@ type Environment struct {
 	Name string
 	// Namespace is the Kubernetes namespace of the services.
 	Namespace string
+	// HeadlessGRPC makes gRPC addresses those of the headless Services, for
+	// clients that balance by themselves.
+	HeadlessGRPC bool
 	// Endpoints says where each stateful system answers.
 	Endpoints map[Dependency]Endpoint
 	// Region is the region of object storage.

@@ -172,6 +172,9 @@ func serviceVariables() []Variable {
 }
 
 func grpcURL(e Environment, s Service) string {
+	if e.HeadlessGRPC {
+		return fmt.Sprintf("http://%s:%d", s.HeadlessHost(e.Namespace), s.GRPCPort())
+	}
 	return fmt.Sprintf("http://%s:%d", s.Host(e.Namespace), s.GRPCPort())
 }
 

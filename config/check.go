@@ -1,0 +1,339 @@
+package config
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"nova.dev/infra/catalog"
+)
+
+// Bounds of numbers. MaxReplicas keeps a slip of the finger from asking a
+// cluster for thousands of pods.
+const (
+	maxReplicas      = 100
+	minSecretLength  = 32 // JWT_SECRET in production, by the code of user.
+	messageKeyLength = 32 // AES-256.
+)
+
+var validVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// checkNames reports names in maps that exist nowhere.
+func (c *Config) checkNames(found *mistakes) {
+	for name := range c.Overrides {
+		if !slices.Contains(catalog.Names(), name) {
+			found.missing("nova:services."+name, "unknown service%s", didYouMean(name, catalog.Names()))
+		}
+	}
+	var variables, secrets, buckets []string
+	for _, v := range catalog.Variables() {
+		variables = append(variables, v.Key)
+	}
+	for _, s := range catalog.Secrets() {
+		secrets = append(secrets, s.Key)
+	}
+	for _, b := range catalog.Buckets() {
+		buckets = append(buckets, string(b))
+	}
+	for key := range c.Variables {
+		v, ok := catalog.FindVariable(key)
+		switch {
+		case ok && v.Locked:
+			found.add("nova:variables."+key, c.Variables[key], "follows from other facts and cannot be set: %s", v.Doc)
+		case slices.Contains(secrets, key):
+			found.add("nova:variables."+key, NewSecret(""), "is a secret; set it under nova:secrets, encrypted")
+		case !ok:
+			found.missing("nova:variables."+key, "unknown variable%s", closest(key, variables))
+		}
+	}
+	for key := range c.Secrets {
+		if !slices.Contains(secrets, key) {
+			found.missing("nova:secrets."+key, "unknown secret%s", didYouMean(key, secrets))
+		}
+	}
+	for key := range c.Storage.Buckets {
+		if !slices.Contains(buckets, key) {
+			found.missing("nova:storage.buckets."+key, "unknown bucket%s", didYouMean(key, buckets))
+		}
+	}
+}
+
+// closest is didYouMean for lists too long to print.
+func closest(unknown string, known []string) string {
+	if hint := didYouMean(unknown, known); strings.HasPrefix(hint, "; did") {
+		return hint
+	}
+	return "; `nova services --format json` lists what services receive"
+}
+
+// check reports everything that is wrong with the resolved configuration.
+func (c *Config) check(found *mistakes) {
+	oneOf(found, "nova:environment", c.Environment, KnownEnvironments()...)
+	label(found, "nova:namespace", c.Namespace)
+	if strings.HasPrefix(c.Namespace, "kube-") || c.Namespace == "default" {
+		found.add("nova:namespace", c.Namespace, "belongs to Kubernetes; choose a namespace of Nova's own")
+	}
+	c.checkCluster(found)
+	c.checkImages(found)
+	between(found, "nova:replicas", c.Replicas, 1, maxReplicas)
+	c.checkRollout(found)
+	c.checkProbes(found)
+	oneOf(found, "nova:spread.zones", c.Spread.Zones, "required", "preferred", "off")
+	oneOf(found, "nova:spread.hosts", c.Spread.Hosts, "required", "preferred", "off")
+	oneOf(found, "nova:mesh", c.Mesh, "none", "istio", "linkerd")
+	oneOf(found, "nova:grpc.discovery", c.GRPC.Discovery, "clusterIP", "headless")
+	c.checkDependencies(found)
+	c.checkStorage(found)
+	c.checkSecrets(found)
+	found.joined("nova:services", catalog.Validate(c.CatalogServices()))
+	for _, s := range c.Services {
+		c.checkService(s, found)
+	}
+}
+
+func (c *Config) checkCluster(found *mistakes) {
+	if c.Cluster.Kubeconfig == "" {
+		found.missing("nova:cluster.kubeconfig", "must not be empty; the embedded control plane's is %s", EmbeddedKubeconfig)
+	}
+	if c.Cluster.Identifier == "" {
+		found.missing("nova:cluster.identifier", "must not be empty; choose a name that stays the same as long as the cluster does")
+	}
+	if !c.TargetsEmbedded() && c.Cluster.Identifier == embeddedIdentifier {
+		found.missing("nova:cluster.identifier", "is required with a kubeconfig of your own (%q); choose a name that stays the same as long as the cluster does", c.Cluster.Kubeconfig)
+	}
+}
+
+func (c *Config) checkImages(found *mistakes) {
+	oneOf(found, "nova:images.pullPolicy", c.Images.PullPolicy, "IfNotPresent", "Always", "Never")
+	if registry := c.Images.Registry; registry != "" && !validRepository.MatchString(strings.TrimSuffix(registry, "/")) {
+		found.add("nova:images.registry", registry, "is not a registry; expected host/path without scheme or tag")
+	}
+	for i, name := range c.Images.PullSecrets {
+		label(found, fmt.Sprintf("nova:images.pullSecrets.%d", i), name)
+	}
+}
+
+func (c *Config) checkRollout(found *mistakes) {
+	if surge, err := c.Rollout.Surge(); err != nil {
+		found.add("nova:rollout.maxSurge", c.Rollout.MaxSurge, "%v", err)
+	} else if n, err := intstr.GetScaledValueFromIntOrPercent(&surge, 100, true); err != nil || n < 1 || n > 100 {
+		found.add("nova:rollout.maxSurge", c.Rollout.MaxSurge, "allowed: 1 to 100, or 1%% to 100%%; with maxUnavailable 0 an update needs room")
+	}
+	between(found, "nova:rollout.minReadySeconds", c.Rollout.MinReadySeconds, 0, 600)
+	between(found, "nova:rollout.progressDeadlineSeconds", c.Rollout.ProgressDeadlineSeconds, c.Rollout.MinReadySeconds+1, 3600)
+	between(found, "nova:rollout.revisionHistory", c.Rollout.RevisionHistory, 1, 20)
+	between(found, "nova:shutdown.preStopSeconds", c.Shutdown.PreStopSeconds, 1, 120)
+	between(found, "nova:shutdown.drainSeconds", c.Shutdown.DrainSeconds, 1, 600)
+	between(found, "nova:shutdown.marginSeconds", c.Shutdown.MarginSeconds, 1, 120)
+}
+
+// Surge is MaxSurge in the form that Kubernetes takes.
+func (r Rollout) Surge() (intstr.IntOrString, error) {
+	if number, ok := strings.CutSuffix(r.MaxSurge, "%"); ok {
+		if _, err := strconv.Atoi(number); err == nil {
+			return intstr.FromString(r.MaxSurge), nil
+		}
+	} else if n, err := strconv.Atoi(r.MaxSurge); err == nil {
+		return intstr.FromInt32(int32(min(n, maxReplicas+1))), nil
+	}
+	return intstr.IntOrString{}, fmt.Errorf("is neither a number nor a percentage")
+}
+
+func (c *Config) checkProbes(found *mistakes) {
+	for name, probe := range map[string]Probe{
+		"startup": c.Probes.Startup, "readiness": c.Probes.Readiness, "liveness": c.Probes.Liveness,
+	} {
+		key := "nova:probes." + name
+		between(found, key+".periodSeconds", probe.PeriodSeconds, 1, 300)
+		between(found, key+".timeoutSeconds", probe.TimeoutSeconds, 1, max(probe.PeriodSeconds, 1))
+		between(found, key+".failureThreshold", probe.FailureThreshold, 1, 100)
+	}
+	if boot := c.Probes.Startup.PeriodSeconds * c.Probes.Startup.FailureThreshold; boot >= c.Rollout.ProgressDeadlineSeconds {
+		found.missing("nova:probes.startup", "a pod may take %d s to start, which is not below nova:rollout.progressDeadlineSeconds (%d)", boot, c.Rollout.ProgressDeadlineSeconds)
+	}
+}
+
+func (c *Config) checkDependencies(found *mistakes) {
+	d := c.Dependencies
+	for name, dependency := range map[string]Dependency{
+		"postgres": {Host: d.Postgres.Host, Port: d.Postgres.Port},
+		"redis":    d.Redis, "clickhouse": d.ClickHouse, "kafka": d.Kafka, "elasticsearch": d.Elasticsearch,
+	} {
+		key := "nova:dependencies." + name
+		between(found, key+".port", dependency.Port, 1, 65535)
+		if dependency.Host == "" {
+			continue
+		}
+		hosts := strings.Split(dependency.Host, ",")
+		if len(hosts) > 1 && name != "kafka" {
+			found.add(key+".host", dependency.Host, "must be one host")
+			continue
+		}
+		for _, each := range hosts {
+			host(found, key+".host", strings.TrimSpace(each))
+		}
+	}
+	if !validVariable.MatchString(d.Postgres.Database) {
+		found.add("nova:dependencies.postgres.database", d.Postgres.Database, "is not a database name; allowed: letters, digits and _")
+	}
+	if !validVariable.MatchString(d.Postgres.User) {
+		found.add("nova:dependencies.postgres.user", d.Postgres.User, "is not a role name; allowed: letters, digits and _")
+	}
+}
+
+// Names of buckets, as the S3 documentation has them.
+var validBucket = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+var validRegion = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+
+func (c *Config) checkStorage(found *mistakes) {
+	if !validRegion.MatchString(c.Storage.Region) {
+		found.add("nova:storage.region", c.Storage.Region, "is not a region; expected a form such as us-east-1")
+	}
+	if endpoint := c.Storage.Endpoint; endpoint != "" {
+		name, port, err := net.SplitHostPort(endpoint)
+		number, numErr := strconv.Atoi(port)
+		if err != nil || numErr != nil || number < 1 || number > 65535 || !isHost(name) {
+			found.add("nova:storage.endpoint", endpoint, "is not host:port")
+		}
+	}
+	owner := map[string]catalog.Bucket{}
+	buckets := c.buckets()
+	for _, bucket := range catalog.Buckets() {
+		name := buckets[bucket]
+		key := "nova:storage.buckets." + string(bucket)
+		if !validBucket.MatchString(name) {
+			found.add(key, name, "is not a bucket name; allowed: 3 to 63 lower-case letters, digits, . and -")
+		}
+		if other, taken := owner[name]; taken {
+			found.add(key, name, "is already the bucket of %s", other)
+		}
+		owner[name] = bucket
+	}
+}
+
+func (c *Config) checkSecrets(found *mistakes) {
+	for key, secret := range c.Secrets {
+		value, known := secret.Reveal()
+		if !known {
+			continue
+		}
+		path := "nova:secrets." + key
+		switch {
+		case strings.TrimSpace(value) == "":
+			found.add(path, secret, "must not be empty; remove the key to have none")
+		case key == "JWT_SECRET" && len(value) < minSecretLength:
+			found.add(path, secret, "has %d characters; at least %d are required", len(value), minSecretLength)
+		case key == "JWT_PRIVATE_KEY_PEM":
+			if _, err := PublicKeyPEM(value); err != nil {
+				found.add(path, secret, "%v", err)
+			}
+		case key == "MESSAGE_ENCRYPTION_MASTER_KEY":
+			if raw, err := base64.StdEncoding.DecodeString(value); err != nil || len(raw) != messageKeyLength {
+				found.add(path, secret, "is not the base64 form of %d bytes", messageKeyLength)
+			}
+		}
+	}
+}
+
+func (c *Config) checkService(s Service, found *mistakes) {
+	key := "nova:services." + s.Name
+	between(found, key+".replicas", s.Replicas, 1, maxReplicas)
+	c.checkResources(key, s, found)
+	checkDisruption(key, s, found)
+	if a := s.Autoscaling; a.Enabled {
+		between(found, key+".autoscaling.minReplicas", a.MinReplicas, 1, maxReplicas)
+		between(found, key+".autoscaling.maxReplicas", a.MaxReplicas, max(a.MinReplicas, 1), maxReplicas)
+		between(found, key+".autoscaling.cpuPercent", a.CPUPercent, 1, 100)
+		between(found, key+".autoscaling.memoryPercent", a.MemoryPercent, 1, 100)
+	}
+	for name, value := range s.Env {
+		path := key + ".env." + name
+		_, port := s.PortVariables()[name]
+		_, secret := catalog.FindSecret(name)
+		switch {
+		case !validVariable.MatchString(name):
+			found.add(path, value, "is not a variable name; allowed: letters, digits and _")
+		case port:
+			found.add(path, value, "is set from the service's port; change nova:services.%s.httpPort", s.Name)
+		case secret:
+			found.add(path, NewSecret(""), "is a secret; list it under nova:services.%s.secrets and set it under nova:secrets", s.Name)
+		case name == "EMAIL" || name == "OAUTH":
+			found.add(path, value, "breaks the configuration parser of auth; choose another name")
+		}
+	}
+}
+
+func (c *Config) checkResources(key string, s Service, found *mistakes) {
+	for _, pair := range []struct{ name, request, limit string }{
+		{"cpu", s.Resources.Requests.CPU, s.Resources.Limits.CPU},
+		{"memory", s.Resources.Requests.Memory, s.Resources.Limits.Memory},
+		{"ephemeralStorage", s.Resources.Requests.EphemeralStorage, s.Resources.Limits.EphemeralStorage},
+	} {
+		request, ok := quantity(found, key+".resources.requests."+pair.name, pair.request)
+		limit, limitOK := quantity(found, key+".resources.limits."+pair.name, pair.limit)
+		if ok && limitOK && request.Cmp(limit) > 0 {
+			found.add(key+".resources.requests."+pair.name, pair.request, "is above the limit %s", pair.limit)
+		}
+	}
+}
+
+func checkDisruption(key string, s Service, found *mistakes) {
+	d := s.Disruption
+	switch {
+	case d.MinAvailable != nil && d.MaxUnavailable != nil && *d.MaxUnavailable != 1:
+		found.add(key+".disruption.maxUnavailable", *d.MaxUnavailable, "cannot be set together with minAvailable")
+	case d.MinAvailable != nil && *d.MinAvailable < 0:
+		found.add(key+".disruption.minAvailable", *d.MinAvailable, "must not be negative")
+	case d.MinAvailable != nil && *d.MinAvailable >= s.Replicas:
+		found.add(key+".disruption.minAvailable", *d.MinAvailable,
+			"is not below the %d replicas of %s: no node could ever be drained; raise replicas or lower it", s.Replicas, s.Name)
+	case d.MinAvailable == nil && *d.MaxUnavailable < 1:
+		found.add(key+".disruption.maxUnavailable", *d.MaxUnavailable, "must be at least 1: no node could ever be drained")
+	}
+}
+
+func between(found *mistakes, key string, value, low, high int) {
+	if value < low || value > high {
+		found.add(key, value, "is out of range; allowed: %d to %d", low, high)
+	}
+}
+
+func oneOf(found *mistakes, key, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		found.add(key, value, "is not known; allowed: %s", strings.Join(allowed, ", "))
+	}
+}
+
+func label(found *mistakes, key, value string) {
+	if problems := validation.IsDNS1123Label(value); len(problems) > 0 {
+		found.add(key, value, "is not a Kubernetes name; allowed: lower-case letters, digits and -, at most 63, beginning and ending with a letter or digit")
+	}
+}
+
+func host(found *mistakes, key, value string) {
+	if !isHost(value) {
+		found.add(key, value, "is not a host; expected a DNS name or an address without scheme, port or path")
+	}
+}
+
+func isHost(value string) bool {
+	return net.ParseIP(value) != nil || len(validation.IsDNS1123Subdomain(strings.ToLower(value))) == 0
+}
+
+func quantity(found *mistakes, key, value string) (resource.Quantity, bool) {
+	q, err := resource.ParseQuantity(value)
+	if err != nil || q.Sign() <= 0 {
+		found.add(key, value, "is not a positive Kubernetes quantity; expected a form such as 250m, 512Mi or 1Gi")
+		return q, false
+	}
+	return q, true
+}

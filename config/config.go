@@ -1,0 +1,282 @@
+package config
+
+import "nova.dev/infra/catalog"
+
+// Config is the configuration of one stack: what Pulumi.<stack>.yaml says under
+// "nova:", over the defaults. The tags are the keys; the doc tags are the
+// documentation of each field.
+type Config struct {
+	// Stack is the name of the stack.
+	Stack string `config:"-"`
+
+	Environment string `config:"environment" doc:"Kind of environment and value of APP_ENV: development, staging or production. Staging and production refuse an image without a version and the tag latest."`
+	Namespace   string `config:"namespace" doc:"Kubernetes namespace of everything in the stack."`
+
+	DeletionProtection bool `config:"deletionProtection" doc:"Refuse to delete what holds data (namespace, generated passwords and keys), and keep it in the cluster should its resource disappear from the program."`
+
+	Cluster      Cluster           `config:"cluster" doc:"Where the stack runs."`
+	Images       Images            `config:"images" doc:"Which container images run."`
+	Replicas     int               `config:"replicas" doc:"Replicas of each service; 1 to 100."`
+	Resources    ClassResources    `config:"resources" doc:"Resource requests and limits, by class of service."`
+	Rollout      Rollout           `config:"rollout" doc:"How a Deployment replaces its pods."`
+	Shutdown     Shutdown          `config:"shutdown" doc:"How a pod stops without losing a request."`
+	Probes       Probes            `config:"probes" doc:"How often the kubelet asks, and how patient it is."`
+	Disruption   Disruption        `config:"disruption" doc:"How many pods of a service a node drain may take."`
+	Spread       Spread            `config:"spread" doc:"How the pods of a service are spread."`
+	Autoscaling  Autoscaling       `config:"autoscaling" doc:"Horizontal autoscaling. Where it is on, the autoscaler owns the replica count."`
+	Mesh         string            `config:"mesh" doc:"Service mesh whose sidecar is injected: none, istio or linkerd."`
+	GRPC         GRPC              `config:"grpc" doc:"How gRPC clients find servers."`
+	Dependencies Dependencies      `config:"dependencies" doc:"Where the stateful systems answer."`
+	Storage      Storage           `config:"storage" doc:"Object storage."`
+	Variables    map[string]string `config:"variables" doc:"Values of ConfigMap nova-backend-config that differ from the catalogue's defaults, by key."`
+	Secrets      map[string]Secret `config:"secrets" doc:"Secret values that are supplied rather than generated, by key; always encrypted."`
+
+	Overrides map[string]Override `config:"services" doc:"Differences of single services from the catalogue and from the stack, by service name."`
+
+	// Services are the enabled services with everything resolved; Parse fills
+	// it in.
+	Services []Service `config:"-"`
+}
+
+// Cluster says where a stack runs. Nothing is ever read from the environment.
+type Cluster struct {
+	Kubeconfig string `config:"kubeconfig" doc:"Path of the kubeconfig file, relative to the project; the default is that of the embedded control plane."`
+	Context    string `config:"context" doc:"Context within the kubeconfig; empty means its current one."`
+	Identifier string `config:"identifier" doc:"Name that stays the same as long as the cluster does. Changing it means another cluster: every Kubernetes resource is replaced."`
+}
+
+// Images says which container images run.
+type Images struct {
+	Registry    string   `config:"registry" doc:"Registry and path before \"/<name>-service\". Empty means local images called nova-<name>-service."`
+	Version     string   `config:"version" doc:"Tag of every image that has none of its own."`
+	PullPolicy  string   `config:"pullPolicy" doc:"When the kubelet pulls: IfNotPresent, Always or Never."`
+	PullSecrets []string `config:"pullSecrets" doc:"Names of existing Secrets with registry credentials."`
+}
+
+// ClassResources holds the resources of all services and of single classes.
+type ClassResources struct {
+	Default Resources `config:"default" doc:"All services."`
+	API     Resources `config:"api" doc:"Services that answer requests, where they differ."`
+	Media   Resources `config:"media" doc:"Services that move bytes, where they differ."`
+	Worker  Resources `config:"worker" doc:"Services that consume events, where they differ."`
+}
+
+// Resources are the requests and limits of a container.
+type Resources struct {
+	Requests Quantities `config:"requests" doc:"What the scheduler reserves."`
+	Limits   Quantities `config:"limits" doc:"What the container may use at most."`
+}
+
+// Quantities are Kubernetes quantities; empty inherits.
+type Quantities struct {
+	CPU              string `config:"cpu" doc:"Processor time, such as 100m or 2."`
+	Memory           string `config:"memory" doc:"Memory, such as 256Mi."`
+	EphemeralStorage string `config:"ephemeralStorage" doc:"Local disk for logs and /tmp, such as 1Gi."`
+}
+
+// Rollout says how a Deployment replaces its pods. No pod is taken away before
+// its successor is ready: maxUnavailable is always 0.
+type Rollout struct {
+	MaxSurge                string `config:"maxSurge" doc:"Pods above the replica count during an update: a number or a percentage above 0."`
+	MinReadySeconds         int    `config:"minReadySeconds" doc:"Seconds that a pod must be ready before it counts; 0 to 600."`
+	ProgressDeadlineSeconds int    `config:"progressDeadlineSeconds" doc:"Seconds without progress after which an update counts as failed; more than minReadySeconds, at most 3600."`
+	RevisionHistory         int    `config:"revisionHistory" doc:"Old ReplicaSets kept for a rollback; 1 to 20."`
+}
+
+// Shutdown says how a pod stops. The grace period is the sum of its fields.
+type Shutdown struct {
+	PreStopSeconds int `config:"preStopSeconds" doc:"Seconds between the removal from endpoints and SIGTERM; 1 to 120."`
+	DrainSeconds   int `config:"drainSeconds" doc:"Seconds that a server takes to finish its requests; 1 to 600. The servers drain for 30 s."`
+	MarginSeconds  int `config:"marginSeconds" doc:"Seconds of margin before SIGKILL; 1 to 120."`
+}
+
+// GracePeriodSeconds is terminationGracePeriodSeconds; the kubelet counts the
+// preStop hook in.
+func (s Shutdown) GracePeriodSeconds() int { return s.PreStopSeconds + s.DrainSeconds + s.MarginSeconds }
+
+// Probes says how the kubelet asks.
+type Probes struct {
+	Startup   Probe `config:"startup" doc:"Until it succeeds the other probes wait."`
+	Readiness Probe `config:"readiness" doc:"Failure takes the pod out of the endpoints."`
+	Liveness  Probe `config:"liveness" doc:"Failure restarts the container."`
+}
+
+// Probe is one probe's timing.
+type Probe struct {
+	PeriodSeconds    int `config:"periodSeconds" doc:"Seconds between two questions; 1 to 300."`
+	TimeoutSeconds   int `config:"timeoutSeconds" doc:"Seconds to wait for an answer; 1 to periodSeconds."`
+	FailureThreshold int `config:"failureThreshold" doc:"Failures in a row that count; 1 to 100."`
+}
+
+// Disruption bounds voluntary disruptions. At most one of the fields is set.
+type Disruption struct {
+	MinAvailable   *int `config:"minAvailable" doc:"Pods that must stay; below the replica count, or no node could ever be drained."`
+	MaxUnavailable *int `config:"maxUnavailable" doc:"Pods that may be away; at least 1. The default is 1."`
+}
+
+// Spread says how strictly the pods of a service are spread.
+type Spread struct {
+	Zones string `config:"zones" doc:"Over availability zones: required, preferred or off."`
+	Hosts string `config:"hosts" doc:"Over nodes: required, preferred or off."`
+}
+
+// Autoscaling is a HorizontalPodAutoscaler.
+type Autoscaling struct {
+	Enabled       bool `config:"enabled" doc:"Create an autoscaler."`
+	MinReplicas   int  `config:"minReplicas" doc:"Lower bound; 0 means the replica count of the service."`
+	MaxReplicas   int  `config:"maxReplicas" doc:"Upper bound; at least the lower bound, at most 100."`
+	CPUPercent    int  `config:"cpuPercent" doc:"Average CPU use to aim at, in percent of the request; 1 to 100."`
+	MemoryPercent int  `config:"memoryPercent" doc:"Average memory use to aim at, in percent of the request; 1 to 100."`
+}
+
+// GRPC says how gRPC clients find servers.
+type GRPC struct {
+	Discovery string `config:"discovery" doc:"clusterIP: one address, balanced per connection. headless: all pod addresses, for clients that balance per request."`
+}
+
+// Dependencies says where the stateful systems answer.
+type Dependencies struct {
+	Postgres      Postgres   `config:"postgres" doc:"PostgreSQL."`
+	Redis         Dependency `config:"redis" doc:"Redis."`
+	ClickHouse    Dependency `config:"clickhouse" doc:"ClickHouse, HTTP interface."`
+	Kafka         Dependency `config:"kafka" doc:"Kafka; several brokers are separated by commas."`
+	Elasticsearch Dependency `config:"elasticsearch" doc:"Elasticsearch."`
+}
+
+// Dependency says where one stateful system answers.
+type Dependency struct {
+	Host string `config:"host" doc:"DNS name or address; the default is a Service of the system's name in the stack's namespace."`
+	Port int    `config:"port" doc:"TCP port; 1 to 65535."`
+	TLS  bool   `config:"tls" doc:"Speak TLS."`
+}
+
+// Postgres says where PostgreSQL answers, and as whom services log in.
+type Postgres struct {
+	Host     string `config:"host" doc:"DNS name or address; the default is Service postgres in the stack's namespace."`
+	Port     int    `config:"port" doc:"TCP port; 1 to 65535."`
+	TLS      bool   `config:"tls" doc:"Require TLS."`
+	Database string `config:"database" doc:"Name of the database."`
+	User     string `config:"user" doc:"Role that the services log in as."`
+}
+
+// Storage is object storage.
+type Storage struct {
+	Region   string            `config:"region" doc:"Region of the buckets."`
+	Endpoint string            `config:"endpoint" doc:"host:port of an S3-compatible store; empty means AWS."`
+	Buckets  map[string]string `config:"buckets" doc:"Names of the buckets media, uploads, audio and cdn; the default is nova-<bucket>-<stack>."`
+}
+
+// Override is how one service differs from the catalogue and from the stack.
+// Whatever is not set stays as it is; a list replaces the catalogue's list.
+type Override struct {
+	Enabled     *bool             `config:"enabled" doc:"false removes the service from the stack."`
+	Replicas    *int              `config:"replicas" doc:"Replicas; 1 to 100."`
+	HTTPPort    *int              `config:"httpPort" doc:"HTTP port; the gRPC port is always 1000 higher."`
+	Image       ImageOverride     `config:"image" doc:"Its image."`
+	Health      HealthOverride    `config:"health" doc:"Paths of its probes."`
+	MetricsPath *string           `config:"metricsPath" doc:"Path of its metrics; empty means that it has none."`
+	Needs       []string          `config:"needs" doc:"Stateful systems: postgres, redis, kafka, clickhouse, elasticsearch, s3."`
+	Calls       []string          `config:"calls" doc:"Services it calls."`
+	Variables   []string          `config:"variables" doc:"Keys of nova-backend-config that it receives."`
+	Secrets     []string          `config:"secrets" doc:"Keys of nova-backend-secrets that it receives."`
+	Env         map[string]string `config:"env" doc:"Plain variables of its own, added to the catalogue's."`
+	Buckets     []BucketUse       `config:"buckets" doc:"Buckets it writes to."`
+	Class       string            `config:"class" doc:"Resource class: api, media or worker."`
+	Resources   Resources         `config:"resources" doc:"Its requests and limits, where they differ."`
+	Disruption  Disruption        `config:"disruption" doc:"Its disruption budget."`
+	Autoscaling *Autoscaling      `config:"autoscaling" doc:"Its autoscaler, in place of the stack's."`
+}
+
+// ImageOverride is a service's own image.
+type ImageOverride struct {
+	Repository string `config:"repository" doc:"Registry, path and name without a tag."`
+	Tag        string `config:"tag" doc:"Tag."`
+	Digest     string `config:"digest" doc:"Digest, sha256: and 64 hexadecimal digits; wins over the tag, which is kept for reading."`
+}
+
+// HealthOverride is a service's own probe paths.
+type HealthOverride struct {
+	Startup string `config:"startup" doc:"Path of the startup probe."`
+	Live    string `config:"live" doc:"Path of the liveness probe."`
+	Ready   string `config:"ready" doc:"Path of the readiness probe."`
+}
+
+// BucketUse says that a service writes to a bucket.
+type BucketUse struct {
+	Bucket   string `config:"bucket" doc:"media, uploads, audio or cdn."`
+	Variable string `config:"variable" doc:"Environment variable that carries the bucket's name."`
+}
+
+// The environments.
+const (
+	Development = "development"
+	Staging     = "staging"
+	Production  = "production"
+)
+
+// EmbeddedKubeconfig is the kubeconfig of the embedded control plane, relative
+// to the project.
+const EmbeddedKubeconfig = ".nova/kubeconfig"
+
+// embeddedIdentifier identifies the embedded control plane.
+const embeddedIdentifier = "embedded"
+
+// Defaults returns the configuration of a stack that sets nothing: the
+// cheapest environment that works.
+func Defaults(stack string) *Config {
+	one := 1
+	return &Config{
+		Stack:       stack,
+		Environment: Development,
+		Namespace:   "nova-backend",
+		Cluster:     Cluster{Kubeconfig: EmbeddedKubeconfig, Identifier: embeddedIdentifier},
+		Images:      Images{PullPolicy: "IfNotPresent"},
+		Replicas:    1,
+		Resources: ClassResources{Default: Resources{
+			// Documented defaults; the disk figures are ours: logs go to
+			// stdout and /tmp is the only writable path.
+			Requests: Quantities{CPU: "100m", Memory: "256Mi", EphemeralStorage: "64Mi"},
+			Limits:   Quantities{CPU: "500m", Memory: "512Mi", EphemeralStorage: "1Gi"},
+		}},
+		Rollout:     Rollout{MaxSurge: "25%", MinReadySeconds: 10, ProgressDeadlineSeconds: 600, RevisionHistory: 5},
+		Shutdown:    Shutdown{PreStopSeconds: 10, DrainSeconds: 30, MarginSeconds: 10},
+		Disruption:  Disruption{MaxUnavailable: &one},
+		Spread:      Spread{Zones: "preferred", Hosts: "preferred"},
+		Autoscaling: Autoscaling{MaxReplicas: 10, CPUPercent: 70, MemoryPercent: 80},
+		Mesh:        "none",
+		GRPC:        GRPC{Discovery: "clusterIP"},
+		Probes: Probes{
+			Startup:   Probe{PeriodSeconds: 5, TimeoutSeconds: 3, FailureThreshold: 30},
+			Readiness: Probe{PeriodSeconds: 5, TimeoutSeconds: 3, FailureThreshold: 3},
+			Liveness:  Probe{PeriodSeconds: 10, TimeoutSeconds: 3, FailureThreshold: 3},
+		},
+		Dependencies: Dependencies{
+			Postgres:      Postgres{Port: 5432, Database: "nova", User: "nova"},
+			Redis:         Dependency{Port: 6379},
+			ClickHouse:    Dependency{Port: 8123},
+			Kafka:         Dependency{Port: 9092},
+			Elasticsearch: Dependency{Port: 9200},
+		},
+		Storage: Storage{Region: "us-east-1"},
+	}
+}
+
+// KnownEnvironments lists what "nova:environment" may be.
+func KnownEnvironments() []string { return []string{Development, Staging, Production} }
+
+// Guarded reports whether the stack is one in which a mistake hurts others:
+// staging or production.
+func (c *Config) Guarded() bool { return c.Environment != Development }
+
+// TargetsEmbedded reports whether the stack runs on the embedded control plane.
+func (c *Config) TargetsEmbedded() bool { return c.Cluster.Kubeconfig == EmbeddedKubeconfig }
+
+// CatalogServices are the enabled services' catalogue records with the stack's
+// overrides.
+func (c *Config) CatalogServices() []catalog.Service {
+	services := make([]catalog.Service, len(c.Services))
+	for i, s := range c.Services {
+		services[i] = s.Service
+	}
+	return services
+}

@@ -1,0 +1,34 @@
+package config
+
+import (
+	"fmt"
+	"os"
+)
+
+// Parse types an input, fills in defaults, joins it with the catalogue and
+// checks the result. On mistakes it returns an *Error that lists all of them.
+func Parse(stack string, input Input) (*Config, error) {
+	c := Defaults(stack)
+	found := &mistakes{}
+	decode(input, c, found)
+	c.checkNames(found)
+	c.resolve(found)
+	c.check(found)
+	if err := found.err(stack); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Load parses the stack file at a path. Encrypted values stay encrypted.
+func Load(stack, path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("configuration of stack %s: %w", stack, err)
+	}
+	input, err := FromFile(text)
+	if err != nil {
+		return nil, fmt.Errorf("configuration of stack %s: %s: %w", stack, path, err)
+	}
+	return Parse(stack, input)
+}
