@@ -1,0 +1,32 @@
+package toolchain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrNotInstalled means that a tool is neither in bin/ nor, in a suitable
+// version, on PATH.
+var ErrNotInstalled = errors.New("not installed")
+
+// Find returns the absolute path of the tool with the given name: the one in
+// bin/ of the repository at root when it is the pinned one, and otherwise a
+// suitable one on PATH. When there is neither, the error wraps ErrNotInstalled
+// and says how to install it.
+func Find(root, name string) (string, error) {
+	tools, err := choose(root, []string{name})
+	if err != nil {
+		return "", err
+	}
+	tool := tools[0]
+	stale := checkBin(root, tool, "")
+	if stale == nil {
+		return binPath(root, tool), nil
+	}
+	c, err := onPath(context.Background(), root, tool)
+	if err == nil {
+		return c.path, nil
+	}
+	return "", fmt.Errorf("toolchain: %s %s is %w (%w; %w); run: make tools", tool.Name, tool.Version, ErrNotInstalled, stale, err)
+}

@@ -1,0 +1,270 @@
+// Package toolchain builds the programs that the project starts, such as the
+// Kubernetes control plane and the Pulumi CLI, from pinned Go modules, and
+// finds them again. The module proxy is the only source, so a machine with Go
+// needs nothing else.
+package toolchain
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/semver"
+)
+
+// Tool is one program, built from the Go module that pins it.
+type Tool struct {
+	// Name is the file name in bin/.
+	Name string
+	// ModuleDir is the directory of the pinning module, relative to the
+	// repository root, with slashes.
+	ModuleDir string
+	// Package is the import path of the main package.
+	Package string
+	// Version is the pinned version, such as "v1.36.3".
+	Version string
+	// Suitable holds the versions that may take the tool's place when PATH
+	// has one.
+	Suitable Range
+
+	// stamps are the string variables, as import path and name, that the
+	// linker sets so that the program knows its version.
+	stamps []string
+	// versionArgs make the program print its version.
+	versionArgs []string
+	// moduleSum identifies the content of the module's go.mod and go.sum.
+	moduleSum string
+}
+
+// Range is a half-open interval of released versions: pre-releases are never
+// in it, since their order says nothing about what they support.
+type Range struct {
+	// Min is the lowest version, Below the lowest one that is too high.
+	Min, Below string
+}
+
+// Contains says whether the semantic version v lies in the range.
+func (r Range) Contains(v string) bool {
+	return semver.IsValid(v) && semver.Prerelease(v) == "" &&
+		semver.Compare(v, r.Min) >= 0 && semver.Compare(v, r.Below) < 0
+}
+
+func (r Range) String() string {
+	return ">= " + r.Min + ", < " + r.Below
+}
+
+// definition is what cannot be read from a tool's go.mod.
+type definition struct {
+	name        string
+	dir         string
+	pkg         string
+	stamps      func(version string) []string
+	versionArgs []string
+	suitable    func(version string) Range
+}
+
+// definitions is in the order of building: the smallest first, so that
+// something is seen to be done early.
+var definitions = []definition{
+	{
+		name: "etcd", dir: "tools/etcd", pkg: "go.etcd.io/etcd/server/v3",
+		stamps: noStamps, versionArgs: []string{"--version"}, suitable: sameMinor,
+	},
+	{
+		name: "kube-apiserver", dir: "tools/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver",
+		stamps: kubernetesStamps, versionArgs: []string{"--version"}, suitable: sameMinor,
+	},
+	{
+		name: "kube-controller-manager", dir: "tools/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager",
+		stamps: kubernetesStamps, versionArgs: []string{"--version"}, suitable: sameMinor,
+	},
+	{
+		name: "kube-scheduler", dir: "tools/kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-scheduler",
+		stamps: kubernetesStamps, versionArgs: []string{"--version"}, suitable: sameMinor,
+	},
+	{
+		name: "kwok", dir: "tools/kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok",
+		stamps: kwokStamps, versionArgs: []string{"--version"}, suitable: sameMinor,
+	},
+	{
+		name: "kwokctl", dir: "tools/kwok", pkg: "sigs.k8s.io/kwok/cmd/kwokctl",
+		stamps: kwokStamps, versionArgs: []string{"--version"}, suitable: sameMinor,
+	},
+	{
+		name: "pulumi", dir: "tools/pulumi", pkg: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+		stamps: pulumiStamps, versionArgs: []string{"version"}, suitable: sameMajor,
+	},
+}
+
+// noStamps serves programs whose version is a constant of their source.
+func noStamps(string) []string { return nil }
+
+// kubernetesStamps keeps clients from stumbling over the placeholder
+// "v0.0.0-master+$Format:%H$" that an unstamped API server reports.
+func kubernetesStamps(version string) []string {
+	const pkg = "k8s.io/component-base/version."
+	major, minor := majorMinor(version)
+	return []string{
+		pkg + "gitVersion=" + version,
+		pkg + "gitMajor=" + strconv.Itoa(major),
+		pkg + "gitMinor=" + strconv.Itoa(minor),
+	}
+}
+
+func kwokStamps(version string) []string {
+	return []string{"sigs.k8s.io/kwok/pkg/consts.Version=" + version}
+}
+
+// pulumiStamps gives the CLI the version that the Automation API must parse.
+func pulumiStamps(version string) []string {
+	return []string{"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=" + version}
+}
+
+// sameMinor suits programs that promise compatibility within a minor version.
+func sameMinor(version string) Range {
+	major, minor := majorMinor(version)
+	return Range{
+		Min:   semver.MajorMinor(version) + ".0",
+		Below: fmt.Sprintf("v%d.%d.0", major, minor+1),
+	}
+}
+
+// sameMajor suits programs that follow semantic versioning strictly.
+func sameMajor(version string) Range {
+	major, _ := majorMinor(version)
+	return Range{Min: version, Below: fmt.Sprintf("v%d.0.0", major+1)}
+}
+
+// majorMinor splits a valid semantic version.
+func majorMinor(version string) (major, minor int) {
+	a, b, _ := strings.Cut(strings.TrimPrefix(semver.MajorMinor(version), "v"), ".")
+	major, _ = strconv.Atoi(a)
+	minor, _ = strconv.Atoi(b)
+	return major, minor
+}
+
+// Tools lists every tool in the order of building. The versions come from the
+// go.mod files under tools/ of the repository at root and are written nowhere
+// else. It fails when one of those files is missing, malformed, or does not
+// require the module of its tool.
+func Tools(root string) ([]Tool, error) {
+	modules := map[string]*module{}
+	tools := make([]Tool, 0, len(definitions))
+	for _, d := range definitions {
+		if modules[d.dir] == nil {
+			m, err := readModule(root, d.dir)
+			if err != nil {
+				return nil, err
+			}
+			modules[d.dir] = m
+		}
+		m := modules[d.dir]
+		version, err := m.versionOf(d.pkg)
+		if err != nil {
+			return nil, err
+		}
+		tools = append(tools, Tool{
+			Name:        d.name,
+			ModuleDir:   d.dir,
+			Package:     d.pkg,
+			Version:     version,
+			Suitable:    d.suitable(version),
+			stamps:      d.stamps(version),
+			versionArgs: d.versionArgs,
+			moduleSum:   m.sum,
+		})
+	}
+	return tools, nil
+}
+
+// module is a pinning module: its go.mod, and a hash of go.mod and go.sum.
+type module struct {
+	file *modfile.File
+	sum  string
+}
+
+func readModule(root, dir string) (*module, error) {
+	name := filepath.Join(root, filepath.FromSlash(dir), "go.mod")
+	mod, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("toolchain: %w (%s must be the root of the repository)", err, root)
+	}
+	file, err := modfile.Parse(name, mod, nil)
+	if err != nil {
+		return nil, fmt.Errorf("toolchain: %w", err)
+	}
+	sums, err := os.ReadFile(filepath.Join(filepath.Dir(name), "go.sum"))
+	if err != nil {
+		return nil, fmt.Errorf("toolchain: %w", err)
+	}
+	hash := sha256.Sum256(slices.Concat(mod, sums))
+	return &module{file: file, sum: hex.EncodeToString(hash[:])}, nil
+}
+
+// versionOf returns the required version of the module that provides pkg: the
+// one with the longest path that is a prefix of it, as the go command resolves
+// imports.
+func (m *module) versionOf(pkg string) (string, error) {
+	var providing, version string
+	for _, r := range m.file.Require {
+		if (pkg == r.Mod.Path || strings.HasPrefix(pkg, r.Mod.Path+"/")) && len(r.Mod.Path) > len(providing) {
+			providing, version = r.Mod.Path, r.Mod.Version
+		}
+	}
+	if providing == "" {
+		return "", fmt.Errorf("toolchain: %s requires no module that provides %s", m.file.Syntax.Name, pkg)
+	}
+	return version, nil
+}
+
+// executable is the file name that go build gives the tool's program: the last
+// element of the import path that is not a major version.
+func (t Tool) executable() string {
+	base := path.Base(t.Package)
+	if major, found := strings.CutPrefix(base, "v"); found {
+		if _, err := strconv.Atoi(major); err == nil {
+			return path.Base(path.Dir(t.Package))
+		}
+	}
+	return base
+}
+
+// buildFlags are the flags of go build. -trimpath, -buildvcs=false and no cgo
+// make the program the same wherever it is built; -s -w leave out debugging
+// information, a third of an API server.
+func (t Tool) buildFlags() []string {
+	ldflags := []string{"-s", "-w"}
+	for _, s := range t.stamps {
+		ldflags = append(ldflags, "-X", s)
+	}
+	return []string{"-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=" + strings.Join(ldflags, " ")}
+}
+
+// choose returns the tools with the given names, or all when there are none, in
+// the order of building.
+func choose(root string, names []string) ([]Tool, error) {
+	tools, err := Tools(root)
+	if err != nil || len(names) == 0 {
+		return tools, err
+	}
+	var known, unknown []string
+	for _, t := range tools {
+		known = append(known, t.Name)
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			unknown = append(unknown, strconv.Quote(name))
+		}
+	}
+	if len(unknown) > 0 {
+		return nil, fmt.Errorf("toolchain: unknown tool %s; known are %s", strings.Join(unknown, ", "), strings.Join(known, ", "))
+	}
+	return slices.DeleteFunc(tools, func(t Tool) bool { return !slices.Contains(names, t.Name) }), nil
+}
