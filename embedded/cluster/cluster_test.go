@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -287,26 +289,6 @@ func TestCluster(t *testing.T) {
 	})
 }
 
-func TestUpThatIsInterruptedLeavesNothing(t *testing.T) {
-	t.Parallel()
-	c, dir := newCluster(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go func() {
-		for len(processesIn(t, filepath.Join(dir, "cluster"))) < 5 && ctx.Err() == nil {
-			time.Sleep(10 * time.Millisecond)
-		}
-		cancel()
-	}()
-	if err := c.Up(ctx, t.Output()); !errors.Is(err, context.Canceled) {
-		t.Fatalf("got error %v, want context.Canceled", err)
-	}
-	if left := processesIn(t, dir); len(left) != 0 {
-		t.Errorf("processes left: %v", left)
-	}
-	mustNotExist(t, filepath.Join(dir, "cluster"), c.Kubeconfig())
-}
-
 func TestUpStartsAComponentAgainThatEndsEarly(t *testing.T) {
 	t.Parallel()
 	c, dir := newCluster(t)
@@ -358,29 +340,78 @@ func TestUpSaysWhyAComponentCannotRun(t *testing.T) {
 // childVariable makes TestUpInAChildProcess do its work.
 const childVariable = "NOVA_TEST_CLUSTER_DIR"
 
-// TestUpInAChildProcess is the process that TestUpAfterAKilledUp kills.
+// TestUpInAChildProcess is the process that other tests interrupt and kill.
 func TestUpInAChildProcess(t *testing.T) {
 	dir := os.Getenv(childVariable)
 	if dir == "" {
-		t.Skip("runs only as a child of TestUpAfterAKilledUp")
+		t.Skip("runs only as a child of other tests")
 	}
+	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt)
+	defer stop()
 	c, err := cluster.New(cluster.Options{Root: repository, Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Up(t.Context(), os.Stdout); err != nil {
+	if err := c.Up(ctx, os.Stdout); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// startChild starts TestUpInAChildProcess at the head of a process group, as a
+// shell starts a command in the foreground of a terminal.
+func startChild(t *testing.T, dir string, output io.Writer) *exec.Cmd {
+	t.Helper()
+	child := exec.Command(os.Args[0], "-test.run=^TestUpInAChildProcess$", "-test.v")
+	child.Env = append(os.Environ(), childVariable+"="+dir)
+	child.Stdout = output
+	child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return child
+}
+
+func TestUpThatIsInterruptedOnTheTerminalLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for moment, program := range map[string]string{
+		"while kwokctl works":               "bin/kwokctl create cluster",
+		"while the control plane starts up": "bin/kube-scheduler --kubeconfig",
+	} {
+		t.Run(moment, func(t *testing.T) {
+			c, dir := newCluster(t)
+			var output bytes.Buffer
+			child := startChild(t, dir, &output)
+			eventually(t, func() error {
+				for _, p := range processesIn(t, filepath.Join(dir, "cluster")) {
+					if line, _ := p.Cmdline(); strings.Contains(line, program) {
+						return nil
+					}
+				}
+				return errors.New("no process " + program)
+			})
+			// Ctrl-C reaches the whole group.
+			if err := syscall.Kill(-child.Process.Pid, syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			if err := child.Wait(); err == nil {
+				t.Error("Up succeeded")
+			}
+			t.Log("\n" + output.String())
+			if !strings.Contains(output.String(), "context canceled") || strings.Contains(output.String(), "exit status") {
+				t.Error("the error is not that Up was interrupted")
+			}
+			if left := processesIn(t, dir); len(left) != 0 {
+				t.Errorf("processes left: %v", left)
+			}
+			mustNotExist(t, filepath.Join(dir, "cluster"), c.Kubeconfig())
+		})
 	}
 }
 
 func TestUpAfterAKilledUp(t *testing.T) {
 	t.Parallel()
 	c, dir := newCluster(t)
-	child := exec.Command(os.Args[0], "-test.run=^TestUpInAChildProcess$")
-	child.Env = append(os.Environ(), childVariable+"="+dir)
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
+	child := startChild(t, dir, io.Discard)
 	eventually(t, func() error {
 		if n := len(processesIn(t, filepath.Join(dir, "cluster"))); n < 5 {
 			return fmt.Errorf("%d processes run", n)
