@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 )
 
 // ErrNotInstalled means that a tool is neither in bin/ nor, in a suitable
@@ -15,6 +16,10 @@ var ErrNotInstalled = errors.New("not installed")
 // suitable one on PATH. When there is neither, the error wraps ErrNotInstalled
 // and says how to install it.
 func Find(root, name string) (string, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return "", fmt.Errorf("toolchain: %w", err)
+	}
 	tools, err := choose(root, []string{name})
 	if err != nil {
 		return "", err

@@ -73,6 +73,13 @@ func TestInstallBuildsEveryToolOnce(t *testing.T) {
 			}
 		}
 	})
+	t.Run("Find returns an absolute path for a relative root", func(t *testing.T) {
+		t.Chdir(root)
+		path, err := Find(".", "etcd")
+		if err != nil || !filepath.IsAbs(path) {
+			t.Errorf("got %s, %v", path, err)
+		}
+	})
 	t.Run("nothing else is left in bin", func(t *testing.T) {
 		entries, err := os.ReadDir(binDir(root))
 		if err != nil {

@@ -21,7 +21,7 @@ type Status struct {
 	Wanted string
 	// Found is the version that was found; empty when there is none.
 	Found string
-	// Path is where it was found.
+	// Path is the absolute path at which it was found.
 	Path string
 	// Optional programs are missed only by the command that needs them.
 	Optional bool
@@ -35,6 +35,9 @@ type Status struct {
 // every program for its version, which takes a second or two.
 func Report(root string) []Status {
 	ctx := context.Background()
+	if absolute, err := filepath.Abs(root); err == nil {
+		root = absolute
+	}
 	report := []Status{goStatus(ctx, root)}
 	tools, err := Tools(root)
 	if err != nil {

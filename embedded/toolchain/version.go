@@ -86,7 +86,7 @@ type candidate struct {
 func onPath(ctx context.Context, root string, t Tool) (candidate, error) {
 	var unsuitable *candidate
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
-		if dir == "" || sameDir(dir, binDir(root)) {
+		if !filepath.IsAbs(dir) || sameDir(dir, binDir(root)) {
 			continue
 		}
 		program := filepath.Join(dir, t.Name)
