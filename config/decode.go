@@ -220,3 +220,6 @@ func keysAt(t reflect.Type, path []string) []string {
 	slices.Sort(keys)
 	return keys
 }
+
+// Keys returns the top-level keys that exist, without the project's prefix.
+func Keys() []string { return keysAt(reflect.TypeFor[Config](), nil) }

@@ -1,0 +1,49 @@
+package components
+
+import (
+	"maps"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/config"
+)
+
+// The well-known labels of every object.
+const (
+	labelName        = "app.kubernetes.io/name"
+	labelPartOf      = "app.kubernetes.io/part-of"
+	labelManagedBy   = "app.kubernetes.io/managed-by"
+	labelEnvironment = "nova.dev/environment"
+	labelService     = "nova.dev/service"
+)
+
+func labels(c *config.Config, name string) pulumi.StringMap {
+	return pulumi.StringMap{
+		labelName:        pulumi.String(name),
+		labelPartOf:      pulumi.String("nova"),
+		labelManagedBy:   pulumi.String("pulumi"),
+		labelEnvironment: pulumi.String(c.Environment),
+	}
+}
+
+// selector picks the pods of a service. It is immutable in a Deployment, so it
+// holds nothing but the service's name.
+func selector(s catalog.Service) pulumi.StringMap {
+	return pulumi.StringMap{labelName: pulumi.String(s.KubernetesName())}
+}
+
+func serviceLabels(c *config.Config, s catalog.Service) pulumi.StringMap {
+	all := labels(c, s.KubernetesName())
+	all[labelService] = pulumi.String(s.Name)
+	return all
+}
+
+// podLabels are those of a service's pods.
+func podLabels(c *config.Config, s catalog.Service) pulumi.StringMap {
+	all := maps.Clone(serviceLabels(c, s))
+	if c.Mesh == "istio" {
+		all["sidecar.istio.io/inject"] = pulumi.String("true")
+	}
+	return all
+}

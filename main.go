@@ -1,0 +1,13 @@
+// Nova's infrastructure as a Pulumi program, for the pulumi command. The nova
+// command runs the same program through the Automation API.
+package main
+
+import (
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"nova.dev/infra/platform"
+)
+
+func main() {
+	pulumi.Run(platform.Program)
+}
