@@ -41,7 +41,7 @@ func (b builder) pods() []alert {
 		{
 			name: "ContainerOOMKilled", severity: Warning,
 			// The reason alone stays for ever; a restart makes it news.
-			expr: byPod(b.series("kube_pod_container_status_restarts_total").Increase(10*time.Minute).Sum(byContainer...).Above(0).
+			expr: byPod(b.series("kube_pod_container_status_restarts_total").Increase(10*time.Minute).Max(byContainer...).Above(0).
 				And(b.series("kube_pod_container_status_last_terminated_reason", promql.Eq("reason", "OOMKilled")).
 					Max(byContainer...).Is(1), promql.On(byContainer...))),
 			summary:     "{{ $labels.container }} in {{ $labels.pod }} ran out of memory",

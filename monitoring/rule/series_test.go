@@ -1,8 +1,10 @@
 package rule_test
 
 import (
+	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -22,9 +24,13 @@ type seriesTest struct {
 	Name  string `json:"name"`
 	// Every is the distance of samples and of evaluations, 30 s by default.
 	Every string `json:"every,omitempty"`
-	// From and To bound the evaluations; by default from 0 for one hour.
+	// From and To bound the evaluations; by default from 0 for 80 minutes.
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
+	// Alone says that nothing else is in the same Prometheus. Otherwise every
+	// series has twins in another namespace and under another job, which must
+	// make no difference.
+	Alone bool `json:"alone,omitempty"`
 	// Input is the history, in the notation of promtool.
 	Input []string `json:"input"`
 	// Firing is everything that fires, complete; nothing else may.
@@ -53,7 +59,16 @@ func seriesTests(t testing.TB) []seriesTest {
 }
 
 func (st seriesTest) span(t testing.TB) (from, to, step time.Duration) {
-	return moment(t, st.From, 0), moment(t, st.To, time.Hour), moment(t, st.Every, 30*time.Second)
+	return moment(t, st.From, 0), moment(t, st.To, 80*time.Minute), moment(t, st.Every, 30*time.Second)
+}
+
+func (st seriesTest) load(t testing.TB) *world {
+	_, _, step := st.span(t)
+	w := load(t, step, st.Input...)
+	if !st.Alone {
+		w.crowd()
+	}
+	return w
 }
 
 func rulesOf(all []monitoringv1.Rule, alert string) []monitoringv1.Rule {
@@ -72,7 +87,7 @@ func TestAlertsFireWhenTheyShouldAndOnlyThen(t *testing.T) {
 			alerting := rulesOf(all, st.Alert)
 			require.NotEmpty(t, alerting, "no such alert")
 			from, to, step := st.span(t)
-			w := load(t, step, st.Input...)
+			w := st.load(t)
 			w.recordFor(t, all, alerting, from, to, step)
 			got, err := w.observe(t, alerting, from, to, step)
 			require.NoError(t, err)
@@ -143,4 +158,70 @@ func TestNoDataIsNotAFault(t *testing.T) {
 			assert.Empty(t, got, "%s fires without data", r.Alert)
 		}
 	}
+}
+
+const (
+	recordingsFile = "testdata/recordings.yaml"
+	recordedFor    = 40 * time.Minute
+)
+
+type recordingTest struct {
+	Input []string `json:"input"`
+	// Want are the recorded series and their values after half an hour.
+	Want map[string]string `json:"want"`
+}
+
+func readRecordingTest(t testing.TB) recordingTest {
+	t.Helper()
+	content, err := os.ReadFile(recordingsFile)
+	require.NoError(t, err)
+	var test recordingTest
+	require.NoError(t, yaml.UnmarshalStrict(content, &test))
+	return test
+}
+
+func recordings(t testing.TB, all []monitoringv1.Rule) *world {
+	t.Helper()
+	w := load(t, 30*time.Second, readRecordingTest(t).Input...)
+	w.crowd()
+	w.inputs = slices.Collect(maps.Keys(w.series))
+	var recording []monitoringv1.Rule
+	for _, r := range all {
+		if r.Record != "" {
+			recording = append(recording, r)
+		}
+	}
+	for i := range recording {
+		w.recordFor(t, all, recording[i:i+1], 0, recordedFor, 30*time.Second)
+	}
+	return w
+}
+
+// Services with different metric names, several pods and two versions come
+// out as one set of series; nothing of the neighbours gets in.
+func TestRecordingRulesNormaliseWhatServicesExport(t *testing.T) {
+	all := allRules(input())
+	w := recordings(t, all)
+	got := map[string]string{}
+	for name, list := range w.series {
+		if slices.Contains(w.inputs, name) {
+			continue
+		}
+		for _, s := range list {
+			for _, sample := range s.samples {
+				if sample.t == (30 * time.Minute).Milliseconds() {
+					got[s.labels.String()] = strconv.FormatFloat(sample.f, 'g', 6, 64)
+				}
+			}
+		}
+	}
+	test := readRecordingTest(t)
+	if os.Getenv("UPDATE") != "" {
+		test.Want = got
+		content, err := yaml.Marshal(test)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(recordingsFile, content, 0o644))
+		return
+	}
+	assert.Equal(t, test.Want, got)
 }

@@ -3,7 +3,6 @@ package rule_test
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -66,7 +65,11 @@ func parse(t testing.TB, expr string) parser.Expr {
 
 // world is a store of samples in memory, much faster to fill and to drop than
 // a database.
-type world struct{ series map[string][]*memorySeries }
+type world struct {
+	series map[string][]*memorySeries
+	// inputs are the names of the series that were not recorded.
+	inputs []string
+}
 
 type memorySeries struct {
 	labels  labels.Labels
@@ -95,7 +98,7 @@ func (s samples) Len() int                { return len(s) }
 // every step. Each is given the namespace of the stack unless it has one.
 func load(t testing.TB, step time.Duration, lines ...string) *world {
 	t.Helper()
-	w := &world{map[string][]*memorySeries{}}
+	w := &world{series: map[string][]*memorySeries{}}
 	for _, line := range lines {
 		l, values, err := promqlParser.ParseSeriesDesc(line)
 		require.NoError(t, err, line)
@@ -113,8 +116,53 @@ func load(t testing.TB, step time.Duration, lines ...string) *world {
 	return w
 }
 
-// fork returns a world that can be added to without changing w.
-func (w *world) fork() *world { return &world{maps.Clone(w.series)} }
+// crowd gives every series twins that rules must not see: one in another
+// namespace, one under another job. Series of the cluster come twice, as from
+// two replicas of kube-state-metrics, which must not be counted twice.
+func (w *world) crowd() {
+	for name, list := range w.series {
+		for _, s := range slices.Clone(list) {
+			add := func(label, value string, twin samples) {
+				w.series[name] = append(w.series[name], &memorySeries{labels.NewBuilder(s.labels).Set(label, value).Labels(), twin})
+			}
+			if s.labels.Get("namespace") == namespace {
+				add("namespace", "other", different(s.samples))
+			}
+			if s.labels.Has("job") {
+				add("job", "other", different(s.samples))
+			}
+			for _, prefix := range []string{"kube_", "kubelet_", "rollout_", "certmanager_"} {
+				if strings.HasPrefix(name, prefix) {
+					add("instance", "second", s.samples)
+				}
+			}
+		}
+	}
+}
+
+// different are samples that no sum, extreme or comparison takes for the
+// same: the opposite of a flag, and more of anything else.
+func different(list []sample) []sample {
+	flag := !slices.ContainsFunc(list, func(s sample) bool { return s.f != 0 && s.f != 1 })
+	twin := slices.Clone(list)
+	for i := range twin {
+		if flag {
+			twin[i].f = 1 - twin[i].f
+		} else {
+			twin[i].f = 3*twin[i].f + 7
+		}
+	}
+	return twin
+}
+
+// raw is w without what was recorded.
+func (w *world) raw() *world {
+	raw := &world{series: map[string][]*memorySeries{}}
+	for _, name := range w.inputs {
+		raw.series[name] = w.series[name]
+	}
+	return raw
+}
 
 // Querier implements storage.Queryable.
 func (w *world) Querier(mint, maxt int64) (storage.Querier, error) {
@@ -198,6 +246,9 @@ func (w *world) tryRecordFor(t testing.TB, all, use []monitoringv1.Rule, from, t
 		}
 	}
 	for _, r := range use {
+		if r.Record != "" && w.series[r.Record] == nil {
+			needed[r.Record] = true
+		}
 		need(r.Expr.StrVal)
 	}
 	if len(needed) == 0 {
