@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"nova.dev/infra/config"
+	"nova.dev/infra/engine"
+)
+
+// The exit codes that scripts rely on.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitRefused     = 3
+	exitInterrupted = 130
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// silent fails without a message of its own: what is wrong was printed.
+type silent struct{}
+
+func (silent) Error() string { return "" }
+
+func exitCode(ctx context.Context, err error) int {
+	var (
+		usage   usageError
+		mistake *config.Error
+		refused *engine.RefusedError
+	)
+	switch {
+	case err == nil:
+		return exitDone
+	case ctx.Err() != nil:
+		return exitInterrupted
+	case errors.As(err, &usage), errors.As(err, &mistake):
+		return exitUsage
+	case errors.As(err, &refused):
+		return exitRefused
+	}
+	return exitFailed
+}

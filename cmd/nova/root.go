@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"nova.dev/infra/config"
+	"nova.dev/infra/engine"
+)
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// globals are the flags that every command understands.
+type globals struct {
+	streams
+	dir       string
+	stack     string
+	backend   string
+	providers string
+}
+
+func newRootCommand(io streams) *cobra.Command {
+	g := &globals{streams: io}
+	root := &cobra.Command{
+		Use:   "nova",
+		Short: "Operate the Nova infrastructure",
+		Long: `nova operates the Nova infrastructure.
+
+It works from any folder of the repository. Exit codes: 0 done; 1 the operation
+failed; 2 wrong usage or configuration; 3 refused by a guard; 130 interrupted.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(io.in)
+	root.SetOut(io.out)
+	root.SetErr(io.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w\nrun `%s --help`", err, cmd.CommandPath())}
+	})
+	flags := root.PersistentFlags()
+	flags.StringVar(&g.dir, "dir", ".", "folder inside the repository")
+	flags.StringVarP(&g.stack, "stack", "s", "dev", "stack to work on")
+	flags.StringVar(&g.backend, "backend", "", "URL of the state backend (default: PULUMI_BACKEND_URL, backend.url of Pulumi.yaml, or .nova/state)")
+	flags.StringVar(&g.providers, "providers", "auto", "resource providers: auto, real or stand-in")
+	root.AddCommand(
+		newUpCommand(g), newPreviewCommand(g), newDestroyCommand(g), newStatusCommand(g),
+		newServicesCommand(g), newLocalCommand(g), newDoctorCommand(g), newVersionCommand(g),
+	)
+	for _, command := range root.Commands() {
+		reportUsage(command)
+	}
+	return root
+}
+
+// reportUsage makes wrong arguments a usage error everywhere.
+func reportUsage(command *cobra.Command) {
+	if check := command.Args; check != nil {
+		command.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return usageError{fmt.Errorf("%w\nrun `%s --help`", err, cmd.CommandPath())}
+			}
+			return nil
+		}
+	}
+	for _, child := range command.Commands() {
+		reportUsage(child)
+	}
+}
+
+// project finds the repository.
+func (g *globals) project() (engine.Project, error) {
+	project, err := engine.FindProject(g.dir)
+	if err != nil {
+		return project, usageError{err}
+	}
+	return project, nil
+}
+
+// configuration finds the repository and reads the stack's configuration.
+func (g *globals) configuration() (engine.Project, *config.Config, error) {
+	project, err := g.project()
+	if err != nil {
+		return project, nil, err
+	}
+	c, err := project.Config(g.stack)
+	if err != nil {
+		return project, nil, usageError{err}
+	}
+	return project, c, nil
+}
+
+// options are those of the stack that the flags name. Everything that can be
+// checked without the engine has been when it returns.
+func (g *globals) options() (engine.Options, error) {
+	if !slices.Contains(engine.ProviderModes(), g.providers) {
+		return engine.Options{}, usageError{fmt.Errorf("--providers: %q is not known; allowed: %s", g.providers, strings.Join(engine.ProviderModes(), ", "))}
+	}
+	project, c, err := g.configuration()
+	return engine.Options{
+		Project: project, Config: c, Backend: g.backend, Providers: g.providers,
+		Progress: g.err, Terminal: isTerminal(g.err),
+	}, err
+}
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && isatty.IsTerminal(file.Fd())
+}
+
+// formatFlag adds --format and returns a check to call first.
+func formatFlag(cmd *cobra.Command, into *string, allowed ...string) func() error {
+	cmd.Flags().StringVar(into, "format", allowed[0], "output format: "+strings.Join(allowed, ", "))
+	return func() error {
+		if !slices.Contains(allowed, *into) {
+			return usageError{fmt.Errorf("--format: %q is not known; allowed: %s", *into, strings.Join(allowed, ", "))}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"nova.dev/infra/config"
+	"nova.dev/infra/engine"
+)
+
+// statusTimeout bounds each request to the cluster.
+const statusTimeout = 10 * time.Second
+
+// serviceStatus is the state of one service in the cluster.
+type serviceStatus struct {
+	Name     string `json:"name"`
+	State    string `json:"state"`
+	Ready    int32  `json:"ready"`
+	Desired  int32  `json:"desired"`
+	HTTPPort int    `json:"http_port"`
+	GRPCPort int    `json:"grpc_port"`
+	Image    string `json:"image"`
+}
+
+func newStatusCommand(g *globals) *cobra.Command {
+	var format string
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show what runs; exits with 1 unless every service is available",
+		Long: `Show what runs, as the cluster says: ready and desired pods, ports and images of
+every service of the stack. Exits with 1 unless all of them are available.`,
+		Example: "  nova status\n  nova status --stack prod --format json",
+		Args:    cobra.NoArgs,
+	}
+	check := formatFlag(cmd, &format, "table", "json")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := check(); err != nil {
+			return err
+		}
+		project, c, err := g.configuration()
+		if err != nil {
+			return err
+		}
+		rows, err := readStatus(cmd.Context(), project, c)
+		if err != nil {
+			return err
+		}
+		if err := g.printStatus(rows, c, format); err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if row.State != stateAvailable {
+				return silent{}
+			}
+		}
+		return nil
+	}
+	return cmd
+}
+
+// The states of a service.
+const (
+	stateAvailable = "available"
+	stateUpdating  = "updating"
+	stateDegraded  = "degraded"
+	stateAbsent    = "absent"
+)
+
+// readStatus asks the cluster of a stack for the Deployments of its services.
+func readStatus(ctx context.Context, project engine.Project, c *config.Config) ([]serviceStatus, error) {
+	path := c.Cluster.Kubeconfig
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(project.Root, path)
+	}
+	access, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		&clientcmd.ClientConfigLoadingRules{ExplicitPath: path},
+		&clientcmd.ConfigOverrides{CurrentContext: c.Cluster.Context}).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("nova:cluster.kubeconfig: %q: %w; the embedded control plane is started with `nova local up`", c.Cluster.Kubeconfig, err)
+	}
+	access.Timeout = statusTimeout
+	client, err := kubernetes.NewForConfig(access)
+	if err != nil {
+		return nil, err
+	}
+	found, err := client.AppsV1().Deployments(c.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("cluster of stack %s: %w", c.Stack, err)
+	}
+	deployments := map[string]appsv1.Deployment{}
+	for _, d := range found.Items {
+		deployments[d.Name] = d
+	}
+	rows := make([]serviceStatus, 0, len(c.Services))
+	for _, s := range c.Services {
+		row := serviceStatus{Name: s.Name, State: stateAbsent, HTTPPort: s.HTTPPort, GRPCPort: s.GRPCPort(), Image: "-"}
+		if d, ok := deployments[s.KubernetesName()]; ok {
+			row.read(d)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+func (r *serviceStatus) read(d appsv1.Deployment) {
+	r.Desired = 1
+	if d.Spec.Replicas != nil {
+		r.Desired = *d.Spec.Replicas
+	}
+	r.Ready = d.Status.ReadyReplicas
+	r.Image = d.Spec.Template.Spec.Containers[0].Image
+	switch {
+	case d.Status.AvailableReplicas < r.Desired:
+		r.State = stateDegraded
+	case d.Status.ObservedGeneration < d.Generation, d.Status.UpdatedReplicas < r.Desired, d.Status.Replicas > r.Desired:
+		r.State = stateUpdating
+	default:
+		r.State = stateAvailable
+	}
+}
+
+func (g *globals) printStatus(rows []serviceStatus, c *config.Config, format string) error {
+	if format == "json" {
+		encoder := json.NewEncoder(g.out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(rows)
+	}
+	table := tabwriter.NewWriter(g.out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(table, "SERVICE\tSTATE\tREADY\tHTTP\tGRPC\tIMAGE")
+	available := 0
+	for _, r := range rows {
+		fmt.Fprintf(table, "%s\t%s\t%d/%d\t%d\t%d\t%s\n", r.Name, r.State, r.Ready, r.Desired, r.HTTPPort, r.GRPCPort, r.Image)
+		if r.State == stateAvailable {
+			available++
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	note := ""
+	if c.TargetsEmbedded() {
+		note = "; embedded control plane: pods are simulated and run no containers"
+	}
+	_, err := fmt.Fprintf(g.out, "%d of %d services available in namespace %s%s\n", available, len(rows), c.Namespace, note)
+	return err
+}

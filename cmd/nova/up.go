@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"nova.dev/infra/engine"
+)
+
+func newUpCommand(g *globals) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Make a stack what the program says",
+		Long: `Make a stack what the program says.
+
+The real state is looked at first, so that a change made by hand is undone. What
+an interrupted run left is settled. Outside development the changes are shown
+and must be confirmed.`,
+		Example: "  nova up\n  nova up --stack prod --yes",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			options, err := g.options()
+			if err != nil {
+				return err
+			}
+			if options.Config.Guarded() && !yes && !isTerminal(g.in) {
+				return usageError{fmt.Errorf("up of %s needs a confirmation: add --yes, or run it on a terminal", g.stack)}
+			}
+			stack, err := engine.Open(cmd.Context(), options)
+			if err != nil {
+				return err
+			}
+			defer stack.Close()
+			if options.Config.Guarded() && !yes {
+				fmt.Fprintf(g.err, "Preview of stack %s\n", g.stack)
+				result, err := stack.Preview(cmd.Context())
+				if err != nil {
+					return err
+				}
+				printChanges(g.out, result, "would change")
+				if err := g.confirm(fmt.Sprintf("Apply this to %s?", g.stack)); err != nil {
+					return err
+				}
+			}
+			fmt.Fprintf(g.err, "Stack %s\n", g.stack)
+			result, err := stack.Up(cmd.Context())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(g.out, summary(result, "changed"))
+			return nil
+		},
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return cmd
+}
+
+// confirm asks a question that only "yes" answers.
+func (g *globals) confirm(question string) error {
+	fmt.Fprintf(g.err, "%s Type yes: ", question)
+	answer, _ := bufio.NewReader(g.in).ReadString('\n')
+	if strings.TrimSpace(answer) != "yes" {
+		return &engine.RefusedError{Reason: "not confirmed"}
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
+)
+
+// heartbeat is how long an operation may be silent.
+const heartbeat = 10 * time.Second
+
+// progress turns the events of one operation into lines and a Result.
+type progress struct {
+	out io.Writer
+	// terminal shows what is being waited for on one line that is rewritten.
+	terminal bool
+	preview  bool
+
+	mu       sync.Mutex
+	started  map[string]time.Time
+	waiting  map[string]string
+	last     time.Time
+	result   Result
+	finished int
+}
+
+func newProgress(out io.Writer, terminal, preview bool) *progress {
+	return &progress{
+		out: out, terminal: terminal, preview: preview,
+		started: map[string]time.Time{}, waiting: map[string]string{}, last: time.Now(),
+	}
+}
+
+// watch consumes events until the channel is closed, and says every heartbeat
+// what is being waited for.
+func (p *progress) watch(stream <-chan events.EngineEvent) Result {
+	stop := make(chan struct{})
+	var ticking sync.WaitGroup
+	ticking.Go(func() {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+				p.tick()
+			}
+		}
+	})
+	for event := range stream {
+		p.handle(event)
+	}
+	close(stop)
+	ticking.Wait()
+	p.clear()
+	p.result.sort()
+	return p.result
+}
+
+func (p *progress) handle(event events.EngineEvent) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case event.ResourcePreEvent != nil:
+		p.begin(event.ResourcePreEvent.Metadata)
+	case event.ResOutputsEvent != nil:
+		p.end(event.ResOutputsEvent.Metadata, "done")
+	case event.ResOpFailedEvent != nil:
+		p.end(event.ResOpFailedEvent.Metadata, "FAILED")
+	case event.DiagnosticEvent != nil:
+		p.diagnose(event.DiagnosticEvent)
+	}
+}
+
+func (p *progress) begin(step apitype.StepEventMetadata) {
+	change, changes := newChange(step)
+	if !changes {
+		if step.Op == apitype.OpSame {
+			p.result.Unchanged++
+		}
+		return
+	}
+	p.started[step.URN] = time.Now()
+	if p.preview {
+		p.result.Changes = append(p.result.Changes, change)
+		return
+	}
+	p.waiting[step.URN] = describe(change)
+}
+
+func (p *progress) end(step apitype.StepEventMetadata, outcome string) {
+	change, changes := newChange(step)
+	if !changes || p.preview {
+		return
+	}
+	delete(p.waiting, step.URN)
+	p.finished++
+	if outcome == "done" {
+		p.result.Changes = append(p.result.Changes, change)
+	}
+	p.line("%s: %s (%.1f s)", describe(change), outcome, time.Since(p.started[step.URN]).Seconds())
+}
+
+func (p *progress) diagnose(d *apitype.DiagnosticEvent) {
+	message := strings.TrimSpace(colors.Never.Colorize(d.Message))
+	if message == "" {
+		return
+	}
+	name := d.URN[strings.LastIndex(d.URN, ":")+1:]
+	if d.Ephemeral {
+		if _, open := p.waiting[d.URN]; open {
+			p.waiting[d.URN] = name + ": " + message
+		}
+		return
+	}
+	if name != "" {
+		message = name + ": " + message
+	}
+	switch d.Severity {
+	case "error":
+		p.result.Errors = append(p.result.Errors, message)
+	case "warning":
+		p.result.Warnings = append(p.result.Warnings, message)
+		p.line("warning: %s", message)
+	case "info", "info#err":
+		p.line("%s", message)
+	}
+}
+
+// tick shows what is being waited for: on a terminal all the time, otherwise
+// after a silence.
+func (p *progress) tick() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var waits []string
+	for _, wait := range p.waiting {
+		waits = append(waits, wait)
+	}
+	if len(waits) == 0 {
+		if !p.terminal && time.Since(p.last) >= heartbeat {
+			p.line("working")
+		}
+		return
+	}
+	text := waits[0]
+	if len(waits) > 1 {
+		text = fmt.Sprintf("%s, and %d more", text, len(waits)-1)
+	}
+	switch {
+	case p.terminal:
+		fmt.Fprintf(p.out, "\r\033[K%d done, waiting for %s", p.finished, text)
+	case time.Since(p.last) >= heartbeat:
+		p.line("waiting for %s", text)
+	}
+}
+
+func (p *progress) line(format string, args ...any) {
+	if p.terminal {
+		fmt.Fprint(p.out, "\r\033[K")
+	}
+	fmt.Fprintf(p.out, "  "+format+"\n", args...)
+	p.last = time.Now()
+}
+
+func (p *progress) clear() {
+	if p.terminal {
+		fmt.Fprint(p.out, "\r\033[K")
+	}
+}
+
+func describe(c Change) string {
+	kind := c.Type[strings.LastIndex(c.Type, ":")+1:]
+	return fmt.Sprintf("%s %s %s", c.Op, kind, c.Name)
+}
