@@ -246,7 +246,9 @@ func (c *Config) checkSecrets(found *mistakes) {
 
 func (c *Config) checkService(s Service, found *mistakes) {
 	key := "nova:services." + s.Name
-	between(found, key+".replicas", s.Replicas, 1, maxReplicas)
+	if c.Overrides[s.Name].Replicas != nil {
+		between(found, key+".replicas", s.Replicas, 1, maxReplicas)
+	}
 	c.checkResources(key, s, found)
 	checkDisruption(key, s, found)
 	if a := s.Autoscaling; a.Enabled {

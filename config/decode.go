@@ -19,11 +19,9 @@ const tag = "config"
 // decode writes an input over a Config that already holds the defaults. Wrong
 // types and unknown keys become mistakes.
 func decode(input Input, into *Config, found *mistakes) {
-	var metadata mapstructure.Metadata
 	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
 		Result:     into,
 		TagName:    tag,
-		Metadata:   &metadata,
 		MatchName:  func(key, field string) bool { return key == field },
 		DecodeHook: mapstructure.DecodeHookFuncValue(convert),
 	})
@@ -31,10 +29,58 @@ func decode(input Input, into *Config, found *mistakes) {
 		panic(err) // A wrong Result type: cannot happen with *Config.
 	}
 	collect(decoder.Decode(map[string]any(input)), found)
-	for _, path := range metadata.Unused {
-		key := keyPath(path)
-		found.missing(key, "unknown key%s", suggestion(path))
+	reportUnknownKeys(reflect.TypeFor[Config](), map[string]any(input), Project+":", found)
+}
+
+// reportUnknownKeys walks an input along the type that it is decoded into. The
+// decoder's own list of unused keys is lost where a neighbour has a wrong type.
+func reportUnknownKeys(t reflect.Type, value any, path string, found *mistakes) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
 	}
+	switch v := value.(type) {
+	case map[string]any:
+		for key, child := range v {
+			switch t.Kind() {
+			case reflect.Map:
+				reportUnknownKeys(t.Elem(), child, path+key+".", found)
+			case reflect.Struct:
+				if field, ok := fieldOf(t, key); ok {
+					reportUnknownKeys(field.Type, child, path+key+".", found)
+				} else {
+					found.missing(path+key, "unknown key%s", didYouMean(key, keysOf(t)))
+				}
+			}
+		}
+	case []any:
+		if t.Kind() != reflect.Slice {
+			return
+		}
+		for i, child := range v {
+			reportUnknownKeys(t.Elem(), child, fmt.Sprintf("%s%d.", path, i), found)
+		}
+	}
+}
+
+func fieldOf(t reflect.Type, key string) (reflect.StructField, bool) {
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get(tag) == key && key != "-" {
+			return t.Field(i), true
+		}
+	}
+	return reflect.StructField{}, false
+}
+
+// keysOf returns the keys of a struct, sorted.
+func keysOf(t reflect.Type) []string {
+	var keys []string
+	for i := range t.NumField() {
+		if key := t.Field(i).Tag.Get(tag); key != "" && key != "-" {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // collect turns the decoder's tree of errors into mistakes.
@@ -132,6 +178,8 @@ func toBool(value any) (any, error) {
 func toInt(value any) (any, error) {
 	text := ""
 	switch v := value.(type) {
+	case int: // A pointer's value passes twice.
+		return v, nil
 	case json.Number:
 		text = v.String()
 	case string:
@@ -162,18 +210,6 @@ func keyPath(path string) string {
 	return Project + ":" + strings.TrimPrefix(path, ".")
 }
 
-// suggestion offers the known key that an unknown one was probably meant to
-// be, or lists what is allowed.
-func suggestion(path string) string {
-	path = strings.NewReplacer("[", ".", "]", "").Replace(path)
-	parts := strings.Split(path, ".")
-	known := keysAt(reflect.TypeFor[Config](), parts[:len(parts)-1])
-	if len(known) == 0 {
-		return ""
-	}
-	return didYouMean(parts[len(parts)-1], known)
-}
-
 // didYouMean ends a message about an unknown name: the closest known one, or
 // all of them where none is close.
 func didYouMean(unknown string, known []string) string {
@@ -189,37 +225,5 @@ func didYouMean(unknown string, known []string) string {
 	return "; allowed: " + strings.Join(known, ", ")
 }
 
-// keysAt returns the keys that exist below a path.
-func keysAt(t reflect.Type, path []string) []string {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	if t.Kind() == reflect.Map || t.Kind() == reflect.Slice {
-		if len(path) == 0 {
-			return nil
-		}
-		return keysAt(t.Elem(), path[1:])
-	}
-	if t.Kind() != reflect.Struct {
-		return nil
-	}
-	var keys []string
-	for i := range t.NumField() {
-		key := t.Field(i).Tag.Get(tag)
-		if key == "" || key == "-" {
-			continue
-		}
-		if len(path) > 0 && key == path[0] {
-			return keysAt(t.Field(i).Type, path[1:])
-		}
-		keys = append(keys, key)
-	}
-	if len(path) > 0 {
-		return nil
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 // Keys returns the top-level keys that exist, without the project's prefix.
-func Keys() []string { return keysAt(reflect.TypeFor[Config](), nil) }
+func Keys() []string { return keysOf(reflect.TypeFor[Config]()) }

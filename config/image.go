@@ -32,7 +32,7 @@ func (c *Config) image(record catalog.Service, own ImageOverride, found *mistake
 	default:
 		repository = record.LocalImageName()
 		if c.Guarded() {
-			found.missing("nova:images.registry", "is required in %s: without it nodes would look for %s in a public registry", c.Environment, repository)
+			found.missing("nova:images.registry", "is required in %s: without it nodes would look for the images in a public registry", c.Environment)
 		}
 	}
 

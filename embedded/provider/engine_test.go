@@ -582,6 +582,40 @@ func TestAnObjectWhichIsAlreadyThereStopsThePreview(t *testing.T) {
 	s.mustUp(p)
 }
 
+func TestAnObjectMadeByHandIsImported(t *testing.T) {
+	s, p := newSession(t, program{})
+	s.mustUp(p)
+	c := kubernetes(t)
+	_, err := c.CoreV1().ConfigMaps(p.namespace).Create(t.Context(), &coreapi.ConfigMap{
+		ObjectMeta: metaapi.ObjectMeta{Name: "by-hand", Labels: map[string]string{"note": "hand"}}, Data: map[string]string{"a": "1"},
+	}, metaapi.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := "1"
+	options := []pulumi.ResourceOption{pulumi.Import(pulumi.ID(p.namespace + "/by-hand"))}
+	p.more = func(ctx *pulumi.Context, in pulumi.ResourceOption) error {
+		_, err := corev1.NewConfigMap(ctx, "by-hand", &corev1.ConfigMapArgs{
+			Metadata: metav1.ObjectMetaArgs{Name: pulumi.String("by-hand"), Namespace: pulumi.String(p.namespace)},
+			Data:     pulumi.StringMap{"a": pulumi.String(value)},
+		}, append(options, in)...)
+		return err
+	}
+	if counted := s.mustUp(p); counted["import"] != 1 || counted.changes() != 1 {
+		t.Errorf("the import counts %v\n%s", counted, s.text)
+	}
+	options = nil
+	if counted := s.mustUp(p); counted.changes() != 0 {
+		t.Errorf("after the import an unchanged program changes %v\n%s", counted, s.text)
+	}
+	value = "2"
+	_, err = s.up(p)
+	s.wantFailure(err, "conflict with another field manager")
+	if _, err := s.stack.Destroy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAKubeconfigWithoutAClusterFailsThePreview(t *testing.T) {
 	kubeconfig(t)
 	path := filepath.Join(t.TempDir(), "kubeconfig")

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
-	"k8s.io/apimachinery/pkg/api/validation/path"
+	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"nova.dev/infra/embedded/provider/standin"
@@ -143,7 +143,7 @@ func (p *Provider) name(
 		return nil
 	}
 	if name := o.GetName(); name != "" {
-		if problems := path.IsValidPathSegmentName(name); len(problems) > 0 {
+		if problems := content.IsPathSegmentName(name); len(problems) > 0 {
 			return []plugin.CheckFailure{{
 				Property: property,
 				Reason:   fmt.Sprintf("%q is no valid name: %s", name, strings.Join(problems, "; ")),

@@ -119,7 +119,10 @@ func (p *Provider) previewCreate(
 			rename(request)
 		case s.upsert || managedBy(live, how.manager):
 		default:
-			return nil, o.refusal(alreadyExists(o))
+			// Up will refuse it; the preview still judges what the stack
+			// would declare in a cluster of its own.
+			p.warnForeign(ctx, o, how)
+			rename(request)
 		}
 	}
 	result, err := p.judge(ctx, c, o, request, how, true)
@@ -134,6 +137,18 @@ func (p *Provider) previewCreate(
 	}
 	result.SetName(o.GetName())
 	return stateOf(inputs, planned(o, result), o.GetAPIVersion(), how.manager), nil
+}
+
+// warnForeign says in a preview that up would refuse an object. Of a foreign
+// namespace it says so once, not again for each object in it.
+func (p *Provider) warnForeign(ctx context.Context, o object, how applying) {
+	if o.GetKind() == "Namespace" {
+		p.run.foreign(o.GetName())
+	} else if p.run.isForeign(o.GetNamespace()) {
+		return
+	}
+	p.once(ctx, diag.Warning, how.urn, o.GetKind()+" "+idOf(o.Unstructured)+": "+alreadyExists(o).Error()+
+		"; up refuses it, this preview tried it under another name")
 }
 
 // rename gives an object a name which no other has, where names are free, and

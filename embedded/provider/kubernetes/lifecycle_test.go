@@ -375,10 +375,9 @@ func TestAnExistingObjectIsNotTakenOverUnlessAsked(t *testing.T) {
 	n := namespace(t, nil)
 	put(t, configMap(n, "c", map[string]string{"theirs": "1"}))
 	s := newStack(t, mutable)
-	for _, preview := range []bool{true, false} {
-		done := s.apply("c", configMap(n, "c", map[string]string{"ours": "1"}), preview)
-		wantError(t, done.err, "already exists", "import it with the id "+n+"/c", "upsertExistingObjects")
-	}
+	wantOp(t, s.preview("c", configMap(n, "c", map[string]string{"ours": "1"})), "create")
+	done := s.up("c", configMap(n, "c", map[string]string{"ours": "1"}))
+	wantError(t, done.err, "already exists", "import it with the id "+n+"/c", "upsertExistingObjects")
 	upsert := mutable.Copy()
 	upsert["upsertExistingObjects"] = resource.NewStringProperty("true")
 	s = newStack(t, upsert)

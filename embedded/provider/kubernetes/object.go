@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -248,11 +249,26 @@ var serverSet = []string{
 // placeholder is valid as a name, a label, an image and any other text.
 const placeholder = "unknown-until-up"
 
-func (o object) placeholder(path resource.PropertyPath) string {
+func (o object) placeholder(path resource.PropertyPath) any {
+	text := placeholder
 	if o.isSecret() && len(path) > 0 && path[0] == "data" {
-		return base64.StdEncoding.EncodeToString([]byte(placeholder))
+		text = base64.StdEncoding.EncodeToString([]byte(placeholder))
 	}
-	return placeholder
+	if o.isTextMap(path) {
+		return map[string]any{placeholder: text}
+	}
+	return text
+}
+
+// isTextMap tells whether a path leads to a map of texts as a whole: the SDKs
+// make a map with one unknown value unknown altogether.
+func (o object) isTextMap(path resource.PropertyPath) bool {
+	name := path.String()
+	if (o.isSecret() || o.isConfigMap()) && (name == "data" || name == "stringData") {
+		return true
+	}
+	return name == "metadata.labels" || name == "metadata.annotations" ||
+		strings.HasSuffix(name, ".metadata.labels") || strings.HasSuffix(name, ".metadata.annotations")
 }
 
 func encodeStringData(secret *unstructured.Unstructured) {

@@ -19,6 +19,7 @@ type run struct {
 	inState    map[resource.URN]bool
 	logged     map[string]bool
 	scratches  map[string]*scratch
+	foreigns   map[string]bool
 	closed     bool
 }
 
@@ -29,6 +30,7 @@ func newRun() *run {
 		inState:    map[resource.URN]bool{},
 		logged:     map[string]bool{},
 		scratches:  map[string]*scratch{},
+		foreigns:   map[string]bool{},
 	}
 }
 
@@ -63,6 +65,19 @@ func (r *run) plannedNamespace(name string) (labels map[string]string, ok bool) 
 	defer r.mu.Unlock()
 	labels, ok = r.namespaces[name]
 	return labels, ok
+}
+
+// foreign notes a namespace that exists and is not the stack's.
+func (r *run) foreign(namespace string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.foreigns[namespace] = true
+}
+
+func (r *run) isForeign(namespace string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.foreigns[namespace]
 }
 
 func (r *run) plannedKind(kind schema.GroupKind) bool {

@@ -44,9 +44,10 @@ type clientSettings struct {
 	Timeout int     `json:"timeout"`
 }
 
-// defaultClient has the limits of the real plugin, and a time limit so that a
-// cluster which stops answering ends in an error.
-var defaultClient = clientSettings{Burst: 120, QPS: 50, Timeout: 60}
+// defaultClient lets the API server do its own flow control for the stacks of
+// this repository, some hundred objects with up to four requests each, and has
+// a time limit so that a cluster which stops answering ends in an error.
+var defaultClient = clientSettings{Burst: 400, QPS: 200, Timeout: 60}
 
 func (c clientSettings) timeout() time.Duration { return time.Duration(c.Timeout) * time.Second }
 

@@ -1,0 +1,170 @@
+package config_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/config"
+)
+
+func service(t *testing.T, c *config.Config, name string) config.Service {
+	t.Helper()
+	for _, s := range c.Services {
+		if s.Name == name {
+			return s
+		}
+	}
+	t.Fatalf("no service %s", name)
+	return config.Service{}
+}
+
+func TestTheStackFilesOfTheRepositoryAreValid(t *testing.T) {
+	for stack, want := range map[string]struct {
+		environment, image, request, limit string
+		replicas                           int
+		protected                          bool
+	}{
+		"dev":     {"development", "nova-auth-service:dev", "256Mi", "512Mi", 1, false},
+		"staging": {"staging", "registry.nova.dev/nova/auth-service:v1.0.0", "256Mi", "512Mi", 2, true},
+		"prod":    {"production", "registry.nova.dev/nova/auth-service:v1.0.0", "512Mi", "1Gi", 3, true},
+	} {
+		t.Run(stack, func(t *testing.T) {
+			c, err := config.Load(stack, "../Pulumi."+stack+".yaml")
+			require.NoError(t, err)
+			require.Len(t, c.Services, 11)
+			assert.Equal(t, want.environment, c.Environment)
+			assert.Equal(t, want.protected, c.DeletionProtection)
+			assert.Equal(t, "nova-backend", c.Namespace)
+			for _, s := range c.Services {
+				assert.Equal(t, want.replicas, s.Replicas, s.Name)
+				assert.Equal(t, config.Quantities{CPU: "100m", Memory: want.request, EphemeralStorage: "64Mi"}, s.Resources.Requests, s.Name)
+				assert.Equal(t, config.Quantities{CPU: "500m", Memory: want.limit, EphemeralStorage: "1Gi"}, s.Resources.Limits, s.Name)
+			}
+			assert.Equal(t, want.image, service(t, c, "auth").Image)
+		})
+	}
+}
+
+func TestAStackThatSetsNothingIsValid(t *testing.T) {
+	c, err := config.Parse("mine", config.Input{})
+	require.NoError(t, err)
+	assert.Equal(t, 50, c.Shutdown.GracePeriodSeconds(), "preStop, drain and margin")
+	assert.Equal(t, "nova-media-mine", c.CatalogEnvironment().Buckets[catalog.BucketMedia])
+}
+
+func TestAServiceOverridesEveryPartOfItsContract(t *testing.T) {
+	c, err := parse(t, "s", `
+  nova:services:
+    auth:
+      httpPort: 7000
+      replicas: 4
+      health: {live: /health, ready: /readiness, startup: /health}
+      metricsPath: ""
+      needs: [postgres]
+      variables: [APP_ENV]
+      secrets: [DATABASE_URL]
+      env: {FEATURE: "on"}
+      class: worker
+      disruption: {minAvailable: 3}
+      resources: {limits: {memory: 2Gi}}
+      image: {repository: registry.example.com/auth, tag: v2}
+      buckets: [{bucket: cdn, variable: MY_BUCKET}]
+      autoscaling: {enabled: true, maxReplicas: 8, cpuPercent: 60, memoryPercent: 70}
+`)
+	require.NoError(t, err)
+	s := service(t, c, "auth")
+	assert.Equal(t, 8000, s.GRPCPort())
+	assert.Equal(t, catalog.Health{Startup: "/health", Live: "/health", Ready: "/readiness"}, s.Health)
+	assert.Empty(t, s.MetricsPath)
+	assert.Equal(t, []catalog.Dependency{catalog.Postgres}, s.Needs)
+	assert.Equal(t, []string{"APP_ENV"}, s.Variables)
+	assert.Equal(t, []string{"DATABASE_URL"}, s.Secrets)
+	assert.Equal(t, "on", s.Env["FEATURE"])
+	assert.Equal(t, catalog.ClassWorker, s.Class)
+	assert.Equal(t, 3, *s.Disruption.MinAvailable)
+	assert.Equal(t, "2Gi", s.Resources.Limits.Memory)
+	assert.Equal(t, "256Mi", s.Resources.Requests.Memory, "what is not set is inherited")
+	assert.Equal(t, "registry.example.com/auth:v2", s.Image)
+	assert.Equal(t, 4, s.Autoscaling.MinReplicas, "the replica count is the lower bound")
+	assert.Equal(t, []catalog.BucketUse{{Bucket: catalog.BucketCDN, Variable: "MY_BUCKET"}}, s.Buckets)
+	assert.Equal(t, "http://auth-service.nova-backend.svc.cluster.local:8000", c.VariableValues()["GRPC_AUTH_SERVICE_URL"])
+}
+
+func TestAClassIsSizedTogether(t *testing.T) {
+	c, err := parse(t, "s", "  nova:resources: {media: {limits: {cpu: '2'}}}\n")
+	require.NoError(t, err)
+	for _, s := range c.Services {
+		want := "500m"
+		if s.Class == catalog.ClassMedia {
+			want = "2"
+		}
+		assert.Equal(t, want, s.Resources.Limits.CPU, s.Name)
+	}
+}
+
+func TestADigestWinsAndTheTagStaysForReading(t *testing.T) {
+	digest := "sha256:" + fmt.Sprintf("%064x", 7)
+	c, err := parse(t, "s", released+"  nova:services: {auth: {image: {digest: '"+digest+"'}}}\n")
+	require.NoError(t, err)
+	assert.Equal(t, "registry.example.com/nova/auth-service:v1.4.0@"+digest, service(t, c, "auth").Image)
+}
+
+func TestADisabledServiceIsGone(t *testing.T) {
+	c, err := parse(t, "s", "  nova:services: {events: {enabled: false}}\n")
+	require.NoError(t, err)
+	assert.Len(t, c.Services, 10)
+}
+
+func TestHeadlessDiscoveryMovesEveryGRPCAddress(t *testing.T) {
+	c, err := parse(t, "s", "  nova:grpc: {discovery: headless}\n")
+	require.NoError(t, err)
+	assert.Equal(t, "http://media-service-headless.nova-backend.svc.cluster.local:9082", c.VariableValues()["MEDIA_SERVICE_GRPC_URL"])
+}
+
+func TestTheEnginesTextFormReadsLikeTheFile(t *testing.T) {
+	secret := map[string]bool{"nova:secrets": true}
+	input := config.FromStrings(map[string]string{
+		"nova:replicas":           "3",
+		"nova:deletionProtection": "true",
+		"nova:disruption":         `{"minAvailable":2}`,
+		"nova:secrets":            `{"SMTP_PASSWORD":"hunter2"}`,
+		"aws:region":              "us-east-1",
+	}, func(key string) bool { return secret[key] })
+	c, err := config.Parse("s", input)
+	require.NoError(t, err)
+	assert.Equal(t, 3, c.Replicas)
+	assert.True(t, c.DeletionProtection)
+	assert.Equal(t, 2, *service(t, c, "auth").Disruption.MinAvailable)
+	value, known := c.Secrets["SMTP_PASSWORD"].Reveal()
+	assert.True(t, known)
+	assert.Equal(t, "hunter2", value)
+}
+
+func TestSuppliedSecretsAreCheckedAndNeverShown(t *testing.T) {
+	for key, value := range map[string]string{
+		"JWT_SECRET":                    "hunter2",
+		"JWT_PRIVATE_KEY_PEM":           "hunter2",
+		"MESSAGE_ENCRYPTION_MASTER_KEY": "hunter2",
+		"SMTP_PASSWORD":                 " ",
+	} {
+		t.Run(key, func(t *testing.T) {
+			_, err := config.Parse("s", config.Input{"secrets": map[string]any{key: config.NewSecret(value)}})
+			require.ErrorContains(t, err, "nova:secrets."+key+": [secret]")
+			assert.NotContains(t, err.Error(), "hunter2")
+		})
+	}
+}
+
+func TestASecretPrintsAsAMaskInEveryForm(t *testing.T) {
+	s := config.NewSecret("hunter2")
+	text, err := json.Marshal(map[string]any{"s": s})
+	require.NoError(t, err)
+	for _, shown := range []string{string(text), fmt.Sprint(s), fmt.Sprintf("%+v %#v %s %q", s, s, s, s)} {
+		assert.NotContains(t, shown, "hunter2")
+	}
+}

@@ -1,0 +1,158 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"nova.dev/infra/config"
+)
+
+// parse reads the lines below "config:" of a stack file.
+func parse(t *testing.T, stack, lines string) (*config.Config, error) {
+	t.Helper()
+	input, err := config.FromFile([]byte("config:\n" + lines))
+	if err != nil {
+		return nil, err
+	}
+	return config.Parse(stack, input)
+}
+
+const production = "  nova:environment: production\n"
+
+// released is what production needs at least.
+const released = production + "  nova:images: {registry: registry.example.com/nova, version: v1.4.0}\n"
+
+func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lines string
+		want  []string
+	}{
+		"a number that is text":           {"  nova:replicas: three\n", []string{`nova:replicas: "three": is not a whole number`}},
+		"a fraction of a replica":         {"  nova:replicas: 2.5\n", []string{"nova:replicas: 2.5: is not a whole number"}},
+		"no replicas":                     {"  nova:replicas: 0\n", []string{"nova:replicas: 0: is out of range; allowed: 1 to 100"}},
+		"far too many replicas":           {"  nova:replicas: 5000\n", []string{"nova:replicas: 5000", "allowed: 1 to 100"}},
+		"a boolean that is text":          {"  nova:deletionProtection: maybe\n", []string{`nova:deletionProtection: "maybe": is not a boolean; allowed: true, false`}},
+		"text in place of an object":      {"  nova:images: latest\n", []string{`nova:images: "latest": must be an object`}},
+		"an object in place of text":      {"  nova:namespace: {name: x}\n", []string{"nova:namespace: an object: must be text"}},
+		"text in place of a list":         {"  nova:images: {pullSecrets: mine}\n", []string{`nova:images.pullSecrets: "mine": must be a list`}},
+		"an unknown top-level key":        {"  nova:replica: 2\n", []string{`nova:replica: unknown key; did you mean "replicas"?`}},
+		"an unknown nested key":           {"  nova:images: {verson: v1}\n", []string{`nova:images.verson: unknown key; did you mean "version"?`}},
+		"a key like no other":             {"  nova:images: {zzzzzzzzzzzz: v1}\n", []string{"nova:images.zzzzzzzzzzzz: unknown key; allowed: pullPolicy, pullSecrets, registry, version"}},
+		"an unknown key of a service":     {"  nova:services: {auth: {replcas: 2}}\n", []string{`nova:services.auth.replcas: unknown key; did you mean "replicas"?`}},
+		"a gRPC port, which is locked":    {"  nova:services: {auth: {grpcPort: 9999}}\n", []string{"nova:services.auth.grpcPort: unknown key"}},
+		"an unknown service":              {"  nova:services: {auht: {replicas: 2}}\n", []string{`nova:services.auht: unknown service; did you mean "auth"?`}},
+		"an unknown environment":          {"  nova:environment: prod\n", []string{`nova:environment: "prod": is not known; allowed: development, staging, production`}},
+		"a namespace with capitals":       {"  nova:namespace: Nova\n", []string{`nova:namespace: "Nova": is not a Kubernetes name`}},
+		"a namespace of Kubernetes":       {"  nova:namespace: kube-system\n", []string{"belongs to Kubernetes"}},
+		"production without a version":    {production + "  nova:images: {registry: registry.example.com}\n", []string{"nova:images.version: is required in production"}},
+		"production without a registry":   {production + "  nova:images: {version: v1}\n", []string{"nova:images.registry: is required in production"}},
+		"latest in production":            {production + "  nova:images: {registry: registry.example.com, version: latest}\n", []string{`nova:images.version: "latest": is refused in production`}},
+		"latest for one service":          {released + "  nova:services: {auth: {image: {tag: latest}}}\n", []string{`nova:services.auth.image.tag: "latest": is refused in production`}},
+		"a tag with a space":              {"  nova:images: {version: 'v 1'}\n", []string{`nova:images.version: "v 1": is not a tag`}},
+		"a digest that is too short":      {"  nova:services: {auth: {image: {digest: 'sha256:abc'}}}\n", []string{`nova:services.auth.image.digest: "sha256:abc": is not a digest`}},
+		"a registry with a scheme":        {"  nova:images: {registry: 'https://example.com'}\n", []string{"nova:images.registry", "is not a registry"}},
+		"a repository with a tag":         {"  nova:services: {auth: {image: {repository: 'example.com/auth:v1'}}}\n", []string{"nova:services.auth.image.repository", "is not a repository"}},
+		"an unknown pull policy":          {"  nova:images: {pullPolicy: Sometimes}\n", []string{"allowed: IfNotPresent, Always, Never"}},
+		"a request above its limit":       {"  nova:resources: {default: {requests: {cpu: 600m}}}\n", []string{`nova:services.auth.resources.requests.cpu: "600m": is above the limit 500m`}},
+		"a memory request above limit":    {"  nova:services: {feed: {resources: {requests: {memory: 1Gi}}}}\n", []string{`nova:services.feed.resources.requests.memory: "1Gi": is above the limit 512Mi`}},
+		"a quantity without meaning":      {"  nova:resources: {default: {limits: {memory: lots}}}\n", []string{`"lots": is not a positive Kubernetes quantity`}},
+		"a negative quantity":             {"  nova:resources: {media: {limits: {cpu: '-1'}}}\n", []string{`nova:services.media.resources.limits.cpu: "-1"`}},
+		"replicas at the budget":          {"  nova:replicas: 2\n  nova:disruption: {minAvailable: 2}\n", []string{"nova:services.auth.disruption.minAvailable: 2: is not below the 2 replicas of auth"}},
+		"replicas below a budget":         {"  nova:services: {auth: {replicas: 1, disruption: {minAvailable: 3}}}\n", []string{"is not below the 1 replicas of auth"}},
+		"a budget that allows nothing":    {"  nova:disruption: {maxUnavailable: 0}\n", []string{"nova:services.auth.disruption.maxUnavailable: 0: must be at least 1"}},
+		"two services on one port":        {"  nova:services: {auth: {httpPort: 8080}}\n", []string{"port 8080: claimed by both auth HTTP and user HTTP"}},
+		"HTTP on another's gRPC port":     {"  nova:services: {cdn: {httpPort: 9081}}\n", []string{"port 9081: claimed by both content gRPC and cdn HTTP"}},
+		"a port out of range":             {"  nova:services: {auth: {httpPort: 65000}}\n", []string{"HTTP port 65000 is outside 1 to 64535"}},
+		"a call to nobody":                {"  nova:services: {auth: {calls: [video]}}\n", []string{`service auth: calls unknown service "video"`}},
+		"a call to a disabled service":    {"  nova:services: {media: {enabled: false}}\n", []string{`service user: calls unknown service "media"`}},
+		"a call cycle":                    {"  nova:services: {auth: {calls: [user]}}\n", []string{"call cycle among"}},
+		"an unknown need":                 {"  nova:services: {auth: {needs: [oracle]}}\n", []string{`service auth: needs unknown dependency "oracle"`}},
+		"an unknown secret for a service": {"  nova:services: {auth: {secrets: [PASSWORD]}}\n", []string{`service auth: secret "PASSWORD" is not in the catalogue`}},
+		"a port variable by hand":         {"  nova:services: {auth: {env: {SERVER_PORT: '1'}}}\n", []string{"change nova:services.auth.httpPort"}},
+		"a secret in plain environment":   {"  nova:services: {auth: {env: {JWT_SECRET: hunter2hunter2}}}\n", []string{"nova:services.auth.env.JWT_SECRET: [secret]: is a secret"}},
+		"a variable name with a dash":     {"  nova:services: {auth: {env: {MY-VAR: x}}}\n", []string{"is not a variable name"}},
+		"a variable that breaks auth":     {"  nova:services: {auth: {env: {EMAIL: x}}}\n", []string{"breaks the configuration parser"}},
+		"a probe path without slash":      {"  nova:services: {auth: {health: {live: health}}}\n", []string{`health path "health" does not start with /`}},
+		"an unknown variable":             {"  nova:variables: {LOG_LEVELL: debug}\n", []string{`nova:variables.LOG_LEVELL: unknown variable; did you mean "LOG_LEVEL"?`}},
+		"a derived variable":              {"  nova:variables: {RUN_MIGRATIONS: 'true'}\n", []string{"nova:variables.RUN_MIGRATIONS", "cannot be set"}},
+		"a secret among the variables":    {"  nova:variables: {DATABASE_URL: 'postgresql://u:hunter2@h/d'}\n", []string{"nova:variables.DATABASE_URL: [secret]: is a secret"}},
+		"a secret in plain text":          {"  nova:secrets: {SMTP_PASSWORD: hunter2}\n", []string{"nova:secrets.SMTP_PASSWORD: [secret]: must be encrypted"}},
+		"an unknown secret":               {"  nova:secrets: {SMTP_PASWORD: {secure: v1:abc}}\n", []string{`nova:secrets.SMTP_PASWORD: unknown secret; did you mean "SMTP_PASSWORD"?`}},
+		"an encrypted plain field":        {"  nova:namespace: {secure: v1:abc}\n", []string{"nova:namespace: [secret]: must not be secret"}},
+		"a surge of nothing":              {"  nova:rollout: {maxSurge: '0'}\n", []string{`nova:rollout.maxSurge: "0"`}},
+		"a surge in words":                {"  nova:rollout: {maxSurge: some}\n", []string{"is neither a number nor a percentage"}},
+		"a deadline before readiness":     {"  nova:rollout: {minReadySeconds: 300, progressDeadlineSeconds: 200}\n", []string{"nova:rollout.progressDeadlineSeconds: 200: is out of range; allowed: 301 to 3600"}},
+		"a boot longer than the deadline": {"  nova:probes: {startup: {periodSeconds: 60}}\n", []string{"nova:probes.startup: a pod may take 1800 s to start"}},
+		"a probe that outlasts its turn":  {"  nova:probes: {liveness: {timeoutSeconds: 20}}\n", []string{"nova:probes.liveness.timeoutSeconds: 20: is out of range; allowed: 1 to 10"}},
+		"no grace at all":                 {"  nova:shutdown: {drainSeconds: 0}\n", []string{"nova:shutdown.drainSeconds: 0"}},
+		"an autoscaler upside down":       {"  nova:autoscaling: {enabled: true, minReplicas: 5, maxReplicas: 2}\n", []string{"nova:services.auth.autoscaling.maxReplicas: 2: is out of range; allowed: 5 to 100"}},
+		"a target above the request":      {"  nova:autoscaling: {enabled: true, cpuPercent: 150}\n", []string{"autoscaling.cpuPercent: 150"}},
+		"an unknown mesh":                 {"  nova:mesh: consul\n", []string{"allowed: none, istio, linkerd"}},
+		"an unknown spread":               {"  nova:spread: {zones: always}\n", []string{"allowed: required, preferred, off"}},
+		"an unknown discovery":            {"  nova:grpc: {discovery: dns}\n", []string{"allowed: clusterIP, headless"}},
+		"a host with a scheme":            {"  nova:dependencies: {redis: {host: 'redis://r'}}\n", []string{`nova:dependencies.redis.host: "redis://r": is not a host`}},
+		"a dependency's port":             {"  nova:dependencies: {kafka: {port: 70000}}\n", []string{"nova:dependencies.kafka.port: 70000: is out of range; allowed: 1 to 65535"}},
+		"two PostgreSQL hosts":            {"  nova:dependencies: {postgres: {host: 'a,b'}}\n", []string{"must be one host"}},
+		"a database with a quote":         {"  nova:dependencies: {postgres: {database: \"a'b\"}}\n", []string{"is not a database name"}},
+		"a region that is none":           {"  nova:storage: {region: tokyo}\n", []string{"nova:storage.region"}},
+		"a bucket with capitals":          {"  nova:storage: {buckets: {media: Media}}\n", []string{"nova:storage.buckets.media", "is not a bucket name"}},
+		"two buckets of one name":         {"  nova:storage: {buckets: {media: same-name, cdn: same-name}}\n", []string{"is already the bucket of media"}},
+		"an unknown bucket":               {"  nova:storage: {buckets: {medai: x-y-z}}\n", []string{`unknown bucket; did you mean "media"?`}},
+		"an endpoint without port":        {"  nova:storage: {endpoint: minio}\n", []string{"is not host:port"}},
+		"own cluster, no identifier":      {"  nova:cluster: {kubeconfig: /etc/kubeconfig}\n", []string{"nova:cluster.identifier: is required with a kubeconfig of your own"}},
+		"no kubeconfig":                   {"  nova:cluster: {kubeconfig: ''}\n", []string{"nova:cluster.kubeconfig: must not be empty"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parse(t, "s", tc.lines)
+			var mistakes *config.Error
+			require.ErrorAs(t, err, &mistakes)
+			for _, want := range tc.want {
+				assert.ErrorContains(t, err, want)
+			}
+			assert.NotContains(t, err.Error(), "hunter2", "a secret stays hidden")
+			for _, m := range mistakes.Mistakes {
+				assert.True(t, strings.HasPrefix(m.Key, "nova:"), m.Key)
+			}
+		})
+	}
+}
+
+func TestAllMistakesOfAFileAreReportedTogether(t *testing.T) {
+	_, err := parse(t, "prod", production+"  nova:replicas: none\n  nova:mesh: x\n  nova:services: {auth: {httpPort: 8080}, nobody: {}}\n  nova:bogus: 1\n")
+	for _, want := range []string{
+		"configuration of stack prod: ", "nova:replicas", "nova:mesh", "nova:images.version", "nova:images.registry",
+		"nova:services.nobody", "nova:bogus", "port 8080",
+	} {
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+func TestAFileThatIsNoStackFileIsAnError(t *testing.T) {
+	for name, text := range map[string]string{
+		"broken YAML":   "config: [",
+		"a doubled key": "config:\n  nova:images: {version: a, version: b}\n",
+		"an alias":      "config:\n  nova:a: &x {b: 1}\n  nova:c: *x\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.FromFile([]byte(text))
+			assert.Error(t, err)
+		})
+	}
+}
+
+func FuzzAnyStackFileEndsInAConfigurationOrAnError(f *testing.F) {
+	f.Add("config:\n" + released)
+	f.Add("config:\n  nova:services: {auth: {replicas: [1]}}\n  nova:secrets: {SMTP_PASSWORD: {secure: x}}\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		input, err := config.FromFile([]byte(text))
+		if err != nil {
+			return
+		}
+		if c, err := config.Parse("fuzz", input); err == nil && len(c.Services) > 11 {
+			t.Fatalf("%d services", len(c.Services))
+		}
+	})
+}
