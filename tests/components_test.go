@@ -1,0 +1,351 @@
+package tests
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	psa "k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/config"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+var stacks = []string{"dev", "staging", "prod"}
+
+// eachStack runs a test for every stack, as an update and as a preview.
+func eachStack(t *testing.T, test func(t *testing.T, c *config.Config, all []recorded, dryRun bool)) {
+	for _, stack := range stacks {
+		for _, dryRun := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/dryRun=%t", stack, dryRun), func(t *testing.T) {
+				c := load(t, stack)
+				test(t, c, declare(t, c, dryRun), dryRun)
+			})
+		}
+	}
+}
+
+// as decodes a resource's inputs into the upstream type, refusing fields that
+// do not exist.
+func as[T any](t *testing.T, r recorded) T {
+	t.Helper()
+	text, err := json.Marshal(unwrap(r.inputs))
+	require.NoError(t, err)
+	var object T
+	decoder := json.NewDecoder(strings.NewReader(string(text)))
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(&object), r.urn)
+	return object
+}
+
+// unwrap drops the marks of secrets, and what is not known yet.
+func unwrap(m resource.PropertyMap) map[string]any {
+	return m.MapRepl(nil, func(v resource.PropertyValue) (any, bool) {
+		switch {
+		case v.IsSecret():
+			if v.SecretValue().Element.IsObject() {
+				return unwrap(v.SecretValue().Element.ObjectValue()), true
+			}
+			return v.SecretValue().Element.V, true
+		case v.IsComputed():
+			return nil, true
+		case v.IsOutput():
+			return nil, true
+		}
+		return nil, false
+	})
+}
+
+func TestEveryStackDeclaresItsElevenServices(t *testing.T) {
+	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, _ bool) {
+		for kind, count := range map[string]int{
+			"NovaService": 11, "Deployment": 11, "Service": 22, "ServiceAccount": 11, "PodDisruptionBudget": 11,
+			"InfraStack": 1, "Namespace": 1, "ConfigMap": 1, "Secret": 1, "HorizontalPodAutoscaler": 0,
+		} {
+			assert.Len(t, ofKind(all, kind), count, kind)
+		}
+	})
+}
+
+func TestURNsDoNotChangeByAccident(t *testing.T) {
+	for _, stack := range stacks {
+		var urns []string
+		for _, r := range declare(t, load(t, stack), false) {
+			urns = append(urns, r.urn)
+		}
+		slices.Sort(urns)
+		got := strings.Join(urns, "\n") + "\n"
+		golden := "testdata/urns." + stack + ".golden"
+		if *update {
+			require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
+		}
+		want, err := os.ReadFile(golden)
+		require.NoError(t, err)
+		assert.Equal(t, string(want), got, "a renamed resource is deleted and created again: give it an alias, then run the test with -update")
+	}
+}
+
+func TestEveryResourceHasItsComponentAndAnExplicitProvider(t *testing.T) {
+	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, _ bool) {
+		for _, r := range all {
+			switch {
+			case strings.HasPrefix(r.typ, "pulumi:providers:"), strings.HasPrefix(r.typ, "nova:platform:"), r.typ == "pulumi:pulumi:Stack":
+				continue
+			}
+			assert.Contains(t, r.parent, "nova:platform:", "%s has no component", r.urn)
+			pkg, _, _ := strings.Cut(r.typ, ":")
+			assert.Contains(t, r.provider, "pulumi:providers:"+pkg+"::"+pkg, "%s uses a default provider", r.urn)
+		}
+	})
+}
+
+func TestWhatHoldsDataIsProtectedWhereTheStackSaysSo(t *testing.T) {
+	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+		held := 0
+		for _, r := range all {
+			data := strings.HasPrefix(r.typ, "random:") || strings.HasPrefix(r.typ, "tls:") || strings.HasSuffix(r.typ, ":Namespace")
+			if data {
+				held++
+			}
+			assert.Equal(t, data && c.DeletionProtection, r.protect, r.urn)
+			assert.Equal(t, data && c.DeletionProtection, r.retain, r.urn)
+		}
+		assert.Equal(t, 9, held)
+	})
+}
+
+func TestPodsMeetPodSecurityRestrictedAndOurOwnBaseline(t *testing.T) {
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	require.NoError(t, err)
+	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+		for _, r := range ofKind(all, "Deployment") {
+			template := as[appsv1.Deployment](t, r).Spec.Template
+			for _, result := range evaluator.EvaluatePod(psa.LevelVersion{Level: psa.LevelRestricted, Version: psa.LatestVersion()}, &template.ObjectMeta, &template.Spec) {
+				assert.True(t, result.Allowed, "%s: %s: %s", r.name, result.ForbiddenReason, result.ForbiddenDetail)
+			}
+			pod, container := template.Spec, template.Spec.Containers[0]
+			assert.False(t, *pod.AutomountServiceAccountToken)
+			assert.False(t, *pod.EnableServiceLinks)
+			assert.EqualValues(t, 1000, *pod.SecurityContext.RunAsUser)
+			assert.True(t, *container.SecurityContext.ReadOnlyRootFilesystem)
+			assert.NotNil(t, pod.Volumes[0].EmptyDir.SizeLimit)
+			assert.NotEqual(t, container.LivenessProbe.HTTPGet.Path, container.ReadinessProbe.HTTPGet.Path)
+			assert.NotEqual(t, container.StartupProbe.HTTPGet.Path, container.LivenessProbe.HTTPGet.Path)
+			assert.EqualValues(t, 10, container.Lifecycle.PreStop.Sleep.Seconds)
+			assert.Greater(t, *pod.TerminationGracePeriodSeconds, container.Lifecycle.PreStop.Sleep.Seconds+30)
+			assert.Len(t, pod.TopologySpreadConstraints, 2)
+			if c.Guarded() {
+				assert.NotContains(t, container.Image, ":latest")
+			}
+		}
+	})
+}
+
+func TestAnUpdateTakesNoPodAwayEarly(t *testing.T) {
+	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+		for _, r := range ofKind(all, "Deployment") {
+			spec := as[appsv1.Deployment](t, r).Spec
+			assert.EqualValues(t, c.Replicas, *spec.Replicas)
+			assert.Zero(t, spec.Strategy.RollingUpdate.MaxUnavailable.IntValue())
+			assert.Equal(t, map[string]string{"app.kubernetes.io/name": r.name}, spec.Selector.MatchLabels)
+			for key, value := range spec.Selector.MatchLabels {
+				assert.Equal(t, value, spec.Template.Labels[key])
+			}
+		}
+	})
+}
+
+func TestAServiceIsReachedOnBothPortsAndByPod(t *testing.T) {
+	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, _ bool) {
+		for _, s := range catalog.Services() {
+			for name, clusterIP := range map[string]string{s.KubernetesName(): "", s.HeadlessName(): "None"} {
+				spec := as[corev1.Service](t, find(t, all, "Service", name)).Spec
+				assert.Equal(t, clusterIP, spec.ClusterIP)
+				assert.EqualValues(t, s.HTTPPort, spec.Ports[0].Port)
+				assert.EqualValues(t, s.HTTPPort+1000, spec.Ports[1].Port)
+				assert.Equal(t, "kubernetes.io/h2c", *spec.Ports[1].AppProtocol)
+			}
+		}
+	})
+}
+
+func TestAContainerReceivesItsOwnKeysAndNoOthers(t *testing.T) {
+	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, _ bool) {
+		for _, s := range catalog.Services() {
+			container := as[appsv1.Deployment](t, find(t, all, "Deployment", s.KubernetesName())).Spec.Template.Spec.Containers[0]
+			assert.Empty(t, container.EnvFrom)
+			values := map[string]string{}
+			var secrets, variables []string
+			for _, env := range container.Env {
+				switch {
+				case env.ValueFrom == nil:
+					values[env.Name] = env.Value
+				case env.ValueFrom.SecretKeyRef != nil:
+					assert.Equal(t, env.Name, env.ValueFrom.SecretKeyRef.Key)
+					secrets = append(secrets, env.Name)
+				case env.ValueFrom.ConfigMapKeyRef != nil:
+					assert.Equal(t, env.Name, env.ValueFrom.ConfigMapKeyRef.Key)
+					variables = append(variables, env.Name)
+				}
+			}
+			// What only the outside world knows is absent, since no stack of
+			// the repository supplies it.
+			want := slices.DeleteFunc(slices.Clone(s.Secrets), func(key string) bool {
+				secret, _ := catalog.FindSecret(key)
+				return secret.Generate == catalog.GenerateNone
+			})
+			assert.Equal(t, want, secrets, s.Name)
+			assert.Equal(t, s.Variables, variables, s.Name)
+			for key, value := range s.PortVariables() {
+				assert.Equal(t, value, values[key], "%s %s", s.Name, key)
+			}
+		}
+	})
+}
+
+func TestTheConfigMapHoldsEveryPlainKeyAndNoSecret(t *testing.T) {
+	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, dryRun bool) {
+		inputs := find(t, all, "ConfigMap", "nova-backend-config").inputs["data"].ObjectValue()
+		for _, v := range catalog.Variables() {
+			assert.Contains(t, inputs, resource.PropertyKey(v.Key))
+		}
+		for _, s := range catalog.Secrets() {
+			assert.NotContains(t, inputs, resource.PropertyKey(s.Key))
+		}
+		for key, value := range inputs {
+			assert.False(t, value.ContainsSecrets(), key)
+			if !dryRun {
+				assert.NotContains(t, value.StringValue(), "generated-", key)
+			}
+		}
+	})
+}
+
+func TestTheSecretHoldsGeneratedValuesAndIsMarkedSecret(t *testing.T) {
+	all := declare(t, load(t, "prod"), false)
+	property := find(t, all, "Secret", "nova-backend-secrets").inputs["data"]
+	require.True(t, property.IsSecret(), "the whole of it is secret")
+	data := map[string]string{}
+	for key, value := range property.SecretValue().Element.ObjectValue() {
+		for value.IsSecret() {
+			value = value.SecretValue().Element
+		}
+		text, err := base64.StdEncoding.DecodeString(value.StringValue())
+		require.NoError(t, err)
+		data[string(key)] = string(text)
+	}
+	assert.Equal(t, "postgresql://nova:generated-postgres-password@postgres.nova-backend.svc.cluster.local:5432/nova", data["DATABASE_URL"])
+	assert.Equal(t, "redis://:generated-redis-password@redis.nova-backend.svc.cluster.local:6379", data["REDIS_URL"])
+	assert.Equal(t, "generated-jwt-private-key-pem", data["JWT_PRIVATE_KEY_PEM"])
+	assert.NotContains(t, data, "SMTP_PASSWORD", "nobody supplied it")
+}
+
+func TestTheConfigurationHashIsNotSecretAndFollowsOnlyWhatAServiceReceives(t *testing.T) {
+	hashes := func(c *config.Config) map[string]string {
+		found := map[string]string{}
+		for _, r := range ofKind(declare(t, c, false), "Deployment") {
+			metadata := r.inputs["spec"].ObjectValue()["template"].ObjectValue()["metadata"].ObjectValue()
+			annotation := metadata["annotations"].ObjectValue()["nova.dev/config-hash"]
+			require.True(t, annotation.IsString(), "%s: %v", r.name, annotation.TypeString())
+			found[r.name] = annotation.StringValue()
+			assert.Len(t, annotation.StringValue(), 64)
+		}
+		return found
+	}
+	before := hashes(parse(t, "  nova:replicas: 1\n"))
+	after := hashes(parse(t, "  nova:variables: {CDN_DOMAIN: other.example.com}\n"))
+	for name := range before {
+		assert.Equal(t, name == "cdn-service", before[name] != after[name], name)
+	}
+}
+
+func TestASuppliedSecretReachesOnlyItsReceiver(t *testing.T) {
+	c, err := config.Parse("stack", config.Input{"secrets": map[string]any{"SMTP_PASSWORD": config.NewSecret("hunter2")}})
+	require.NoError(t, err)
+	for _, r := range declare(t, c, false) {
+		clear := fmt.Sprint(withoutSecrets(r.inputs))
+		assert.NotContains(t, clear, "hunter2", r.urn)
+		assert.NotContains(t, clear, base64.StdEncoding.EncodeToString([]byte("hunter2")), r.urn)
+		if strings.HasSuffix(r.typ, ":Deployment") {
+			assert.Equal(t, r.name == "user-service", strings.Contains(clear, "SMTP_PASSWORD"), r.name)
+		}
+	}
+}
+
+// withoutSecrets is what an onlooker would see.
+func withoutSecrets(m resource.PropertyMap) map[string]any {
+	return m.MapRepl(nil, func(v resource.PropertyValue) (any, bool) {
+		return "[secret]", v.IsSecret()
+	})
+}
+
+func TestTheKubeconfigIsHandedOverAsASecret(t *testing.T) {
+	all := declare(t, load(t, "prod"), false)
+	provider := find(t, all, "kubernetes", "kubernetes")
+	assert.NotContains(t, fmt.Sprint(withoutSecrets(provider.inputs)), "planted kubeconfig")
+	for _, key := range []resource.PropertyKey{"enableServerSideApply", "enableConfigMapMutable", "enableSecretMutable", "clusterIdentifier"} {
+		assert.Contains(t, provider.inputs, key)
+	}
+}
+
+func TestAnAutoscalerOwnsTheReplicaCount(t *testing.T) {
+	all := declare(t, parse(t, "  nova:replicas: 3\n  nova:autoscaling: {enabled: true, maxReplicas: 8}\n"), false)
+	assert.Len(t, ofKind(all, "HorizontalPodAutoscaler"), 11)
+	for _, r := range ofKind(all, "Deployment") {
+		assert.Nil(t, as[appsv1.Deployment](t, r).Spec.Replicas)
+	}
+	spec := unwrap(find(t, all, "HorizontalPodAutoscaler", "auth-service").inputs)["spec"].(map[string]any)
+	assert.EqualValues(t, 3, spec["minReplicas"])
+	assert.EqualValues(t, 8, spec["maxReplicas"])
+}
+
+func TestAMeshIsAskedForInItsOwnWay(t *testing.T) {
+	for mesh, in := range map[string]func(corev1.PodTemplateSpec) string{
+		"linkerd": func(p corev1.PodTemplateSpec) string { return p.Annotations["linkerd.io/inject"] },
+		"istio":   func(p corev1.PodTemplateSpec) string { return p.Labels["sidecar.istio.io/inject"] },
+	} {
+		for _, r := range ofKind(declare(t, parse(t, "  nova:mesh: "+mesh+"\n"), false), "Deployment") {
+			assert.NotEmpty(t, in(as[appsv1.Deployment](t, r).Spec.Template), mesh)
+		}
+	}
+}
+
+func TestADisabledServiceIsNotDeclared(t *testing.T) {
+	all := declare(t, parse(t, "  nova:services: {events: {enabled: false}}\n"), false)
+	assert.Len(t, ofKind(all, "Deployment"), 10)
+	for _, r := range all {
+		assert.NotContains(t, r.name, "events")
+	}
+}
+
+func TestACallerWaitsForItsCallees(t *testing.T) {
+	all := declare(t, load(t, "prod"), false)
+	deployment := find(t, all, "Deployment", "feed-service")
+	component := find(t, all, "NovaService", "feed")
+	waits := strings.Join(append(component.dependsOn, deployment.dependsOn...), " ")
+	for _, callee := range []string{"user-service", "content-service"} {
+		assert.Contains(t, waits, "Deployment::"+callee)
+	}
+}
+
+func TestAFailureOfAnyResourceFailsTheProgram(t *testing.T) {
+	c := load(t, "dev")
+	total := len(declare(t, c, false))
+	for n := 1; n <= total; n++ {
+		r := &recorder{failAt: n}
+		assert.ErrorContains(t, r.run(c), "planted failure", "resource %d of %d was lost", n, total)
+	}
+}
