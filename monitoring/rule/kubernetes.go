@@ -118,10 +118,10 @@ func (b builder) resources() []alert {
 
 func (b builder) workloads() []alert {
 	list := []alert{
-		b.replicas("deployment", "kube_deployment_spec_replicas", "kube_deployment_status_replicas_available", "kube_deployment_status_replicas_updated"),
-		b.replicas("statefulset", "kube_statefulset_replicas", "kube_statefulset_status_replicas_ready", "kube_statefulset_status_replicas_updated"),
+		b.replicas("deployment", "deployment", "kube_deployment_spec_replicas", "kube_deployment_status_replicas_available", "kube_deployment_status_replicas_updated"),
+		b.replicas("statefulset", "statefulset", "kube_statefulset_replicas", "kube_statefulset_status_replicas_ready", "kube_statefulset_status_replicas_updated"),
 		// kube-state-metrics sees nothing of Rollouts.
-		b.replicas("name", "rollout_info_replicas_desired", "rollout_info_replicas_available", "rollout_info_replicas_updated"),
+		b.replicas("rollout", "name", "rollout_info_replicas_desired", "rollout_info_replicas_available", "rollout_info_replicas_updated"),
 	}
 	byHPA := []string{metric.Namespace, "horizontalpodautoscaler"}
 	byPDB := []string{metric.Namespace, "poddisruptionbudget"}
@@ -181,10 +181,10 @@ func (b builder) workloads() []alert {
 	)
 }
 
-func (b builder) replicas(label, desired, available, updated string) alert {
+func (b builder) replicas(kind, label, desired, available, updated string) alert {
 	by := []string{metric.Namespace, label}
 	return alert{
-		name: "ReplicasMismatch", severity: Warning,
+		name: "ReplicasMismatch", severity: Warning, labels: map[string]string{"kind": kind},
 		// While a new version is rolled out the number of updated pods moves.
 		expr: b.series(available).Min(by...).
 			BelowExpr(b.series(desired).Max(by...), promql.On(by...)).
@@ -192,7 +192,7 @@ func (b builder) replicas(label, desired, available, updated string) alert {
 			WithLabel(metric.ServiceLabel, label, "(.+)"),
 		wait:        15 * time.Minute,
 		summary:     "{{ $labels.service }} has fewer pods than it should",
-		description: "{{ $labels.service }} has had only {{ $value }} available pods, fewer than desired, for 15m, and nothing is being rolled out.",
+		description: "The " + kind + " {{ $labels.service }} has had only {{ $value }} available pods, fewer than desired, for 15m, and nothing is being rolled out.",
 	}
 }
 

@@ -327,7 +327,11 @@ func mutateRecording(t testing.TB, all []monitoringv1.Rule, at int, base *world,
 func text(list []*memorySeries) string {
 	var lines []string
 	for _, s := range list {
-		lines = append(lines, fmt.Sprint(s.labels, s.samples))
+		line := s.labels.String()
+		for _, v := range s.samples {
+			line += fmt.Sprintf(" %d:%.9g", v.t, v.f)
+		}
+		lines = append(lines, line)
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")

@@ -1,0 +1,16 @@
+// Package monitoring makes everything that watches a stack of Nova, from one
+// record of its services and objectives: alert rules, scraping, dashboards and
+// the delivery of alerts, as objects for the operators of a cluster and as
+// plain files.
+//
+// It is pure: it reads no environment, and imports nothing of Pulumi.
+//
+//   - slo: the numbers
+//   - metric: what is exported, by whom; what rules record of it
+//   - promql: expressions as a syntax tree
+//   - rule: recording and alerting rules
+//   - exprlint: what a syntax check does not find
+//   - scrape: PodMonitors, ServiceMonitors, prometheus.yml
+//   - dashboard: Grafana
+//   - alertmanager: who is told
+package monitoring
