@@ -234,3 +234,20 @@ func TestMistakesAreReportedTogether(t *testing.T) {
 	_, err = monitoring.Files(s)
 	assert.Error(t, err)
 }
+
+// The register lists what is used, not what exists.
+func TestEveryRegisteredMetricIsUsed(t *testing.T) {
+	s := settings()
+	s.Services = changed("cdn", func(c *catalog.Service) { c.MetricsPath = "" })
+	files, err := monitoring.Files(s)
+	require.NoError(t, err)
+	var all strings.Builder
+	for name, content := range files {
+		if strings.HasPrefix(name, "prometheus/rules/") || strings.HasPrefix(name, "grafana/") {
+			all.Write(content)
+		}
+	}
+	for _, m := range metric.NewRegistry(metric.Recordings()...).All() {
+		assert.True(t, strings.Contains(all.String(), m.Name), "no rule and no panel uses %s", m.Name)
+	}
+}

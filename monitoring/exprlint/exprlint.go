@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
@@ -96,6 +97,17 @@ func Rule(r monitoringv1.Rule, registry metric.Registry) []Finding {
 	return l.findings
 }
 
+// Labels returns the labels of an expression's series, sorted; nil where it
+// does not parse.
+func Labels(text string, registry metric.Registry) []string {
+	expr, err := parser.NewParser(parser.Options{}).ParseExpr(text)
+	if err != nil {
+		return nil
+	}
+	l := linter{registry: registry}
+	return l.labels(expr)
+}
+
 var templateLabel = regexp.MustCompile(`\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)`)
 
 type linter struct {
@@ -128,7 +140,7 @@ func (l *linter) selector(n *parser.VectorSelector, path []parser.Node) {
 	}
 	var matched []string
 	for _, matcher := range n.LabelMatchers {
-		if matcher.Name != labels.MetricName {
+		if matcher.Name != model.MetricNameLabel {
 			matched = append(matched, matcher.Name)
 		}
 	}
@@ -266,7 +278,7 @@ func (l *linter) callLabels(e *parser.Call) []string {
 		parser.Inspect(e.Args[0], func(n parser.Node, _ []parser.Node) error {
 			if s, ok := n.(*parser.VectorSelector); ok {
 				for _, m := range s.LabelMatchers {
-					if m.Type == labels.MatchEqual && m.Name != labels.MetricName {
+					if m.Type == labels.MatchEqual && m.Name != model.MetricNameLabel {
 						named = append(named, m.Name)
 					}
 				}
@@ -327,15 +339,4 @@ func sorted(list []string) []string {
 	list = slices.Clone(list)
 	slices.Sort(list)
 	return slices.Compact(list)
-}
-
-// Labels returns the labels of an expression's series, sorted; nil where it
-// does not parse.
-func Labels(text string, registry metric.Registry) []string {
-	expr, err := parser.NewParser(parser.Options{}).ParseExpr(text)
-	if err != nil {
-		return nil
-	}
-	l := linter{registry: registry}
-	return l.labels(expr)
 }

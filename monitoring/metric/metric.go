@@ -2,6 +2,25 @@
 // Nova may use: who exports it, with which labels, and which option of the
 // exporter it takes. A rule that asks for anything else is a rule that cannot
 // fire, and fails a test.
+//
+// # The contract of a service
+//
+// A service that has a metrics path exports on its HTTP port:
+//
+//   - http_requests_total{method, path, status}, a counter. status is the
+//     number, path the pattern of the route and never the URL itself, whose
+//     identifiers would make a series each. Series that may appear are
+//     initialised with 0 at start: an increase from nothing to 1 is invisible.
+//   - http_request_duration_seconds{method, path, status}, a histogram with at
+//     least the edges of RequiredBuckets.
+//   - grpc_server_requests_total{service, method, code}, a counter, and
+//     grpc_server_request_duration_seconds{service, method}, a histogram with
+//     the edge 1 s, where it serves gRPC. code is the number or the name of
+//     the status.
+//
+// It does not export a label app, job, instance, namespace, pod or
+// rollouts_pod_template_hash: scraping adds these. What services export
+// instead, and is understood too, is in HTTPDialects and GRPCDialects.
 package metric
 
 import (

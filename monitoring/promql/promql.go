@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -53,7 +54,7 @@ func matcher(t labels.MatchType, label, value string) Matcher {
 func Series(metric string, matchers ...Matcher) Expr {
 	selector := &parser.VectorSelector{
 		Name:          metric,
-		LabelMatchers: []*labels.Matcher{parser.MustLabelMatcher(labels.MatchEqual, labels.MetricName, metric)},
+		LabelMatchers: []*labels.Matcher{parser.MustLabelMatcher(labels.MatchEqual, model.MetricNameLabel, metric)},
 	}
 	for _, m := range matchers {
 		selector.LabelMatchers = append(selector.LabelMatchers, m.Matcher)

@@ -40,10 +40,9 @@ type mutant struct{ kind, what, expr string }
 func mutants(t testing.TB, expr string) []mutant {
 	t.Helper()
 	var all []mutant
-	var visit func(apply int) int
 	// One walk counts the places; further walks over a fresh tree change one
 	// of them each.
-	visit = func(apply int) int {
+	visit := func(apply int) int {
 		tree := parse(t, expr)
 		count := 0
 		place := func(kind, what string, change func()) {
@@ -92,7 +91,7 @@ func mutants(t testing.TB, expr string) []mutant {
 				}
 			case *parser.VectorSelector:
 				for i, m := range n.LabelMatchers {
-					if m.Name != labels.MetricName {
+					if m.Name != model.MetricNameLabel {
 						place(selector, n.Name+" without "+m.String(), func() { n.LabelMatchers = slices.Delete(slices.Clone(n.LabelMatchers), i, i+1) })
 					}
 				}

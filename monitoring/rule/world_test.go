@@ -111,7 +111,7 @@ func load(t testing.TB, step time.Duration, lines ...string) *world {
 				s.samples = append(s.samples, sample{int64(i) * step.Milliseconds(), v.Value})
 			}
 		}
-		w.series[l.Get(labels.MetricName)] = append(w.series[l.Get(labels.MetricName)], s)
+		w.series[l.Get(model.MetricNameLabel)] = append(w.series[l.Get(model.MetricNameLabel)], s)
 	}
 	return w
 }
@@ -193,7 +193,7 @@ func (w *world) Querier(mint, maxt int64) (storage.Querier, error) {
 func matches(l labels.Labels, name string, matchers []*labels.Matcher) bool {
 	for _, m := range matchers {
 		value := name
-		if m.Name != labels.MetricName {
+		if m.Name != model.MetricNameLabel {
 			value = l.Get(m.Name)
 		}
 		if !m.Matches(value) {
@@ -265,7 +265,7 @@ func (w *world) tryRecordFor(t testing.TB, all, use []monitoringv1.Rule, from, t
 			return fmt.Errorf("%s: %w", r.Record, err)
 		}
 		for _, s := range result {
-			b := labels.NewBuilder(s.Metric).Set(labels.MetricName, r.Record)
+			b := labels.NewBuilder(s.Metric).Set(model.MetricNameLabel, r.Record)
 			for k, v := range r.Labels {
 				b.Set(k, v)
 			}
@@ -301,7 +301,7 @@ func (w *world) outcome(t testing.TB, r monitoringv1.Rule, from, to, step time.D
 	hold := holdOf(t, r).Milliseconds()
 	var lines []string
 	for _, s := range result {
-		b := labels.NewBuilder(s.Metric).Del(labels.MetricName)
+		b := labels.NewBuilder(s.Metric).Del(model.MetricNameLabel)
 		for k, v := range r.Labels {
 			b.Set(k, v)
 		}
