@@ -58,9 +58,7 @@ failed; 2 wrong usage or configuration; 3 refused by a guard; 130 interrupted.`,
 		newUpCommand(g), newPreviewCommand(g), newDestroyCommand(g), newStatusCommand(g),
 		newServicesCommand(g), newLocalCommand(g), newDoctorCommand(g), newVersionCommand(g),
 	)
-	for _, command := range root.Commands() {
-		reportUsage(command)
-	}
+	reportUsage(root)
 	return root
 }
 

@@ -90,6 +90,8 @@ func (o object) judgement(err error) error {
 	case strings.Contains(err.Error(), "unknown field"), apierrors.IsConflict(err),
 		strings.Contains(err.Error(), "PodSecurity"):
 		return err
+	case apierrors.IsForbidden(err) && !strings.Contains(err.Error(), placeholder):
+		return err
 	case apierrors.IsBadRequest(err), apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsInternalError(err):
 		// The placeholder has another type than the field, or a policy does
 		// not accept it.
@@ -198,7 +200,7 @@ func (p *Provider) judgePod(
 		return nil
 	case missingAccount(err),
 		strings.Contains(message, `cannot create resource "pods"`),
-		!apierrors.IsForbidden(err) && !strings.Contains(message, "admission webhook"),
+		!apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !strings.Contains(message, "admission webhook"),
 		strings.Contains(message, "does not support dry run"):
 		p.Logger().Debug("a pod could not be tried", "workload", o.title(), "error", message)
 		return nil
@@ -209,10 +211,11 @@ func (p *Provider) judgePod(
 	case preview && (strings.Contains(message, "no PriorityClass") || strings.Contains(message, "RuntimeClass")):
 		p.once(ctx, diag.Warning, how.urn, "its pods would be refused now: "+message)
 		return nil
-	case len(o.unknown) > 0 && !strings.Contains(message, "PodSecurity"):
-		return o.judgement(err)
 	}
-	return fmt.Errorf("its pods would be refused: %w", err)
+	if judgement := o.judgement(err); isUnjudged(judgement) {
+		return judgement
+	}
+	return errors.New("its pods would be refused: " + reason(err))
 }
 
 func (p *Provider) tryPod(ctx context.Context, c *cluster, pod *unstructured.Unstructured, how applying) error {

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+func quantity(text string) resource.Quantity { return resource.MustParse(text) }
+
+func TestServicesPrintsTheCatalogueForPeopleAndTools(t *testing.T) {
+	p := newProject(t)
+	defer os.RemoveAll(p.dir)
+	var rows []map[string]any
+	require.NoError(t, json.Unmarshal([]byte(p.must(t, "services", "--format", "json").out), &rows))
+	require.Len(t, rows, 11)
+	assert.Equal(t, "auth", rows[0]["name"])
+	assert.EqualValues(t, 8083, rows[0]["http_port"])
+	assert.EqualValues(t, 9083, rows[0]["grpc_port"])
+	assert.Equal(t, "auth-service.nova-backend.svc.cluster.local", rows[0]["dns"])
+	for _, row := range rows {
+		for _, key := range []string{"needs", "calls", "buckets"} {
+			assert.IsType(t, []any{}, row[key], "%s of %s is a list, also when empty", key, row["name"])
+		}
+	}
+	table := p.must(t, "services").out
+	assert.Len(t, strings.Split(strings.TrimSpace(table), "\n"), 12)
+}
+
+func TestEveryCommandHasHelpAndAnExample(t *testing.T) {
+	var visit func(*cobra.Command)
+	visit = func(c *cobra.Command) {
+		assert.NotEmpty(t, c.Short, c.CommandPath())
+		if c.HasParent() && !c.HasSubCommands() {
+			assert.NotEmpty(t, c.Example, c.CommandPath())
+		}
+		for _, child := range c.Commands() {
+			visit(child)
+		}
+	}
+	visit(newRootCommand(streams{in: strings.NewReader(""), out: &bytes.Buffer{}, err: &bytes.Buffer{}}))
+}
+
+func TestWrongInputEndsWithACodeAndAMessageAndTouchesNothing(t *testing.T) {
+	p := newProject(t)
+	defer os.RemoveAll(p.dir)
+	p.stack(t, "wrong", "  nova:replicas: none\n  nova:mesh: x\n")
+	p.stack(t, "far", "  nova:cluster: {kubeconfig: far.yaml, identifier: far}\n")
+	p.stack(t, "nowhere", "  nova:cluster: {kubeconfig: nowhere.yaml, identifier: nowhere}\n")
+	p.stack(t, "guarded", "  nova:environment: production\n  nova:images: {registry: registry.example.com, version: v1}\n  nova:cluster: {kubeconfig: far.yaml, identifier: far}\n")
+	require.NoError(t, os.WriteFile(filepath.Join(p.dir, "far.yaml"), []byte(`{"apiVersion":"v1","kind":"Config","current-context":"x",
+		"clusters":[{"name":"x","cluster":{"server":"https://127.0.0.1:1"}}],"users":[{"name":"x","user":{}}],
+		"contexts":[{"name":"x","context":{"cluster":"x","user":"x"}}]}`), 0o600))
+	for name, tc := range map[string]struct {
+		args []string
+		code int
+		want []string
+	}{
+		"no such command":        {[]string{"upp"}, exitUsage, []string{`unknown command "upp"`}},
+		"no such flag":           {[]string{"up", "--stak", "dev"}, exitUsage, []string{"unknown flag: --stak", "nova up --help"}},
+		"an argument too many":   {[]string{"up", "dev"}, exitUsage, []string{"nova up --help"}},
+		"no such stack":          {[]string{"up", "--stack", "production"}, exitUsage, []string{`--stack: "production"`, "stacks are dev, far, guarded"}},
+		"no such format":         {[]string{"services", "--format", "xml"}, exitUsage, []string{`--format: "xml" is not known; allowed: table, json`}},
+		"no such provider mode":  {[]string{"up", "--providers", "fake"}, exitUsage, []string{"--providers", "allowed: auto, real, stand-in"}},
+		"outside the repository": {[]string{"services", "--dir", "/"}, exitUsage, []string{"no Pulumi project"}},
+		"a wrong configuration":  {[]string{"up", "--stack", "wrong"}, exitUsage, []string{"2 mistakes", "nova:mesh", "nova:replicas"}},
+		"prod without a yes":     {[]string{"up", "--stack", "prod"}, exitUsage, []string{"--yes"}},
+		"destroy without a yes":  {[]string{"destroy"}, exitUsage, []string{"--yes"}},
+		"destroy of production":  {[]string{"destroy", "--stack", "prod", "--yes"}, exitRefused, []string{"stack prod is protected"}},
+		"no control plane":       {[]string{"up"}, exitFailed, []string{"nova local up"}},
+		"no kubeconfig":          {[]string{"up", "--stack", "nowhere", "--providers", "stand-in"}, exitFailed, []string{"nova:cluster.kubeconfig", "nowhere.yaml"}},
+		"an unreachable cluster": {[]string{"preview", "--stack", "far", "--providers", "stand-in"}, exitFailed, []string{"127.0.0.1:1"}},
+		"stand-ins on real prod": {[]string{"up", "--stack", "guarded", "--yes", "--providers", "stand-in"}, exitRefused, []string{"stand-in providers serve production only on the embedded control plane"}},
+		"status of nothing":      {[]string{"status"}, exitFailed, []string{"nova local up"}},
+		"local status of none":   {[]string{"local", "status"}, exitFailed, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			d := p.nova(t, tc.args...)
+			assert.Equal(t, tc.code, d.code, d.out+d.err)
+			for _, want := range tc.want {
+				assert.Contains(t, d.err, want)
+			}
+			assert.NotContains(t, d.out+d.err, "panic")
+			assert.NotContains(t, d.out+d.err, "goroutine ")
+			assert.NotContains(t, d.out+d.err, "changed")
+			assert.Less(t, time.Since(start), time.Minute)
+		})
+	}
+}
+
+func TestAWrongPassphraseIsSaidToBeOne(t *testing.T) {
+	p := sharedProject(t)
+	p.stack(t, "pass", "  nova:namespace: pass\n")
+	p.must(t, "up", "--stack", "pass")
+	d := p.novaWith(t, []string{"PULUMI_CONFIG_PASSPHRASE=wrong"}, "up", "--stack", "pass")
+	assert.Equal(t, exitFailed, d.code)
+	assert.Contains(t, d.err, "passphrase is not the one")
+	p.must(t, "destroy", "--stack", "pass", "--yes")
+}
+
+func TestALockIsRespectedWhileItsHolderLivesAndReleasedAfterwards(t *testing.T) {
+	p := sharedProject(t)
+	p.stack(t, "locked", "  nova:namespace: locked\n")
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	hold := func(pid int) {
+		dir := filepath.Join(p.dir, ".nova", "state", ".pulumi", "locks", "organization", "nova", "locked")
+		require.NoError(t, os.MkdirAll(dir, 0o700))
+		text, err := json.Marshal(map[string]any{"pid": pid, "username": "somebody", "hostname": host, "timestamp": time.Now()})
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "one.json"), text, 0o600))
+	}
+	hold(os.Getpid())
+	d := p.nova(t, "up", "--stack", "locked")
+	assert.Equal(t, exitFailed, d.code)
+	assert.Contains(t, d.err, "stack locked is locked by somebody@")
+	hold(1 << 22) // Above the highest process id.
+	d = p.must(t, "up", "--stack", "locked")
+	assert.Contains(t, d.err, "released the lock")
+	p.must(t, "destroy", "--stack", "locked", "--yes")
+}
+
+func TestDoctorAndVersionAnswer(t *testing.T) {
+	p := newProject(t)
+	defer os.RemoveAll(p.dir)
+	doctor := p.must(t, "doctor").out
+	for _, tool := range []string{"pulumi", "etcd", "kube-apiserver", "kwokctl"} {
+		assert.Contains(t, doctor, tool)
+	}
+	assert.Contains(t, p.must(t, "version").out, "nova ")
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+func TestAStackLivesFromUpToDestroy(t *testing.T) {
+	p := sharedProject(t)
+	const stack, namespace = "life", "life"
+	const base = "  nova:namespace: life\n"
+	p.stack(t, stack, base)
+	ctx := t.Context()
+	up := func(want string) {
+		t.Helper()
+		d := p.must(t, "up", "--stack", stack)
+		assert.Contains(t, d.out, want, d.err)
+		p.must(t, "status", "--stack", stack)
+	}
+
+	up("82 changed: 82 create")
+	assert.Contains(t, p.must(t, "status", "--stack", stack).out, "11 of 11 services available")
+	up("no changes; 82 unchanged")
+
+	t.Log("a changed replica count touches only Deployments")
+	p.stack(t, stack, base+"  nova:replicas: 2\n")
+	result := p.preview(t, stack)
+	require.Len(t, result.Changes, 11)
+	for _, change := range result.Changes {
+		assert.Equal(t, "kubernetes:apps/v1:Deployment", change.Type)
+		assert.Equal(t, []string{"spec.replicas"}, change.Properties)
+	}
+	up("11 changed: 11 update")
+
+	t.Log("a changed value rolls the pods of those who receive it, and no others")
+	before := p.hashes(t, namespace)
+	p.stack(t, stack, base+"  nova:replicas: 2\n  nova:variables: {CDN_DOMAIN: other.example.com}\n")
+	up("changed")
+	for name, hash := range p.hashes(t, namespace) {
+		assert.Equal(t, name == "cdn-service", hash != before[name], name)
+	}
+
+	t.Log("a service that is disabled goes, and only it")
+	p.stack(t, stack, base+"  nova:replicas: 2\n  nova:services: {events: {enabled: false}}\n")
+	up("delete")
+	_, err := p.client(t).AppsV1().Deployments(namespace).Get(ctx, "events-service", metav1.GetOptions{})
+	assert.True(t, apierrors.IsNotFound(err), "%v", err)
+
+	t.Log("what somebody changed by hand is seen and set back")
+	_, err = p.client(t).AppsV1().Deployments(namespace).Patch(ctx, "auth-service", types.StrategicMergePatchType,
+		[]byte(`{"spec":{"replicas":5,"template":{"spec":{"containers":[{"name":"auth-service","image":"evil:1"}]}}}}`),
+		metav1.PatchOptions{FieldManager: "kubectl-edit"})
+	require.NoError(t, err)
+	result = p.preview(t, stack)
+	require.Len(t, result.Changes, 1)
+	assert.Equal(t, "auth-service", result.Changes[0].Name)
+	up("1 changed: 1 update")
+	repaired, err := p.client(t).AppsV1().Deployments(namespace).Get(ctx, "auth-service", metav1.GetOptions{})
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, *repaired.Spec.Replicas)
+	assert.Equal(t, "nova-auth-service:dev", repaired.Spec.Template.Spec.Containers[0].Image)
+	up("no changes")
+
+	t.Log("an object that somebody deleted comes back")
+	require.NoError(t, p.client(t).CoreV1().Services(namespace).Delete(ctx, "user-service", metav1.DeleteOptions{}))
+	up("1 create")
+
+	t.Log("after destroy nothing is left")
+	p.must(t, "destroy", "--stack", stack, "--yes")
+	_, err = p.client(t).CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+	assert.True(t, apierrors.IsNotFound(err), "%v", err)
+	assert.Equal(t, exitFailed, p.nova(t, "status", "--stack", stack).code)
+}
+
+func TestPreviewsOfStagingAndProductionAreAcceptedByTheAPIServer(t *testing.T) {
+	p := sharedProject(t)
+	for _, stack := range []string{"staging", "prod"} {
+		result := p.preview(t, stack)
+		assert.Empty(t, result.Errors)
+		assert.Empty(t, result.Warnings, "the API server has something to say")
+		kinds := map[string]int{}
+		for _, change := range result.Changes {
+			assert.Equal(t, "create", change.Op)
+			kinds[change.Type[strings.LastIndex(change.Type, ":")+1:]]++
+		}
+		for kind, count := range map[string]int{"Namespace": 1, "Deployment": 11, "Service": 22, "ServiceAccount": 11, "PodDisruptionBudget": 11, "ConfigMap": 1, "Secret": 1} {
+			assert.Equal(t, count, kinds[kind], kind)
+		}
+		t.Logf("%s: %d resources: %v", stack, len(result.Changes), kinds)
+	}
+	namespaces, err := p.client(t).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{LabelSelector: "nova.dev/scratch"})
+	require.NoError(t, err)
+	for _, n := range namespaces.Items {
+		assert.Equal(t, corev1.NamespaceTerminating, n.Status.Phase, "a preview left %s", n.Name)
+	}
+}
+
+func TestAPodThatMayNotRunIsRefusedInThePreview(t *testing.T) {
+	p := sharedProject(t)
+	p.stack(t, "refused", "  nova:namespace: refused\n  nova:services: {auth: {resources: {limits: {memory: 3Gi}, requests: {memory: 3Gi}}}}\n")
+	_, err := p.client(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "refused"}}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	_, err = p.client(t).CoreV1().LimitRanges("refused").Create(t.Context(), &corev1.LimitRange{
+		ObjectMeta: metav1.ObjectMeta{Name: "small"},
+		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
+			Type: corev1.LimitTypeContainer, Max: corev1.ResourceList{corev1.ResourceMemory: quantity("1Gi")},
+		}}},
+	}, metav1.CreateOptions{})
+	require.NoError(t, err)
+	d := p.nova(t, "preview", "--stack", "refused")
+	assert.Equal(t, exitFailed, d.code)
+	assert.Contains(t, d.err, "auth-service")
+	assert.Contains(t, d.err, "maximum memory usage per Container is 1Gi")
+}
+
+// planted are secret values that must appear nowhere in the clear.
+const planted = "planted-hunter2-value"
+
+func TestSecretsAreWrittenNowhereInTheClear(t *testing.T) {
+	p := sharedProject(t)
+	p.stack(t, "hush", "  nova:namespace: hush\n")
+	p.must(t, "preview", "--stack", "hush") // Makes the passphrase.
+	set := exec.Command(filepath.Join(p.dir, "bin", "pulumi"), "config", "set", "--non-interactive", "--secret", "--path", "nova:secrets.SMTP_PASSWORD", planted, "--stack", "hush")
+	set.Dir = p.dir
+	set.Env = append(p.env(),
+		"PULUMI_BACKEND_URL=file://"+filepath.Join(p.dir, ".nova", "state"),
+		"PULUMI_CONFIG_PASSPHRASE_FILE="+filepath.Join(p.dir, ".nova", "passphrase"), "PULUMI_SKIP_UPDATE_CHECK=1")
+	out, err := set.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	var said strings.Builder
+	for _, args := range [][]string{{"preview"}, {"preview", "--format", "json"}, {"preview", "--format", "markdown"}, {"up"}, {"up"}, {"status"}, {"services"}} {
+		d := p.must(t, append(args, "--stack", "hush")...)
+		said.WriteString(d.out + d.err)
+	}
+
+	values := map[string]string{}
+	for key, value := range p.secret(t, "hush") {
+		values[key] = string(value)
+	}
+	require.True(t, planted == values["SMTP_PASSWORD"], "the planted value reached the Secret")
+	require.Equal(t, 10, len(values))
+	config, err := p.client(t).CoreV1().ConfigMaps("hush").Get(t.Context(), "nova-backend-config", metav1.GetOptions{})
+	require.NoError(t, err)
+	for _, value := range config.Data {
+		said.WriteString(value + "\n")
+	}
+	places := map[string]string{"output and ConfigMap": said.String()}
+	require.NoError(t, filepath.WalkDir(p.dir, func(path string, entry fs.DirEntry, err error) error {
+		// The control plane's own storage is the cluster, not ours.
+		if entry != nil && entry.IsDir() && path == filepath.Join(p.dir, ".nova", "cluster") {
+			return fs.SkipDir
+		}
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		places[path] = string(text)
+		return err
+	}))
+	require.Greater(t, len(places), 5)
+	for key, value := range values {
+		for place, text := range places {
+			for form, needle := range map[string]string{"clear": value, "base64": base64.StdEncoding.EncodeToString([]byte(value)), "JSON": strings.ReplaceAll(value, "\n", `\n`)} {
+				assert.False(t, strings.Contains(text, needle), "%s in %s form is in %s", key, form, place)
+			}
+		}
+	}
+	info, err := os.Stat(filepath.Join(p.dir, ".nova", "passphrase"))
+	require.NoError(t, err)
+	assert.EqualValues(t, 0o600, info.Mode().Perm())
+	p.must(t, "destroy", "--stack", "hush", "--yes")
+}
+
+func TestAnInterruptedUpConvergesAndKeepsItsPasswords(t *testing.T) {
+	p := sharedProject(t)
+	for name, how := range map[string]syscall.Signal{"cut": syscall.SIGINT, "kill": syscall.SIGKILL} {
+		t.Run(how.String(), func(t *testing.T) {
+			p.stack(t, name, "  nova:namespace: "+name+"\n")
+			cmd, said := p.command(context.Background(), "up", "--stack", name)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			require.NoError(t, cmd.Start())
+			require.Eventually(t, func() bool {
+				_, err := p.client(t).CoreV1().Secrets(name).Get(t.Context(), "nova-backend-secrets", metav1.GetOptions{})
+				return err == nil
+			}, time.Minute, 50*time.Millisecond)
+			// The terminal's Ctrl-C reaches the whole group; kill -9 only one.
+			target := cmd.Process.Pid
+			if how == syscall.SIGINT {
+				target = -target
+			}
+			require.NoError(t, syscall.Kill(target, how))
+			_ = cmd.Wait()
+			if how == syscall.SIGINT {
+				assert.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode(), said.String())
+			}
+			before := p.secret(t, name)
+
+			// The engine of a killed command ends by itself once it notices.
+			require.Eventually(t, func() bool { return p.nova(t, "up", "--stack", name).code == exitDone }, time.Minute, time.Second)
+			assert.Contains(t, p.must(t, "status", "--stack", name).out, "11 of 11")
+			assert.True(t, reflect.DeepEqual(before, p.secret(t, name)), "passwords have changed")
+			assert.Contains(t, p.must(t, "up", "--stack", name).out, "no changes")
+			p.must(t, "destroy", "--stack", name, "--yes")
+		})
+	}
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"nova.dev/infra/engine"
+)
+
+// asNova makes the test binary behave as the nova command, so that tests run
+// it as a process of its own without building it again.
+const asNova = "NOVA_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asNova) != "" {
+		main()
+		return
+	}
+	code := m.Run()
+	if shared != nil {
+		shared.stop()
+	}
+	os.Exit(code)
+}
+
+// project is a copy of the repository's Pulumi project in a directory of its
+// own, with an embedded control plane of its own.
+type project struct {
+	dir  string
+	home string
+}
+
+var shared *project
+
+// cluster returns the project that the tests share, with its control plane
+// running.
+func sharedProject(t *testing.T) *project {
+	t.Helper()
+	if shared != nil {
+		return shared
+	}
+	p := newProject(t)
+	p.must(t, "local", "up")
+	shared = p
+	return p
+}
+
+// newProject makes a project whose control plane does not run.
+func newProject(t *testing.T) *project {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	dir, err := os.MkdirTemp("", "nova-test-")
+	require.NoError(t, err)
+	p := &project{dir: dir, home: filepath.Join(dir, "home")}
+	require.NoError(t, os.Mkdir(p.home, 0o700))
+	for _, name := range []string{"bin", "tools", "go.mod"} {
+		require.NoError(t, os.Symlink(filepath.Join(root, name), filepath.Join(dir, name)))
+	}
+	for _, name := range []string{"Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.staging.yaml", "Pulumi.prod.yaml"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o600))
+	}
+	return p
+}
+
+func (p *project) stop() {
+	cmd, said := p.command(context.Background(), "local", "down")
+	if err := cmd.Run(); err != nil {
+		fmt.Fprintf(os.Stderr, "nova local down: %v\n%s", err, said)
+	}
+	os.RemoveAll(p.dir)
+}
+
+// stack writes the configuration of a stack.
+func (p *project) stack(t *testing.T, name, lines string) {
+	t.Helper()
+	text := "config:\n  pulumi:disable-default-providers: [kubernetes, random, tls]\n  nova:rollout: {minReadySeconds: 0}\n" + lines
+	require.NoError(t, os.WriteFile(filepath.Join(p.dir, "Pulumi."+name+".yaml"), []byte(text), 0o600))
+}
+
+func (p *project) env() []string {
+	env := []string{asNova + "=1", "HOME=" + p.home, "PULUMI_HOME=" + filepath.Join(p.home, "pulumi")}
+	for _, each := range os.Environ() {
+		if !strings.HasPrefix(each, "PULUMI_") && !strings.HasPrefix(each, "HOME=") && !strings.HasPrefix(each, "KUBECONFIG=") {
+			env = append(env, each)
+		}
+	}
+	return env
+}
+
+// command is nova as a process, in a folder below the project's root.
+func (p *project) command(ctx context.Context, args ...string) (*exec.Cmd, *bytes.Buffer) {
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Dir = p.home
+	cmd.Env = p.env()
+	var all bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &all, &all
+	return cmd, &all
+}
+
+// done is how a command ended.
+type done struct {
+	code     int
+	out, err string
+}
+
+func (p *project) nova(t *testing.T, args ...string) done {
+	t.Helper()
+	return p.novaWith(t, nil, args...)
+}
+
+func (p *project) novaWith(t *testing.T, env []string, args ...string) done {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	cmd, _ := p.command(ctx, args...)
+	cmd.Env = append(cmd.Env, env...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	_ = cmd.Run()
+	return done{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
+}
+
+func (p *project) must(t *testing.T, args ...string) done {
+	t.Helper()
+	d := p.nova(t, args...)
+	require.Zero(t, d.code, "nova %s\n%s%s", strings.Join(args, " "), d.out, d.err)
+	return d
+}
+
+// preview is `nova preview --format json`.
+func (p *project) preview(t *testing.T, stack string) engine.Result {
+	t.Helper()
+	var result engine.Result
+	require.NoError(t, json.Unmarshal([]byte(p.must(t, "preview", "--stack", stack, "--format", "json").out), &result))
+	return result
+}
+
+func (p *project) client(t *testing.T) *kubernetes.Clientset {
+	t.Helper()
+	access, err := clientcmd.BuildConfigFromFlags("", filepath.Join(p.dir, ".nova", "kubeconfig"))
+	require.NoError(t, err)
+	client, err := kubernetes.NewForConfig(access)
+	require.NoError(t, err)
+	return client
+}
+
+// hashes are the configuration hashes of the running Deployments, by name.
+func (p *project) hashes(t *testing.T, namespace string) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	list, err := p.client(t).AppsV1().Deployments(namespace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	for _, d := range list.Items {
+		found[d.Name] = d.Spec.Template.Annotations["nova.dev/config-hash"]
+	}
+	return found
+}
+
+// secret is the data of the stack's Secret.
+func (p *project) secret(t *testing.T, namespace string) map[string][]byte {
+	t.Helper()
+	secret, err := p.client(t).CoreV1().Secrets(namespace).Get(t.Context(), "nova-backend-secrets", metav1.GetOptions{})
+	require.NoError(t, err)
+	return secret.Data
+}

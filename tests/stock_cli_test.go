@@ -1,0 +1,87 @@
+package tests
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"nova.dev/infra/embedded/cluster"
+	"nova.dev/infra/embedded/provider"
+)
+
+func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {
+	root, err := filepath.Abs("..")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	for _, name := range []string{"catalog", "config", "components", "platform", "main.go", "go.mod", "go.sum"} {
+		require.NoError(t, os.Symlink(filepath.Join(root, name), filepath.Join(dir, name)))
+	}
+	for _, name := range []string{"Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.staging.yaml"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o600))
+	}
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "state"), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "path"), 0o700))
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, "path", "pulumi-language-go"), "./languagehost")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	local, err := cluster.New(cluster.Options{Root: root, Dir: filepath.Join(dir, ".nova"), NodesPerZone: 1})
+	require.NoError(t, err)
+	require.NoError(t, local.Up(t.Context(), testWriter{t}))
+	t.Cleanup(func() { assert.NoError(t, local.Down(context.Background(), testWriter{t})) })
+	servers, err := provider.Serve(t.Context(), provider.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, servers.Close()) })
+
+	// What the README tells, and the providers that this machine cannot fetch.
+	pulumi := func(args ...string) (string, error) {
+		cmd := exec.Command(filepath.Join(root, "bin", "pulumi"), append(args, "--non-interactive")...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(),
+			"PATH="+filepath.Join(dir, "path")+string(os.PathListSeparator)+os.Getenv("PATH"),
+			"PULUMI_HOME="+filepath.Join(dir, "home"),
+			"PULUMI_BACKEND_URL=file://"+filepath.Join(dir, "state"),
+			"PULUMI_CONFIG_PASSPHRASE=a passphrase",
+			"PULUMI_SKIP_UPDATE_CHECK=true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
+			provider.EnvVar+"="+servers.Env())
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	must := func(args ...string) string {
+		t.Helper()
+		out, err := pulumi(args...)
+		require.NoError(t, err, out)
+		return out
+	}
+	must("stack", "init", "dev")
+	assert.Contains(t, must("up", "--stack", "dev", "--yes", "--skip-preview"), "+ 82 created")
+	assert.Contains(t, must("preview", "--stack", "dev", "--expect-no-changes"), "82 unchanged")
+
+	t.Log("a mistake in the configuration is reported, an unknown key included, and nothing changes")
+	must("config", "set", "--stack", "dev", "nova:replica", "2")
+	must("config", "set", "--stack", "dev", "nova:mesh", "consul")
+	out2, err := pulumi("preview", "--stack", "dev")
+	require.Error(t, err)
+	assert.Contains(t, out2, `nova:replica: unknown key; did you mean "replicas"?`)
+	assert.Contains(t, out2, `nova:mesh: "consul": is not known`)
+	assert.NotContains(t, out2, "goroutine ")
+	must("config", "rm", "--stack", "dev", "nova:replica")
+	must("config", "rm", "--stack", "dev", "nova:mesh")
+	assert.Contains(t, must("destroy", "--stack", "dev", "--yes", "--skip-preview"), "- 82 deleted")
+}
+
+// testWriter passes progress on to the test's log.
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(text []byte) (int, error) {
+	w.t.Log(strings.TrimRight(string(text), "\n"))
+	return len(text), nil
+}
