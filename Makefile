@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help up down test build tools lint clean
+.PHONY: help up down test packages build tools lint clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,8 +31,18 @@ build: ## build bin/nova
 	@echo "building bin/nova (minutes on a cold cache, seconds afterwards)"
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$$(git describe --always --dirty 2>/dev/null || echo dev)" -o bin/nova ./cmd/nova
 
-test: tools build lint ## every test: unit, engine and cluster
+test: tools packages build lint ## every test: unit, engine and cluster
 	@CGO_ENABLED=0 go test -timeout 20m ./...
+
+packages: # the real Prometheus and Alertmanager, which the monitoring tests run; nothing is started as a service
+	@if ! command -v prometheus >/dev/null || ! command -v prometheus-alertmanager >/dev/null; then \
+		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+			echo "installing the Debian packages prometheus and prometheus-alertmanager"; \
+			apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager; \
+		else \
+			echo "prometheus and prometheus-alertmanager are not installed: the tests that need them are skipped"; \
+		fi; \
+	fi
 
 lint: ## formatting, vet and staticcheck
 	@test -z "$$(git ls-files '*.go' | xargs gofmt -l)" || { echo "gofmt:"; git ls-files '*.go' | xargs gofmt -l; exit 1; }

@@ -37,7 +37,7 @@ func (p Project) backendURL(flag string) (string, error) {
 		} `yaml:"backend"`
 	}
 	if err := yaml.Unmarshal(text, &file); err != nil {
-		return "", fmt.Errorf("Pulumi.yaml: %w", err)
+		return "", fmt.Errorf("project file Pulumi.yaml: %w", err)
 	}
 	if file.Backend.URL != "" {
 		return file.Backend.URL, nil
