@@ -339,7 +339,7 @@ func (s *session) preview(p program) (ops, error) {
 	s.t.Helper()
 	s.stack.Workspace().SetProgram(p.run)
 	var out bytes.Buffer
-	result, err := s.stack.Preview(s.t.Context(), optpreview.ProgressStreams(&out), optpreview.Diff())
+	result, err := s.stack.Preview(s.t.Context(), optpreview.ProgressStreams(&out), optpreview.ErrorProgressStreams(&out), optpreview.Diff())
 	s.text = out.String()
 	s.clean(p)
 	return result.ChangeSummary, err
@@ -349,7 +349,7 @@ func (s *session) up(p program) (ops, error) {
 	s.t.Helper()
 	s.stack.Workspace().SetProgram(p.run)
 	var out bytes.Buffer
-	result, err := s.stack.Up(s.t.Context(), optup.ProgressStreams(&out))
+	result, err := s.stack.Up(s.t.Context(), optup.ProgressStreams(&out), optup.ErrorProgressStreams(&out))
 	s.text = out.String()
 	s.clean(p)
 	s.notInState("the secret", p.secret)
@@ -570,13 +570,16 @@ func TestAConflictNamesTheOtherManager(t *testing.T) {
 	s.mustUp(p)
 }
 
-func TestAnObjectWhichIsAlreadyThereStopsThePreview(t *testing.T) {
+func TestAnObjectWhichIsAlreadyThereIsPointedOutAndNotTakenOver(t *testing.T) {
 	s, p := newSession(t, program{})
 	c := kubernetes(t)
 	if _, err := c.CoreV1().Namespaces().Create(t.Context(), &coreapi.Namespace{ObjectMeta: metaapi.ObjectMeta{Name: p.namespace}}, metaapi.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.preview(p)
+	if _, err := s.preview(p); err != nil || !strings.Contains(s.text, "Namespace "+p.namespace+": already exists") {
+		t.Errorf("the preview answers %v\n%s", err, s.text)
+	}
+	_, err := s.up(p)
 	s.wantFailure(err, "Namespace "+p.namespace, "already exists", "upsertExistingObjects")
 	p.upsert = true
 	s.mustUp(p)

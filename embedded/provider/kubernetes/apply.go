@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -71,6 +72,10 @@ func (p *Provider) apply(
 // resource of the same program may still be creating.
 const patience = 30 * time.Second
 
+// errTerminating says that an object is still being deleted, so that what is
+// applied to it would vanish with it.
+var errTerminating = errors.New("an object of this name is still being deleted")
+
 // applyPatiently applies, and tries again while the namespace or the kind of
 // the object does not exist yet.
 func (p *Provider) applyPatiently(
@@ -84,12 +89,14 @@ func (p *Provider) applyPatiently(
 	return result, err
 }
 
+// patiently repeats what fails for a reason that may pass.
 func (p *Provider) patiently(ctx context.Context, urn resource.URN, try func() error) error {
 	defer p.Status(ctx, urn, "")
 	deadline := time.Now().Add(patience)
 	for delay := 250 * time.Millisecond; ; delay = min(2*delay, 4*time.Second) {
 		err := try()
-		if !meta.IsNoMatchError(err) && !missingNamespace(err) || time.Now().Add(delay).After(deadline) {
+		passing := meta.IsNoMatchError(err) || missingNamespace(err) || errors.Is(err, errTerminating)
+		if !passing || time.Now().Add(delay).After(deadline) {
 			return err
 		}
 		p.Status(ctx, urn, "waiting, because "+err.Error())
@@ -123,6 +130,18 @@ func (p *Provider) live(
 	live, err := client.Get(ctx, o.GetName(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil, nil
+	}
+	return live, err
+}
+
+// lasting reads an object that is to be changed. The error is errTerminating
+// when it is being deleted.
+func (p *Provider) lasting(
+	ctx context.Context, c *cluster, o *unstructured.Unstructured,
+) (*unstructured.Unstructured, error) {
+	live, err := p.live(ctx, c, o)
+	if live != nil && live.GetDeletionTimestamp() != nil {
+		return nil, errTerminating
 	}
 	return live, err
 }

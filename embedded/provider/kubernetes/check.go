@@ -29,7 +29,7 @@ func (p *Provider) Check(ctx context.Context, req plugin.CheckRequest) (plugin.C
 	ctx, done := p.Running(ctx)
 	defer done()
 
-	inputs := cleanInputs(req.News)
+	inputs := withoutNulls(req.News)
 	o, err := newObject(inputs)
 	if err != nil {
 		return plugin.CheckResponse{}, standin.Failed("%v", err)

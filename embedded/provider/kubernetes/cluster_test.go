@@ -401,7 +401,7 @@ var plurals = map[string]string{
 	"Namespace": "namespaces", "ConfigMap": "configmaps", "Secret": "secrets", "Deployment": "deployments",
 	"ResourceQuota": "resourcequotas", "Service": "services", "StatefulSet": "statefulsets", "Pod": "pods",
 	"Job": "jobs", "ServiceAccount": "serviceaccounts", "ReplicaSet": "replicasets", "PersistentVolumeClaim": "persistentvolumeclaims",
-	"CustomResourceDefinition": "customresourcedefinitions", "Widget": "widgets",
+	"CustomResourceDefinition": "customresourcedefinitions", "Widget": "widgets", "LimitRange": "limitranges", "DaemonSet": "daemonsets",
 }
 
 func objects(t *testing.T, gvk schema.GroupVersionKind, namespace string) dynamic.ResourceInterface {

@@ -67,16 +67,14 @@ func (p *Provider) Create(ctx context.Context, req plugin.CreateRequest) (plugin
 	return plugin.CreateResponse{ID: id, Properties: properties}, nil
 }
 
-// free makes sure that creating does not change an object of someone else.
+// free makes sure that creating does not change an object of someone else, nor
+// one that is about to go.
 func (p *Provider) free(ctx context.Context, s settings, c *cluster, o object, how applying) error {
-	if s.upsert {
-		return nil
-	}
-	live, err := p.live(ctx, c, o.Unstructured)
+	live, err := p.lasting(ctx, c, o.Unstructured)
 	switch {
 	case err != nil:
 		return err
-	case live == nil:
+	case live == nil || s.upsert:
 		return nil
 	case managedBy(live, how.manager):
 		p.once(ctx, diag.Info, how.urn, "exists already and was applied by this resource before: taking it up again")
@@ -147,7 +145,7 @@ func (p *Provider) warnForeign(ctx context.Context, o object, how applying) {
 	} else if p.run.isForeign(o.GetNamespace()) {
 		return
 	}
-	p.once(ctx, diag.Warning, how.urn, o.GetKind()+" "+idOf(o.Unstructured)+": "+alreadyExists(o).Error()+
+	p.once(ctx, diag.Warning, how.urn, o.title()+": "+alreadyExists(o).Error()+
 		"; up refuses it, this preview tried it under another name")
 }
 

@@ -22,24 +22,35 @@ func (o object) refusal(err error) error {
 }
 
 func explain(o object, err error) string {
-	var status apierrors.APIStatus
 	switch {
 	case meta.IsNoMatchError(err):
 		gvk := o.GroupVersionKind()
 		return fmt.Sprintf("the cluster knows no kind %s in version %s: install its CRD first, "+
 			"and let this resource depend on it if it is part of the program", gvk.Kind, gvk.GroupVersion())
-	case !errors.As(err, &status):
-		return err.Error()
-	case apierrors.IsConflict(err) && len(conflictsOf(err)) > 0:
+	case len(conflictsOf(err)) > 0:
 		return explainConflicts(conflictsOf(err))
-	case apierrors.IsInvalid(err) && len(causesOf(err)) > 0:
-		lines := make([]string, 0, len(causesOf(err)))
-		for _, cause := range causesOf(err) {
-			lines = append(lines, cause.Field+": "+withoutDump(cause.Message))
-		}
-		return "the API server refuses it: " + strings.Join(lines, "; ")
+	case isStatus(err):
+		return "the API server refuses it: " + reason(err)
 	}
-	return "the API server refuses it: " + withoutDump(status.Status().Message)
+	return err.Error()
+}
+
+func isStatus(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status)
+}
+
+// reason is what the API server has against an object, field by field if it
+// says so.
+func reason(err error) string {
+	if !apierrors.IsInvalid(err) || len(causesOf(err)) == 0 {
+		return withoutDump(err.Error())
+	}
+	lines := make([]string, 0, len(causesOf(err)))
+	for _, cause := range causesOf(err) {
+		lines = append(lines, cause.Field+": "+withoutDump(cause.Message))
+	}
+	return strings.Join(lines, "; ")
 }
 
 // longestValue is the length in bytes to which a message repeats a value.

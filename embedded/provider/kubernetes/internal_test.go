@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	corev1 "k8s.io/api/core/v1"
@@ -236,6 +237,23 @@ func TestPodsSayWhyTheyAreNotReady(t *testing.T) {
 		if got := strings.Join(podReasons([]corev1.Pod{tc.pod, tc.pod}), "; "); got != tc.want {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
 		}
+	}
+}
+
+func TestAScratchNamespaceIsLeftOverWhenNoPreviewCanStillUseIt(t *testing.T) {
+	now := time.Now()
+	aged := func(age time.Duration, deleted bool) *unstructured.Unstructured {
+		o := &unstructured.Unstructured{Object: map[string]any{}}
+		o.SetCreationTimestamp(metav1.NewTime(now.Add(-age)))
+		if deleted {
+			at := metav1.NewTime(now)
+			o.SetDeletionTimestamp(&at)
+		}
+		return o
+	}
+	if leftOver(aged(scratchAge-time.Minute, false), now) || !leftOver(aged(scratchAge+time.Minute, false), now) ||
+		leftOver(aged(time.Hour, true), now) {
+		t.Errorf("left over are those older than %s which are not being deleted", scratchAge)
 	}
 }
 

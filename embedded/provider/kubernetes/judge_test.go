@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	kresource "k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/rand"
@@ -165,6 +166,46 @@ func TestPodsOfEveryKindOfWorkloadAreTried(t *testing.T) {
 	wantOp(t, s.preview("good", inputs), "create")
 }
 
+// rollouts is a kind of which Pod Security does not know that it makes pods.
+const rollouts = `{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition",
+"metadata":{"name":"rollouts.argoproj.io"},"spec":{"group":"argoproj.io","scope":"Namespaced",
+"names":{"plural":"rollouts","singular":"rollout","kind":"Rollout","listKind":"RolloutList"},
+"versions":[{"name":"v1alpha1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object",
+"x-kubernetes-preserve-unknown-fields":true}}}]}}`
+
+func TestAdmissionOfPodsAloneRefusesTheirWorkload(t *testing.T) {
+	s := newStack(t, mutable)
+	n := namespace(t, enforce)
+
+	definition := fromJSON(t, strings.ReplaceAll(rollouts, "x-kubernetes-preserve-unknown-fields", "x_kubernetes_preserve_unknown_fields"))
+	s.mustUp("rollouts", definition)
+	rollout := properties(t, privileged(n, "canary"))
+	rollout["apiVersion"] = resource.NewStringProperty("argoproj.io/v1alpha1")
+	rollout["kind"] = resource.NewStringProperty("Rollout")
+	for _, preview := range []bool{true, false} {
+		wantError(t, s.apply("canary", rollout, preview).err, "Rollout "+n+"/canary", `violates PodSecurity "restricted:latest"`)
+	}
+	rollout["spec"].ObjectValue()["template"].ObjectValue()["spec"].ObjectValue()["serviceAccountName"] = resource.NewStringProperty("later")
+	wantError(t, s.preview("canary", rollout).err, `violates PodSecurity "restricted:latest"`)
+	if err := s.destroy(urnOf("rollouts", definition)); err != nil {
+		t.Fatal(err)
+	}
+
+	put(t, &corev1.LimitRange{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "LimitRange"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: n, Name: "limits"},
+		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
+			Type: corev1.LimitTypeContainer, Max: corev1.ResourceList{corev1.ResourceMemory: kresource.MustParse("8Mi")},
+		}}},
+	})
+	eventually(t, "the limit is known", func() bool {
+		// The limit becomes the default of the container, which asks for more.
+		err := s.preview("web", deployment(n, "web", 1)).err
+		return err != nil && strings.Contains(err.Error(), "its pods would be refused") &&
+			strings.Contains(err.Error(), "must be less than or equal to memory limit")
+	})
+}
+
 func TestAPodIsTriedWithoutItsServiceAccountWhenThatIsStillToCome(t *testing.T) {
 	s := newStack(t, mutable)
 	d := deployment(namespace(t, enforce), "web", 1)
@@ -203,6 +244,13 @@ func TestValuesWhichAreNotKnownYetDoNotStopTheJudgement(t *testing.T) {
 	data["data"] = resource.NewPropertyValue(map[string]any{"k": "x"})
 	data["data"].ObjectValue()["k"] = unknown
 	wantOp(t, s.preview("s", data), "create")
+
+	whole := properties(t, configMap(n, "whole", map[string]string{"a": "1"}))
+	whole["data"] = unknown
+	wantOp(t, s.preview("whole", whole), "create")
+	if s.engine.logged("because data is not known") {
+		t.Error("data which is unknown as a whole was not tried")
+	}
 
 	named := properties(t, configMap(n, "c", nil))
 	named["metadata"].ObjectValue()["name"] = unknown

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -98,6 +99,26 @@ func TestADeletionThatDoesNotEndSaysWhatItWaitsFor(t *testing.T) {
 	edit(t, "v1", "ConfigMap", n, "c", "somebody", `{"metadata":{"finalizers":null}}`)
 	if err := s.destroy(urn); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAnObjectThatIsBeingDeletedIsWaitedForBeforeItIsMadeAgain(t *testing.T) {
+	n := namespace(t, nil)
+	held := configMap(n, "c", nil)
+	held.Finalizers = []string{"example.com/hold"}
+	put(t, held)
+	configMaps := objects(t, schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, n)
+	if err := configMaps.Delete(t.Context(), "c", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s := newStack(t, mutable)
+	done := make(chan step)
+	go func() { done <- s.up("c", configMap(n, "c", map[string]string{"a": "1"})) }()
+	eventually(t, "the provider waits", func() bool { return s.engine.showed("is still being deleted") })
+	edit(t, "v1", "ConfigMap", n, "c", "somebody", `{"metadata":{"finalizers":null}}`)
+	wantOp(t, <-done, "create")
+	if live := get(t, "v1", "ConfigMap", n, "c"); live == nil || field(live, "data", "a") != "1" {
+		t.Errorf("the object is %v", live)
 	}
 }
 
@@ -231,6 +252,23 @@ func TestWhatTheServerRegardsAsEqualIsNoChange(t *testing.T) {
 	container["imagePullPolicy"] = resource.NewStringProperty("IfNotPresent")
 	if done := s.preview("web", inputs); done.err != nil || done.op != "same" {
 		t.Errorf("op %s, diff %v, error %v: want no change", done.op, done.diff.DetailedDiff, done.err)
+	}
+}
+
+func TestWhatTheServerChangesOnTheWayIsNoChangeOfTheProgram(t *testing.T) {
+	s := newStack(t, mutable)
+	labels := map[string]string{"app": "agent"}
+	daemons := &appsv1.DaemonSet{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "DaemonSet"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace(t, nil), Name: "agent"},
+		Spec:       appsv1.DaemonSetSpec{Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: restricted(labels)},
+	}
+	s.mustUp("agent", daemons)
+	// A new template makes the server count its generation in an annotation.
+	daemons.Spec.Template.Spec.Containers[0].Image = "registry.example/app:2"
+	diff := s.preview("agent", daemons).diff.DetailedDiff
+	if _, ok := diff["spec.template.spec.containers[0].image"]; !ok || len(diff) != 1 {
+		t.Errorf("diff is %v, want the image alone", diff)
 	}
 }
 

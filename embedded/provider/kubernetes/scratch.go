@@ -150,7 +150,7 @@ func (p *Provider) sweepScratch(c *cluster) {
 		return
 	}
 	for _, namespace := range left.Items {
-		if time.Since(namespace.GetCreationTimestamp().Time) < scratchAge || namespace.GetDeletionTimestamp() != nil {
+		if !leftOver(&namespace, time.Now()) {
 			continue
 		}
 		p.Logger().Info("deleting a left-over scratch namespace", "namespace", namespace.GetName())
@@ -158,6 +158,11 @@ func (p *Provider) sweepScratch(c *cluster) {
 			p.Logger().Debug("cannot delete a scratch namespace", "namespace", namespace.GetName(), "error", err)
 		}
 	}
+}
+
+// leftOver tells whether a scratch namespace belongs to no running preview.
+func leftOver(namespace *unstructured.Unstructured, now time.Time) bool {
+	return namespace.GetDeletionTimestamp() == nil && now.Sub(namespace.GetCreationTimestamp().Time) > scratchAge
 }
 
 // unplannedNote tells that an object was tried in a scratch namespace without

@@ -52,14 +52,14 @@ func managerFor(urn resource.URN, state resource.PropertyMap, inputs object) str
 func stateOf(
 	inputs resource.PropertyMap, live *unstructured.Unstructured, initialAPIVersion, manager string,
 ) resource.PropertyMap {
-	state := propertiesOf(live)
+	state := withoutNulls(propertiesOf(live))
 	markSecrets(state, inputs)
 	if data, ok := inputs["stringData"]; ok && data.ContainsSecrets() {
 		if encoded, ok := state["data"]; ok && !encoded.IsSecret() {
 			state["data"] = resource.MakeSecret(encoded)
 		}
 	}
-	kept := cleanInputs(inputs)
+	kept := withoutNulls(inputs)
 	markSecrets(kept, inputs)
 	state[inputsKey] = resource.NewObjectProperty(kept)
 	state[initialAPIVersionKey] = resource.NewStringProperty(initialAPIVersion)
@@ -117,30 +117,30 @@ func markSecrets(to, from resource.PropertyMap) {
 	}
 }
 
-// cleanInputs copies inputs without nulls, which the program's language leaves
-// behind for what it does not set.
-func cleanInputs(m resource.PropertyMap) resource.PropertyMap {
+// withoutNulls copies properties without nulls, which languages and the API
+// server leave behind for what is not set.
+func withoutNulls(m resource.PropertyMap) resource.PropertyMap {
 	clean := make(resource.PropertyMap, len(m))
 	for key, value := range m {
 		if !value.IsNull() {
-			clean[key] = cleanValue(value)
+			clean[key] = withoutNullsIn(value)
 		}
 	}
 	return clean
 }
 
-func cleanValue(v resource.PropertyValue) resource.PropertyValue {
+func withoutNullsIn(v resource.PropertyValue) resource.PropertyValue {
 	switch {
 	case v.IsObject():
-		return resource.NewObjectProperty(cleanInputs(v.ObjectValue()))
+		return resource.NewObjectProperty(withoutNulls(v.ObjectValue()))
 	case v.IsArray():
 		list := make([]resource.PropertyValue, len(v.ArrayValue()))
 		for i, element := range v.ArrayValue() {
-			list[i] = cleanValue(element)
+			list[i] = withoutNullsIn(element)
 		}
 		return resource.NewArrayProperty(list)
 	case v.IsSecret():
-		return resource.MakeSecret(cleanValue(v.SecretValue().Element))
+		return resource.MakeSecret(withoutNullsIn(v.SecretValue().Element))
 	}
 	return v
 }

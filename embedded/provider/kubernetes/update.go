@@ -37,7 +37,15 @@ func (p *Provider) Update(ctx context.Context, req plugin.UpdateRequest) (plugin
 	if req.Preview && !o.identified() {
 		return plugin.UpdateResponse{Properties: req.NewInputs}, nil
 	}
-	live, err := p.live(ctx, c, o.Unstructured)
+	var live *unstructured.Unstructured
+	if req.Preview {
+		live, err = p.live(ctx, c, o.Unstructured)
+	} else {
+		err = p.patiently(ctx, req.URN, func() (err error) {
+			live, err = p.lasting(ctx, c, o.Unstructured)
+			return err
+		})
+	}
 	if err != nil && !(req.Preview && meta.IsNoMatchError(err) && p.run.plannedKind(o.GroupVersionKind().GroupKind())) {
 		return plugin.UpdateResponse{}, o.refusal(err)
 	}
