@@ -252,7 +252,11 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 			[]string{`variable "NOPE"`, `secret "NOPE_SECRET"`, `unknown dependency "oracle"`, `unknown bucket "bin"`, `unknown resource class "huge"`},
 		},
 		"paths that are not paths": {
-			func(s []catalog.Service) []catalog.Service { s[0].Health.Live = "live"; s[0].MetricsPath = "metrics"; return s },
+			func(s []catalog.Service) []catalog.Service {
+				s[0].Health.Live = "live"
+				s[0].MetricsPath = "metrics"
+				return s
+			},
 			[]string{`health path "live"`, `metrics path "metrics"`},
 		},
 	} {

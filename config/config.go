@@ -92,7 +92,9 @@ type Shutdown struct {
 
 // GracePeriodSeconds is terminationGracePeriodSeconds; the kubelet counts the
 // preStop hook in.
-func (s Shutdown) GracePeriodSeconds() int { return s.PreStopSeconds + s.DrainSeconds + s.MarginSeconds }
+func (s Shutdown) GracePeriodSeconds() int {
+	return s.PreStopSeconds + s.DrainSeconds + s.MarginSeconds
+}
 
 // Probes says how the kubelet asks.
 type Probes struct {
