@@ -1,6 +1,10 @@
 package config
 
-import "nova.dev/infra/catalog"
+import (
+	"path/filepath"
+
+	"nova.dev/infra/catalog"
+)
 
 // Config is the configuration of one stack: what Pulumi.<stack>.yaml says under
 // "nova:", over the defaults. The tags are the keys; the doc tags are the
@@ -272,6 +276,15 @@ func (c *Config) Guarded() bool { return c.Environment != Development }
 
 // TargetsEmbedded reports whether the stack runs on the embedded control plane.
 func (c *Config) TargetsEmbedded() bool { return c.Cluster.Kubeconfig == EmbeddedKubeconfig }
+
+// KubeconfigPath is the path of the stack's kubeconfig file in a project whose
+// files lie under root.
+func (c *Config) KubeconfigPath(root string) string {
+	if filepath.IsAbs(c.Cluster.Kubeconfig) {
+		return c.Cluster.Kubeconfig
+	}
+	return filepath.Join(root, c.Cluster.Kubeconfig)
+}
 
 // CatalogServices are the enabled services' catalogue records with the stack's
 // overrides.

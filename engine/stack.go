@@ -146,10 +146,7 @@ func (s *Stack) environment(ctx context.Context, backend string) (map[string]str
 func (o Options) useStandIns() (bool, error) {
 	embedded := false
 	if c, err := cluster.New(cluster.Options{Root: o.Project.Root}); err == nil {
-		path := o.Config.Cluster.Kubeconfig
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(o.Project.Root, path)
-		}
+		path := o.Config.KubeconfigPath(o.Project.Root)
 		if _, err := os.Stat(path); err == nil {
 			if embedded, err = c.IsEmbedded(path, o.Config.Cluster.Context); err != nil {
 				return false, fmt.Errorf("nova:cluster.kubeconfig: %q: %w", o.Config.Cluster.Kubeconfig, err)

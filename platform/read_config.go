@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -32,11 +31,7 @@ func readConfig(ctx *pulumi.Context) (*config.Config, error) {
 
 // readKubeconfig reads the stack's kubeconfig file.
 func readKubeconfig(root string, c *config.Config) (string, error) {
-	path := c.Cluster.Kubeconfig
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(root, path)
-	}
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(c.KubeconfigPath(root))
 	if err == nil {
 		return string(text), nil
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"text/tabwriter"
 
@@ -102,9 +101,7 @@ func newLocalStatusCommand(g *globals) *cobra.Command {
 
 func (g *globals) printLocalStatus(status cluster.Status, format string) error {
 	if format == "json" {
-		encoder := json.NewEncoder(g.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(status)
+		return g.printJSON(status)
 	}
 	fmt.Fprintf(g.out, "embedded control plane: %s\n", status.State)
 	if status.State == cluster.Absent {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -50,9 +49,7 @@ succeeds was accepted by admission. Values of secrets are never shown.`,
 		}
 		switch format {
 		case "json":
-			encoder := json.NewEncoder(g.out)
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(result)
+			return g.printJSON(result)
 		case "markdown":
 			printMarkdown(g.out, g.stack, result)
 		default:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -126,4 +127,11 @@ func formatFlag(cmd *cobra.Command, into *string, allowed ...string) func() erro
 		}
 		return nil
 	}
+}
+
+// printJSON is the JSON form of every command's output.
+func (g *globals) printJSON(value any) error {
+	encoder := json.NewEncoder(g.out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -54,9 +53,7 @@ It needs no cluster and no state.`,
 			rows = append(rows, row)
 		}
 		if format == "json" {
-			encoder := json.NewEncoder(g.out)
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(rows)
+			return g.printJSON(rows)
 		}
 		table := tabwriter.NewWriter(g.out, 0, 8, 2, ' ', 0)
 		fmt.Fprintln(table, "NAME\tHTTP\tGRPC\tDNS\tNEEDS\tCALLS\tBUCKETS")

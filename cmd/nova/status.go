@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"text/tabwriter"
 	"time"
 
@@ -78,12 +76,8 @@ const (
 
 // readStatus asks the cluster of a stack for the Deployments of its services.
 func readStatus(ctx context.Context, project engine.Project, c *config.Config) ([]serviceStatus, error) {
-	path := c.Cluster.Kubeconfig
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(project.Root, path)
-	}
 	access, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		&clientcmd.ClientConfigLoadingRules{ExplicitPath: path},
+		&clientcmd.ClientConfigLoadingRules{ExplicitPath: c.KubeconfigPath(project.Root)},
 		&clientcmd.ConfigOverrides{CurrentContext: c.Cluster.Context}).ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("nova:cluster.kubeconfig: %q: %w; the embedded control plane is started with `nova local up`", c.Cluster.Kubeconfig, err)
@@ -131,9 +125,7 @@ func (r *serviceStatus) read(d appsv1.Deployment) {
 
 func (g *globals) printStatus(rows []serviceStatus, c *config.Config, format string) error {
 	if format == "json" {
-		encoder := json.NewEncoder(g.out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(rows)
+		return g.printJSON(rows)
 	}
 	table := tabwriter.NewWriter(g.out, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, "SERVICE\tSTATE\tREADY\tHTTP\tGRPC\tIMAGE")
