@@ -91,6 +91,7 @@ func (c *Config) check(found *mistakes) {
 	oneOf(found, "nova:mesh", c.Mesh, "none", "istio", "linkerd")
 	oneOf(found, "nova:grpc.discovery", c.GRPC.Discovery, "clusterIP", "headless")
 	c.checkDependencies(found)
+	c.checkMonitoring(found)
 	c.checkStorage(found)
 	c.checkSecrets(found)
 	found.joined("nova:services", catalog.Validate(c.CatalogServices()))

@@ -31,6 +31,7 @@ type Config struct {
 	Mesh         string            `config:"mesh" doc:"Service mesh whose sidecar is injected: none, istio or linkerd."`
 	GRPC         GRPC              `config:"grpc" doc:"How gRPC clients find servers."`
 	Dependencies Dependencies      `config:"dependencies" doc:"Where the stateful systems answer."`
+	Monitoring   Monitoring        `config:"monitoring" doc:"Who watches the stack, and who is told."`
 	Storage      Storage           `config:"storage" doc:"Object storage."`
 	Variables    map[string]string `config:"variables" doc:"Values of ConfigMap nova-backend-config that differ from the catalogue's defaults, by key."`
 	Secrets      map[string]Secret `config:"secrets" doc:"Secret values that are supplied rather than generated, by key; always encrypted."`
@@ -263,7 +264,8 @@ func Defaults(stack string) *Config {
 			Kafka:         Dependency{Port: 9092},
 			Elasticsearch: Dependency{Port: 9200},
 		},
-		Storage: Storage{Region: "us-east-1"},
+		Monitoring: defaultMonitoring(),
+		Storage:    Storage{Region: "us-east-1"},
 	}
 }
 
