@@ -30,8 +30,8 @@ func TestTheStackFilesOfTheRepositoryAreValid(t *testing.T) {
 		protected                          bool
 	}{
 		"dev":     {"development", "nova-auth-service:dev", "256Mi", "512Mi", 1, false},
-		"staging": {"staging", "registry.nova.dev/nova/auth-service:v1.0.0", "256Mi", "512Mi", 2, true},
-		"prod":    {"production", "registry.nova.dev/nova/auth-service:v1.0.0", "512Mi", "1Gi", 3, true},
+		"staging": {"staging", "111122223333.dkr.ecr.ap-northeast-1.amazonaws.com/nova/staging/auth-service:v1.0.0", "256Mi", "512Mi", 2, true},
+		"prod":    {"production", "444455556666.dkr.ecr.ap-northeast-1.amazonaws.com/nova/prod/auth-service:v1.0.0", "512Mi", "1Gi", 3, true},
 	} {
 		t.Run(stack, func(t *testing.T) {
 			c, err := config.Load(stack, "../Pulumi."+stack+".yaml")
@@ -83,7 +83,7 @@ func TestAServiceOverridesEveryPartOfItsContract(t *testing.T) {
 	assert.Empty(t, s.MetricsPath)
 	assert.Equal(t, []catalog.Dependency{catalog.Postgres}, s.Needs)
 	assert.Equal(t, []string{"APP_ENV"}, s.Variables)
-	assert.Equal(t, []string{"DATABASE_URL"}, s.Secrets)
+	assert.Equal(t, []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL"}, s.Secrets, "a store in the cluster opens by key")
 	assert.Equal(t, "on", s.Env["FEATURE"])
 	assert.Equal(t, catalog.ClassWorker, s.Class)
 	assert.Equal(t, 3, *s.Disruption.MinAvailable)
@@ -91,7 +91,7 @@ func TestAServiceOverridesEveryPartOfItsContract(t *testing.T) {
 	assert.Equal(t, "256Mi", s.Resources.Requests.Memory, "what is not set is inherited")
 	assert.Equal(t, "registry.example.com/auth:v2", s.Image)
 	assert.Equal(t, 4, s.Autoscaling.MinReplicas, "the replica count is the lower bound")
-	assert.Equal(t, []catalog.BucketUse{{Bucket: catalog.BucketCDN, Variable: "MY_BUCKET"}}, s.Buckets)
+	assert.Equal(t, []catalog.BucketUse{{Bucket: catalog.BucketCDN, Variable: "MY_BUCKET", Actions: []string{"s3:PutObject"}}}, s.Buckets)
 	assert.Equal(t, "http://auth-service.nova-backend.svc.cluster.local:8000", c.VariableValues()["GRPC_AUTH_SERVICE_URL"])
 }
 

@@ -12,6 +12,7 @@ func Parse(stack string, input Input) (*Config, error) {
 	found := &mistakes{}
 	decode(input, c, found)
 	c.checkNames(found)
+	c.resolveModes()
 	c.resolve(found)
 	c.check(found)
 	if err := found.err(stack); err != nil {
