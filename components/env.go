@@ -14,10 +14,8 @@ import (
 func (d *declaration) env() corev1.EnvVarArray {
 	vars := map[string]*corev1.EnvVarArgs{}
 	for _, key := range d.s.Secrets {
-		if _, held := d.args.Infra.Secrets[key]; held {
-			vars[key] = &corev1.EnvVarArgs{ValueFrom: &corev1.EnvVarSourceArgs{
-				SecretKeyRef: &corev1.SecretKeySelectorArgs{Name: d.args.Infra.Secret, Key: pulumi.String(key)},
-			}}
+		if selector := d.args.Infra.SecretKey(key); selector != nil {
+			vars[key] = &corev1.EnvVarArgs{ValueFrom: &corev1.EnvVarSourceArgs{SecretKeyRef: selector}}
 		}
 	}
 	for _, key := range d.s.Variables {
@@ -55,8 +53,8 @@ func (d *declaration) received() pulumi.StringMap {
 		values[key] = d.args.Infra.Variables[key]
 	}
 	for _, key := range d.s.Secrets {
-		if value, held := d.args.Infra.Secrets[key]; held {
-			values[key] = value
+		if d.args.Infra.SecretKey(key) != nil {
+			values[key] = d.args.Infra.secretHashInput(key)
 		}
 	}
 	return values

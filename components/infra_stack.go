@@ -35,20 +35,26 @@ type InfraStack struct {
 	ConfigMap pulumi.StringOutput `pulumi:"configMap"`
 	// Secret is the name of the Secret.
 	Secret pulumi.StringOutput `pulumi:"secret"`
+	// ExternalSecret is the name of the Secret that the External Secrets
+	// Operator writes, where the stack has external secrets.
+	ExternalSecret pulumi.StringOutput
 
 	// Variables are the keys and values of the ConfigMap.
 	Variables pulumi.StringMap
 	// Secrets are the keys and values of the Secret. A key that is neither
-	// generated nor supplied is absent.
+	// generated nor supplied is absent; SecretKey finds external ones, too.
 	Secrets pulumi.StringMap
 	// HashKey keys the hashes that roll pods when their configuration changes.
 	HashKey pulumi.StringOutput
+
+	c        *config.Config
+	previous pulumi.StringMap
 }
 
 // NewInfraStack declares an InfraStack. It needs providers for kubernetes,
 // random and tls among its options.
 func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts ...pulumi.ResourceOption) (*InfraStack, error) {
-	stack := &InfraStack{}
+	stack := &InfraStack{c: args.Config}
 	if err := ctx.RegisterComponentResource("nova:platform:InfraStack", name, stack, opts...); err != nil {
 		return nil, err
 	}
@@ -63,6 +69,7 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 		return nil, err
 	}
 	stack.Secrets = secrets.values
+	stack.previous = secrets.previous
 	stack.HashKey = secrets.hashKey
 	stack.Variables = variables(c, secrets.publicKey)
 
@@ -76,13 +83,18 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 	secret, err := corev1.NewSecret(ctx, secretName, &corev1.SecretArgs{
 		Metadata: metadata(c, secretName, namespace.Metadata.Name().Elem()),
 		Type:     pulumi.String("Opaque"),
-		Data:     base64Values(secrets.values),
+		Data:     base64Values(secrets.data()),
 	}, pulumi.Parent(stack))
 	if err != nil {
 		return nil, err
 	}
 
+	if err := newExternalSecret(ctx, c, namespace.Metadata.Name().Elem(), stack); err != nil {
+		return nil, err
+	}
+
 	stack.Namespace = namespace.Metadata.Name().Elem()
+	stack.ExternalSecret = pulumi.String(externalSecretName).ToStringOutput()
 	stack.ConfigMap = configMap.Metadata.Name().Elem()
 	stack.Secret = secret.Metadata.Name().Elem()
 	return stack, ctx.RegisterResourceOutputs(stack, pulumi.Map{
@@ -119,6 +131,8 @@ func variables(c *config.Config, publicKey pulumi.StringInput) pulumi.StringMap 
 	for key, value := range c.VariableValues() {
 		data[key] = pulumi.String(value)
 	}
-	data["JWT_PUBLIC_KEY_PEM"] = publicKey
+	if publicKey != nil {
+		data["JWT_PUBLIC_KEY_PEM"] = publicKey
+	}
 	return data
 }

@@ -42,7 +42,7 @@ func (c *Config) checkNames(found *mistakes) {
 	for key := range c.Variables {
 		v, ok := catalog.FindVariable(key)
 		switch {
-		case ok && v.Locked:
+		case ok && v.Locked && !(key == publicKeyVariable && c.signsElsewhere()):
 			found.add("nova:variables."+key, c.Variables[key], "follows from other facts and cannot be set: %s", v.Doc)
 		case slices.Contains(secrets, key):
 			found.add("nova:variables."+key, NewSecret(""), "is a secret; set it under nova:secrets, encrypted")

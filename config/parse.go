@@ -11,9 +11,9 @@ func Parse(stack string, input Input) (*Config, error) {
 	c := Defaults(stack)
 	found := &mistakes{}
 	decode(input, c, found)
-	c.checkNames(found)
 	c.resolveModes()
 	c.resolve(found)
+	c.checkNames(found)
 	c.check(found)
 	if err := found.err(stack); err != nil {
 		return nil, err

@@ -119,6 +119,17 @@ func (c *Config) urlSupplied(system catalog.Dependency) bool {
 // urlOf names the secret with the connection URL of a system.
 var urlOf = map[catalog.Dependency]string{catalog.Postgres: "DATABASE_URL", catalog.Redis: "REDIS_URL"}
 
+// publicKeyVariable carries the public half of the signing key. It follows from
+// the private half wherever the program knows that.
+const publicKeyVariable = "JWT_PUBLIC_KEY_PEM"
+
+// signsElsewhere reports whether the private half of the signing key is not
+// known to the program.
+func (c *Config) signsElsewhere() bool {
+	signing, _ := catalog.FindSecret("JWT_PRIVATE_KEY_PEM")
+	return c.Source(signing) == SourceExternal
+}
+
 func (c *Config) supplies(key string) bool {
 	_, ok := c.Secrets[key]
 	return ok
@@ -149,6 +160,9 @@ func (c *Config) checkSecretSources(found *mistakes) {
 		if c.required(secret) && c.Source(secret) == SourceNone {
 			found.missing("nova:secrets."+secret.Key, "is required in this stack: %s Supply it encrypted, or set nova:secretSources.keys.%s to external", secret.Doc, secret.Key)
 		}
+	}
+	if key := c.Variables[publicKeyVariable]; c.signsElsewhere() && !isPublicKey(key) {
+		found.add("nova:variables."+publicKeyVariable, key, "is not the PEM of an RSA public key, which is required when JWT_PRIVATE_KEY_PEM is external: the program never sees the private half")
 	}
 	if !external {
 		return

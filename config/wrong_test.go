@@ -32,7 +32,7 @@ const elsewhere = `  nova:dependencies:
     clickhouse: {host: clickhouse.example.com}
     kafka: {host: "k1.example.com,k2.example.com"}
     elasticsearch: {host: search.example.com}
-  nova:secretSources: {default: external}
+  nova:secretSources: {default: external, keys: {JWT_PRIVATE_KEY_PEM: generated}}
   nova:aws: {account: "123456789012", oidcIssuer: "https://oidc.example.com/id/1"}
 `
 
@@ -150,6 +150,7 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 		"a secret that cannot be made":    {"  nova:secretSources: {keys: {SMTP_PASSWORD: generated}}\n", []string{"nova:secretSources.keys.SMTP_PASSWORD", "cannot be generated"}},
 		"a required secret left out":      {"  nova:secretSources: {keys: {JWT_SECRET: none}}\n", []string{"nova:secrets.JWT_SECRET: is required in this stack"}},
 		"a password of nobody's database": {"  nova:dependencies: {postgres: {mode: external, host: pg}}\n", []string{"nova:secrets.POSTGRES_PASSWORD: is required in this stack", "nova:secretSources.keys.POSTGRES_PASSWORD to external"}},
+		"a signing key kept elsewhere":    {"  nova:secretSources: {keys: {JWT_PRIVATE_KEY_PEM: external}}\n", []string{"nova:variables.JWT_PUBLIC_KEY_PEM", "is required when JWT_PRIVATE_KEY_PEM is external"}},
 		"too many rotations":              {"  nova:secretSources: {rotation: {JWT_SECRET: 101}}\n", []string{"nova:secretSources.rotation.JWT_SECRET: 101: is out of range"}},
 		"a hasty refresh":                 {"  nova:secretSources: {default: external, external: {refreshInterval: 1s}}\n", []string{`nova:secretSources.external.refreshInterval: "1s": is not an interval of a minute or more`}},
 		"a quota below the plan":          {"  nova:quota: {headroomPercent: -10}\n", []string{"nova:quota.headroomPercent: -10: is out of range"}},
