@@ -135,7 +135,8 @@ func (c *Config) supplies(key string) bool {
 	return ok
 }
 
-const maxRotations = 100
+// MaxRotations is how often a key can be rotated; each one leaves a generator.
+const MaxRotations = 100
 
 func (c *Config) checkSecretSources(found *mistakes) {
 	const key = "nova:secretSources"
@@ -154,7 +155,7 @@ func (c *Config) checkSecretSources(found *mistakes) {
 		}
 	}
 	for name, rotations := range c.SecretSources.Rotation {
-		between(found, key+".rotation."+name, rotations, 0, maxRotations)
+		between(found, key+".rotation."+name, rotations, 0, MaxRotations)
 	}
 	for _, secret := range catalog.Secrets() {
 		if c.required(secret) && c.Source(secret) == SourceNone {

@@ -14,6 +14,7 @@ import (
 
 	"nova.dev/infra/config"
 	"nova.dev/infra/image"
+	"nova.dev/infra/stackfile"
 )
 
 func newImagesCommand(g *globals) *cobra.Command {
@@ -246,11 +247,11 @@ func (g *globals) printImages(results []image.Result, format string) error {
 
 // pin writes digests into the stack file and says so.
 func (g *globals) pin(file string, results []image.Result) error {
-	digests := map[string]string{}
+	var settings []stackfile.Setting
 	for _, r := range results {
-		digests[r.Service] = r.Digest
+		settings = append(settings, stackfile.Setting{Path: []string{"nova:services", r.Service, "image", "digest"}, Value: r.Digest})
 	}
-	changed, err := image.WriteDigests(file, digests)
+	changed, err := stackfile.Set(file, settings)
 	if err != nil {
 		return err
 	}
@@ -258,6 +259,6 @@ func (g *globals) pin(file string, results []image.Result) error {
 		fmt.Fprintf(g.err, "%s has these digests already\n", filepath.Base(file))
 		return nil
 	}
-	fmt.Fprintf(g.err, "wrote the digests of %d services to %s\n", len(digests), filepath.Base(file))
+	fmt.Fprintf(g.err, "wrote the digests of %d services to %s\n", len(settings), filepath.Base(file))
 	return nil
 }

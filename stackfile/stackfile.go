@@ -1,26 +1,36 @@
-package image
+// Package stackfile edits the stack files that people write, Pulumi.<stack>.yaml,
+// and leaves what it does not change as it is.
+package stackfile
 
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"gopkg.in/yaml.v3"
 )
 
-// WriteDigests sets nova:services.<name>.image.digest in a stack file, by
-// service, and leaves everything else, comments too, as it is; only blank lines
-// go. It reports whether the file changed: one that holds the digests already is
-// not touched.
-func WriteDigests(path string, digests map[string]string) (bool, error) {
+// Setting is one value of a stack file.
+type Setting struct {
+	// Path leads to the value, from the top-level key of the configuration:
+	// {"nova:services", "auth", "image", "digest"}.
+	Path []string
+	// Value is a string or an int.
+	Value any
+}
+
+// Set writes values below "config:" in the stack file at a path. Everything
+// else, comments too, stays as it is; only blank lines go. It reports whether
+// the file changed: one that holds the values already is not touched.
+func Set(path string, settings []Setting) (bool, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return false, err
 	}
-	edited, err := setDigests(text, digests)
+	edited, err := edit(text, settings)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
@@ -50,7 +60,7 @@ func WriteDigests(path string, digests map[string]string) (bool, error) {
 	return true, os.Rename(temporary.Name(), path)
 }
 
-func setDigests(text []byte, digests map[string]string) ([]byte, error) {
+func edit(text []byte, settings []Setting) ([]byte, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return nil, err
@@ -59,10 +69,10 @@ func setDigests(text []byte, digests map[string]string) ([]byte, error) {
 		document = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode, Tag: "!!map"}}}
 	}
 	changed := false
-	for _, service := range slices.Sorted(maps.Keys(digests)) {
+	for _, setting := range settings {
 		at := document.Content[0]
 		key := ""
-		for _, step := range []string{"config", "nova:services", service, "image", "digest"} {
+		for _, step := range slices.Concat([]string{"config"}, setting.Path) {
 			if at.Tag == "!!null" {
 				*at = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", HeadComment: at.HeadComment, LineComment: at.LineComment, FootComment: at.FootComment}
 			}
@@ -71,11 +81,13 @@ func setDigests(text []byte, digests map[string]string) ([]byte, error) {
 			}
 			at, key = child(at, step), step
 		}
-		if at.Kind == yaml.ScalarNode && at.Value == digests[service] {
+		value := scalar(setting.Value)
+		if at.Kind == yaml.ScalarNode && at.Value == value.Value && at.Tag == value.Tag {
 			continue
 		}
-		at.SetString(digests[service])
-		at.Content = nil
+		value.HeadComment, value.LineComment, value.FootComment = at.HeadComment, at.LineComment, at.FootComment
+		value.Style = at.Style
+		*at = value
 		changed = true
 	}
 	if !changed {
@@ -86,6 +98,15 @@ func setDigests(text []byte, digests map[string]string) ([]byte, error) {
 	encoder.SetIndent(2)
 	err := encoder.Encode(&document)
 	return out.Bytes(), err
+}
+
+func scalar(value any) yaml.Node {
+	if n, ok := value.(int); ok {
+		return yaml.Node{Kind: yaml.ScalarNode, Tag: "!!int", Value: strconv.Itoa(n)}
+	}
+	var node yaml.Node
+	node.SetString(value.(string))
+	return node
 }
 
 // child is the value of a key in a mapping. One that is missing is added, empty.

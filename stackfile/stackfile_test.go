@@ -1,4 +1,4 @@
-package image
+package stackfile
 
 import (
 	"os"
@@ -11,6 +11,10 @@ import (
 )
 
 const digestA, digestB = "sha256:aaaa", "sha256:bbbb"
+
+func digest(service, value string) Setting {
+	return Setting{Path: []string{"nova:services", service, "image", "digest"}, Value: value}
+}
 
 func TestDigestsAreWrittenIntoAStackFileBesideWhatIsThere(t *testing.T) {
 	for name, tc := range map[string]struct{ before, after string }{
@@ -34,7 +38,7 @@ func TestDigestsAreWrittenIntoAStackFileBesideWhatIsThere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "Pulumi.prod.yaml")
 			require.NoError(t, os.WriteFile(path, []byte(tc.before), 0o640))
-			changed, err := WriteDigests(path, map[string]string{"feed": digestB, "auth": digestA})
+			changed, err := Set(path, []Setting{digest("auth", digestA), digest("feed", digestB)})
 			require.NoError(t, err)
 			assert.True(t, changed)
 			text, err := os.ReadFile(path)
@@ -43,7 +47,7 @@ func TestDigestsAreWrittenIntoAStackFileBesideWhatIsThere(t *testing.T) {
 			about, err := os.Stat(path)
 			require.NoError(t, err)
 			assert.EqualValues(t, 0o640, about.Mode().Perm())
-			changed, err = WriteDigests(path, map[string]string{"feed": digestB, "auth": digestA})
+			changed, err = Set(path, []Setting{digest("auth", digestA), digest("feed", digestB)})
 			require.NoError(t, err)
 			assert.False(t, changed, "the second time there is nothing to do")
 		})
@@ -54,7 +58,7 @@ func TestAStackFileThatHoldsTheDigestsIsNotEvenReformatted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "Pulumi.prod.yaml")
 	text := "config:\n\n    nova:services:   {auth: {image: {digest: \"sha256:aaaa\"}}}\n"
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-	changed, err := WriteDigests(path, map[string]string{"auth": digestA})
+	changed, err := Set(path, []Setting{digest("auth", digestA)})
 	require.NoError(t, err)
 	assert.False(t, changed)
 	after, err := os.ReadFile(path)
@@ -70,11 +74,21 @@ func TestAStackFileOfAnotherShapeIsLeftAlone(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "Pulumi.prod.yaml")
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
-		_, err := WriteDigests(path, map[string]string{"auth": digestA})
+		_, err := Set(path, []Setting{digest("auth", digestA)})
 		assert.ErrorContains(t, err, want)
 		assert.True(t, strings.HasPrefix(err.Error(), path))
 		after, err := os.ReadFile(path)
 		require.NoError(t, err)
 		assert.Equal(t, text, string(after))
 	}
+}
+
+func TestANumberIsWrittenAsOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("config:\n  nova:secretSources:\n    rotation:\n      JWT_SECRET: 1 # in May\n"), 0o600))
+	_, err := Set(path, []Setting{{Path: []string{"nova:secretSources", "rotation", "JWT_SECRET"}, Value: 2}})
+	require.NoError(t, err)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "JWT_SECRET: 2 # in May")
 }
