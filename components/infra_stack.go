@@ -43,10 +43,12 @@ type InfraStack struct {
 	Secrets pulumi.StringMap
 	// HashKey keys the hashes that roll pods when their configuration changes.
 	HashKey pulumi.StringOutput
+	// Storage is what the stack declares in its AWS account.
+	Storage *ObjectStorage
 }
 
 // NewInfraStack declares an InfraStack. It needs providers for kubernetes,
-// random and tls among its options.
+// random and tls among its options, and for aws where storage is aws.
 func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts ...pulumi.ResourceOption) (*InfraStack, error) {
 	stack := &InfraStack{}
 	if err := ctx.RegisterComponentResource("nova:platform:InfraStack", name, stack, opts...); err != nil {
@@ -60,6 +62,9 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 	}
 	secrets, err := newSecrets(ctx, c, stack)
 	if err != nil {
+		return nil, err
+	}
+	if stack.Storage, err = newObjectStorage(ctx, c, stack); err != nil {
 		return nil, err
 	}
 	stack.Secrets = secrets.values
