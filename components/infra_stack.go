@@ -46,13 +46,15 @@ type InfraStack struct {
 	Secrets pulumi.StringMap
 	// HashKey keys the hashes that roll pods when their configuration changes.
 	HashKey pulumi.StringOutput
+	// Storage is what the stack declares in its AWS account.
+	Storage *ObjectStorage
 
 	c        *config.Config
 	previous pulumi.StringMap
 }
 
 // NewInfraStack declares an InfraStack. It needs providers for kubernetes,
-// random and tls among its options.
+// random and tls among its options, and for aws where storage is aws.
 func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts ...pulumi.ResourceOption) (*InfraStack, error) {
 	stack := &InfraStack{c: args.Config}
 	if err := ctx.RegisterComponentResource("nova:platform:InfraStack", name, stack, opts...); err != nil {
@@ -66,6 +68,9 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 	}
 	secrets, err := newSecrets(ctx, c, stack)
 	if err != nil {
+		return nil, err
+	}
+	if stack.Storage, err = newObjectStorage(ctx, c, stack); err != nil {
 		return nil, err
 	}
 	stack.Secrets = secrets.values

@@ -92,11 +92,16 @@ func (d *declaration) metadata(name string) *metav1.ObjectMetaArgs {
 	}
 }
 
-// serviceAccount gives the pods an identity of their own, without a token.
+// serviceAccount gives the pods an identity of their own, without a token for
+// the Kubernetes API. Where the service has a role in AWS, it is the role's.
 func (d *declaration) serviceAccount() (*corev1.ServiceAccount, error) {
 	name := d.s.KubernetesName()
+	metadata := d.metadata(name)
+	if role, ok := d.args.Infra.Storage.Roles[d.s.Name]; ok {
+		metadata.Annotations = pulumi.StringMap{annotationRole: role}
+	}
 	return corev1.NewServiceAccount(d.ctx, name, &corev1.ServiceAccountArgs{
-		Metadata:                     d.metadata(name),
+		Metadata:                     metadata,
 		AutomountServiceAccountToken: pulumi.Bool(false),
 	}, pulumi.Parent(d.parent))
 }

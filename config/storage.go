@@ -127,6 +127,7 @@ func (c *Config) checkStorage(found *mistakes) {
 	}
 	if s.Mode == StorageAWS {
 		c.checkAWS(found)
+		c.checkNamesInAWS(found)
 	}
 }
 

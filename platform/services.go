@@ -46,6 +46,8 @@ func declareServices(ctx *pulumi.Context, c *config.Config, infra *components.In
 func export(ctx *pulumi.Context, c *config.Config, infra *components.InfraStack, services map[string]*components.NovaService) {
 	ctx.Export("namespace", infra.Namespace)
 	ctx.Export("environment", pulumi.String(c.Environment))
+	ctx.Export("buckets", infra.Storage.Buckets)
+	ctx.Export("repositories", infra.Storage.Repositories)
 	all := pulumi.Map{}
 	for name, service := range services {
 		all[name] = pulumi.Map{
