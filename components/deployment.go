@@ -52,6 +52,7 @@ func (d *declaration) podTemplate(account *corev1.ServiceAccount) *corev1.PodTem
 			AutomountServiceAccountToken:  pulumi.Bool(false),
 			EnableServiceLinks:            pulumi.Bool(false),
 			TerminationGracePeriodSeconds: pulumi.Int(d.c.Shutdown.GracePeriodSeconds()),
+			PriorityClassName:             d.args.Infra.priority.services,
 			SecurityContext:               podSecurity(),
 			ImagePullSecrets:              pullSecrets(d.c),
 			TopologySpreadConstraints:     spread(d.c.Spread, d.s.Service),

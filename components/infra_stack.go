@@ -51,6 +51,7 @@ type InfraStack struct {
 
 	c        *config.Config
 	previous pulumi.StringMap
+	priority *priorities
 }
 
 // NewInfraStack declares an InfraStack. It needs providers for kubernetes,
@@ -95,6 +96,17 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 	}
 
 	if err := newExternalSecret(ctx, c, namespace.Metadata.Name().Elem(), stack); err != nil {
+		return nil, err
+	}
+
+	for _, declare := range []func(*pulumi.Context, *config.Config, pulumi.StringInput, pulumi.Resource) error{
+		newQuota, newNetworkPolicies, newPublicAPI,
+	} {
+		if err := declare(ctx, c, namespace.Metadata.Name().Elem(), stack); err != nil {
+			return nil, err
+		}
+	}
+	if stack.priority, err = newPriorities(ctx, c, stack); err != nil {
 		return nil, err
 	}
 

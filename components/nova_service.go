@@ -59,6 +59,10 @@ func NewNovaService(ctx *pulumi.Context, name string, args *NovaServiceArgs, opt
 		}
 	}
 
+	if err := d.networkPolicy(); err != nil {
+		return nil, err
+	}
+
 	service.Deployment = deployment.Metadata.Name().Elem()
 	service.Image = pulumi.String(d.s.Image).ToStringOutput()
 	service.Host = pulumi.String(d.s.Host(d.c.Namespace)).ToStringOutput()

@@ -220,6 +220,23 @@ func (c *Config) login(system catalog.Dependency, user string) string {
 	return current
 }
 
+// StoreLogins returns the Logins of PostgreSQL or ClickHouse in the cluster.
+func (c *Config) StoreLogins(system catalog.Dependency) (current, previous string) {
+	user := c.Dependencies.Postgres.User
+	if system == catalog.ClickHouse {
+		user = c.Dependencies.ClickHouse.User
+	}
+	return Logins(user, c.SecretSources.Rotation[passwordOf[system]])
+}
+
+// Roles of PostgreSQL that are not the services'.
+const (
+	// PostgresSuperuser sets up a server in the cluster.
+	PostgresSuperuser = "postgres"
+	// PostgresExporter is the role of the exporter.
+	PostgresExporter = "nova_exporter"
+)
+
 // passwordOf names the secret with the services' password of a system.
 var passwordOf = map[catalog.Dependency]string{
 	catalog.Postgres: "POSTGRES_PASSWORD", catalog.Redis: "REDIS_PASSWORD", catalog.ClickHouse: "CLICKHOUSE_PASSWORD",
@@ -239,6 +256,9 @@ func (c *Config) checkDependencies(found *mistakes) {
 		if !validVariable.MatchString(name) {
 			found.add("nova:dependencies."+key, name, "is not a name; allowed: letters, digits and _")
 		}
+	}
+	if name := d.Postgres.User; d.Postgres.Mode == InCluster && (name == PostgresSuperuser || name == PostgresExporter) {
+		found.add("nova:dependencies.postgres.user", name, "is taken: %s sets the server up, %s exports metrics", PostgresSuperuser, PostgresExporter)
 	}
 	between(found, "nova:dependencies.postgres.maxConnections", d.Postgres.MaxConnections, 20, 10000)
 	c.checkConnections(found)
