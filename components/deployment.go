@@ -53,7 +53,7 @@ func (d *declaration) podTemplate(account *corev1.ServiceAccount) *corev1.PodTem
 			EnableServiceLinks:            pulumi.Bool(false),
 			TerminationGracePeriodSeconds: pulumi.Int(d.c.Shutdown.GracePeriodSeconds()),
 			PriorityClassName:             d.args.Infra.priority.services,
-			SecurityContext:               podSecurity(),
+			SecurityContext:               podSecurity(imageUser),
 			ImagePullSecrets:              pullSecrets(d.c),
 			TopologySpreadConstraints:     spread(d.c.Spread, d.s.Service),
 			Containers:                    corev1.ContainerArray{d.container()},

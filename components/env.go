@@ -26,6 +26,11 @@ func (d *declaration) env() corev1.EnvVarArray {
 	for key, value := range d.plain() {
 		vars[key] = &corev1.EnvVarArgs{Value: pulumi.String(value)}
 	}
+	return sortedEnv(vars)
+}
+
+// sortedEnv orders variables by name and names them.
+func sortedEnv(vars map[string]*corev1.EnvVarArgs) corev1.EnvVarArray {
 	array := make(corev1.EnvVarArray, 0, len(vars))
 	for _, key := range slices.Sorted(maps.Keys(vars)) {
 		vars[key].Name = pulumi.String(key)

@@ -46,6 +46,9 @@ type InfraStack struct {
 	Secrets pulumi.StringMap
 	// HashKey keys the hashes that roll pods when their configuration changes.
 	HashKey pulumi.StringOutput
+	// Ready is what services wait for: the stateful systems that the stack
+	// runs, set up.
+	Ready []pulumi.Resource
 	// Storage is what the stack declares in its AWS account.
 	Storage *ObjectStorage
 
@@ -114,6 +117,9 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 	stack.ExternalSecret = pulumi.String(externalSecretName).ToStringOutput()
 	stack.ConfigMap = configMap.Metadata.Name().Elem()
 	stack.Secret = secret.Metadata.Name().Elem()
+	if stack.Ready, err = newStores(ctx, c, stack); err != nil {
+		return nil, err
+	}
 	return stack, ctx.RegisterResourceOutputs(stack, pulumi.Map{
 		"namespace": stack.Namespace,
 		"configMap": stack.ConfigMap,
