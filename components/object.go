@@ -10,9 +10,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// newObject declares an object of the upstream Go type, which must name its
-// apiVersion and kind. Its metadata is that of the argument; a status is left
-// out.
+// newObject declares an object of the upstream Go type, which names its
+// apiVersion and kind. Kinds of the core group have types in the SDK and are not
+// for it. The metadata is that of the argument; a status is left out.
 func newObject(ctx *pulumi.Context, name string, object runtime.Object, metadata *metav1.ObjectMetaArgs, opts ...pulumi.ResourceOption) (*apiextensions.CustomResource, error) {
 	tree, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {

@@ -57,7 +57,11 @@ func (c *Config) QuotaLimits() corev1.ResourceList {
 	}
 	addPods(plan, SetupResources, setupJobs)
 	for name, quantity := range plan {
-		plan[name] = withHeadroom(quantity, c.Quota.HeadroomPercent)
+		quantity = withHeadroom(quantity, c.Quota.HeadroomPercent)
+		if name == corev1.ResourcePods {
+			quantity = *resource.NewQuantity(quantity.Value(), resource.DecimalSI)
+		}
+		plan[name] = quantity
 	}
 	// Claims that stay behind when a system is taken out count, too.
 	plan[corev1.ResourcePersistentVolumeClaims] = *resource.NewQuantity(int64(2*claims), resource.DecimalSI)
