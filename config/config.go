@@ -14,9 +14,9 @@ type Config struct {
 	Stack string `config:"-"`
 
 	Environment string `config:"environment" doc:"Kind of environment and value of APP_ENV: development, staging or production. Staging and production refuse an image without a version and the tag latest."`
-	Namespace   string `config:"namespace" doc:"Kubernetes namespace of everything in the stack."`
+	Namespace   string `config:"namespace" doc:"Kubernetes namespace of everything in the stack. Another name is another namespace: refused where nova:deletionProtection is set."`
 
-	DeletionProtection bool `config:"deletionProtection" doc:"Refuse to delete what holds data (namespace, generated passwords and keys), and keep it in the cluster should its resource disappear from the program."`
+	DeletionProtection bool `config:"deletionProtection" doc:"Refuse to delete or replace what holds data (namespace, generated passwords and keys, buckets, image repositories), and keep it should its resource disappear from the program."`
 
 	Cluster      Cluster           `config:"cluster" doc:"Where the stack runs."`
 	Images       Images            `config:"images" doc:"Which container images run."`
@@ -53,7 +53,7 @@ type Config struct {
 type Cluster struct {
 	Kubeconfig string `config:"kubeconfig" doc:"Path of the kubeconfig file, relative to the project; the default is that of the embedded control plane."`
 	Context    string `config:"context" doc:"Context within the kubeconfig; empty means its current one."`
-	Identifier string `config:"identifier" doc:"Name that stays the same as long as the cluster does. Changing it means another cluster: every Kubernetes resource is replaced."`
+	Identifier string `config:"identifier" doc:"Name that stays the same as long as the cluster does. Changing it means another cluster: every Kubernetes resource is replaced, which is refused where nova:deletionProtection is set."`
 }
 
 // Images says which container images run.

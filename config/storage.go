@@ -15,12 +15,12 @@ const StorageAWS = "aws"
 
 // Storage is object storage.
 type Storage struct {
-	Mode     string            `config:"mode" doc:"aws: buckets, roles and image repositories are declared in an AWS account. inCluster: a store that speaks S3 runs in the stack. external: one that exists, at endpoint. The default is inCluster in development, external where endpoint is set, otherwise aws."`
-	Region   string            `config:"region" doc:"Region of the buckets."`
+	Mode     string            `config:"mode" doc:"aws: buckets, roles and image repositories are declared in an AWS account. inCluster: a store that speaks S3 runs in the stack. external: one that exists, at endpoint. The default is inCluster in development, external where endpoint is set, otherwise aws. Leaving aws is refused where nova:deletionProtection is set: the buckets and repositories would go."`
+	Region   string            `config:"region" doc:"Region of the buckets. Another region means other buckets and repositories: refused where nova:deletionProtection is set."`
 	Endpoint string            `config:"endpoint" doc:"host:port of an external S3-compatible store."`
 	TLS      bool              `config:"tls" doc:"Speak TLS to an external store."`
 	CIDRs    []string          `config:"cidrs" doc:"Networks in which object storage answers, for the egress policies; empty means any public address, on its port only."`
-	Buckets  map[string]string `config:"buckets" doc:"Names of the buckets media, uploads, audio and cdn; the default is nova-<bucket>-<stack>. Another name is another bucket."`
+	Buckets  map[string]string `config:"buckets" doc:"Names of the buckets media, uploads, audio and cdn; the default is nova-<bucket>-<stack>. Another name is another bucket: refused where nova:deletionProtection is set."`
 
 	NoncurrentDays     int            `config:"noncurrentDays" doc:"Days that an overwritten or deleted object can be brought back; 1 to 3650, and at least 7 where nova:deletionProtection is set."`
 	AbortMultipartDays int            `config:"abortMultipartDays" doc:"Days after which an unfinished upload is removed; 1 to 30."`
@@ -42,8 +42,8 @@ type AWS struct {
 
 // Repositories are the image repositories of a stack.
 type Repositories struct {
-	Create       bool   `config:"create" doc:"Declare a repository for each service's image."`
-	Prefix       string `config:"prefix" doc:"Path before /<name>-service; the default is nova/<stack>."`
+	Create       bool   `config:"create" doc:"Declare a repository for each service's image. Taking them away is refused where nova:deletionProtection is set."`
+	Prefix       string `config:"prefix" doc:"Path before /<name>-service; the default is nova/<stack>. Another path means other repositories: refused where nova:deletionProtection is set."`
 	KeepImages   int    `config:"keepImages" doc:"Images kept in each repository; 10 to 1000."`
 	UntaggedDays int    `config:"untaggedDays" doc:"Days after which an untagged image is removed; 1 to 365."`
 }

@@ -20,16 +20,21 @@ func stackInput(t *testing.T, stack string) config.Input {
 	return input
 }
 
-// merge writes values over an input: objects key by key, everything else whole.
+// merge writes values over an input, of which it shares none afterwards:
+// objects key by key, everything else whole.
 func merge(into, from map[string]any) {
 	for key, value := range from {
 		inner, isObject := value.(map[string]any)
-		below, exists := into[key].(map[string]any)
-		if isObject && exists {
-			merge(below, inner)
+		if !isObject {
+			into[key] = value
 			continue
 		}
-		into[key] = value
+		below, exists := into[key].(map[string]any)
+		if !exists {
+			below = map[string]any{}
+			into[key] = below
+		}
+		merge(below, inner)
 	}
 }
 

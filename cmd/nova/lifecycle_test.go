@@ -101,6 +101,13 @@ func TestPreviewsOfStagingAndProductionAreAcceptedByTheAPIServer(t *testing.T) {
 		for kind, count := range map[string]int{"Namespace": 1, "Deployment": 11, "Service": 22, "ServiceAccount": 11, "PodDisruptionBudget": 11, "ConfigMap": 1, "Secret": 1} {
 			assert.Equal(t, count, kinds[kind], kind)
 		}
+		for kind, count := range map[string]int{
+			"BucketV2": 4, "BucketOwnershipControls": 4, "BucketPublicAccessBlock": 4, "BucketServerSideEncryptionConfigurationV2": 4,
+			"BucketVersioningV2": 4, "BucketPolicy": 4, "BucketLifecycleConfigurationV2": 4, "BucketCorsConfigurationV2": 3,
+			"Role": 4, "RolePolicy": 4, "Repository": 11, "LifecyclePolicy": 11,
+		} {
+			assert.Equal(t, count, kinds[kind], kind)
+		}
 		t.Logf("%s: %d resources: %v", stack, len(result.Changes), kinds)
 	}
 	namespaces, err := p.client(t).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{LabelSelector: "nova.dev/scratch"})
