@@ -34,13 +34,17 @@ build: ## build bin/nova
 test: tools packages build lint ## every test: unit, engine and cluster
 	@CGO_ENABLED=0 go test -timeout 20m ./...
 
-packages: # the real Prometheus and Alertmanager, which the monitoring tests run; nothing is started as a service
-	@if ! command -v prometheus >/dev/null || ! command -v prometheus-alertmanager >/dev/null; then \
+# Debian packages, and the command by which each is recognised.
+PACKAGES := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager docker.io:dockerd mmdebstrap:mmdebstrap
+
+packages: # the real Prometheus, Alertmanager and Docker engine, which tests run; nothing is started as a service
+	@missing=; for each in $(PACKAGES); do command -v $${each#*:} >/dev/null || missing="$$missing $${each%%:*}"; done; \
+	if [ -n "$$missing" ]; then \
 		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-			echo "installing the Debian packages prometheus and prometheus-alertmanager"; \
-			apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends prometheus prometheus-alertmanager; \
+			echo "installing the Debian packages$$missing"; \
+			apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
 		else \
-			echo "prometheus and prometheus-alertmanager are not installed: the tests that need them are skipped"; \
+			echo "not installed:$$missing; the tests that need them are skipped"; \
 		fi; \
 	fi
 

@@ -300,3 +300,15 @@ func documentedKeys() []string {
 	}
 	return keys
 }
+
+func TestActionsOnABucketAreThoseOfItsServices(t *testing.T) {
+	services := []catalog.Service{
+		{Name: "a", Buckets: []catalog.BucketUse{{Bucket: catalog.BucketMedia, Actions: []string{"s3:PutObject"}}}},
+		{Name: "b", Buckets: []catalog.BucketUse{
+			{Bucket: catalog.BucketMedia, Actions: []string{"s3:PutObject", "s3:GetObject"}},
+			{Bucket: catalog.BucketCDN, Actions: []string{"s3:DeleteObject"}},
+		}},
+	}
+	assert.Equal(t, []string{"s3:GetObject", "s3:PutObject"}, catalog.BucketActions(services, catalog.BucketMedia))
+	assert.Empty(t, catalog.BucketActions(services, catalog.BucketAudio))
+}

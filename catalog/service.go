@@ -24,6 +24,9 @@ type Service struct {
 	Needs []Dependency
 	// Calls lists the services it calls over gRPC, by Name.
 	Calls []string
+	// PoolVariables lists the variables that bound the PostgreSQL pool of one
+	// replica; the largest counts.
+	PoolVariables []string
 	// Variables lists the keys of ConfigMap nova-backend-config that its
 	// container receives.
 	Variables []string
@@ -34,6 +37,12 @@ type Service struct {
 	Env map[string]string
 	// Buckets lists the object storage it writes to.
 	Buckets []BucketUse
+	// PublicPaths lists the URL path prefixes that the ingress lets through to
+	// it; everything else, such as /metrics, stays inside.
+	PublicPaths []string
+	// InternetPorts lists the TCP ports on which it reaches providers outside,
+	// such as mail and push services.
+	InternetPorts []int
 	// Class picks its resource requests and limits.
 	Class Class
 }
@@ -102,7 +111,14 @@ type BucketUse struct {
 	// Variable is the environment variable in which the service's code
 	// expects the bucket's name.
 	Variable string
+	// Actions lists what its code does there, as IAM actions on the bucket's
+	// objects.
+	Actions []string
 }
+
+// PutObjects is what a service needs that writes objects, or signs URLs with
+// which browsers do. At commit 94b91e29 no service does more.
+func PutObjects() []string { return []string{"s3:PutObject"} }
 
 // Class groups services that load the machine alike, so that a stack sizes
 // them together. All classes have the same documented default.
@@ -152,9 +168,12 @@ func (s Service) HeadlessHost(namespace string) string {
 func (s Service) Clone() Service {
 	s.Needs = append([]Dependency(nil), s.Needs...)
 	s.Calls = append([]string(nil), s.Calls...)
+	s.PoolVariables = append([]string(nil), s.PoolVariables...)
 	s.Variables = append([]string(nil), s.Variables...)
 	s.Secrets = append([]string(nil), s.Secrets...)
 	s.Buckets = append([]BucketUse(nil), s.Buckets...)
+	s.PublicPaths = append([]string(nil), s.PublicPaths...)
+	s.InternetPorts = append([]int(nil), s.InternetPorts...)
 	s.Env = maps.Clone(s.Env)
 	return s
 }

@@ -9,6 +9,12 @@ import (
 // anyAddress makes a server listen on every interface of its pod.
 const anyAddress = "0.0.0.0"
 
+// Ports of providers outside.
+const (
+	httpsPort      = 443
+	submissionPort = 587
+)
+
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // Services returns the 11 services of Nova, in the order of the documentation.
@@ -16,7 +22,9 @@ func itoa(n int) string { return strconv.Itoa(n) }
 //
 // Ports, needs, calls and variables are those of the source at commit
 // 94b91e29, joined with the documented needs (PostgreSQL, Redis and Kafka for
-// every service).
+// every service). Public are the routes that check a token; search,
+// notification and feed serve theirs to anybody at that commit, so they stay
+// inside.
 func Services() []Service {
 	services := []Service{
 		{
@@ -24,12 +32,16 @@ func Services() []Service {
 			HTTPPort:  8083,
 			Variables: join(kafkaVariables, oauthVariables, tokenVariables),
 			Secrets:   []string{"GOOGLE_CLIENT_SECRET", "JWT_PRIVATE_KEY_PEM"},
+			// OAuth providers and mail.
+			InternetPorts: []int{httpsPort, submissionPort},
+			PublicPaths:   []string{"/api/v1/auth", "/api/v1/oauth"},
 		},
 		{
-			Name:     "user",
-			HTTPPort: 8080,
-			Needs:    []Dependency{ClickHouse, ObjectStorage},
-			Calls:    []string{"auth", "content", "media"},
+			Name:          "user",
+			HTTPPort:      8080,
+			PoolVariables: documentedPool,
+			Needs:         []Dependency{ClickHouse, ObjectStorage},
+			Calls:         []string{"auth", "content", "media"},
 			Variables: join(kafkaVariables, clickhouseVariables, smtpVariables, grpcClientVariables, storageVariables,
 				tokenVariables, []string{
 					"REDIS_POOL_SIZE", "RATE_LIMIT_MAX_REQUESTS", "RATE_LIMIT_WINDOW_SECS", "CORS_ALLOWED_ORIGINS",
@@ -37,22 +49,28 @@ func Services() []Service {
 					"AUTH_SERVICE_GRPC_URL", "CONTENT_SERVICE_GRPC_URL", "MEDIA_SERVICE_GRPC_URL",
 				}),
 			Secrets: []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLICKHOUSE_PASSWORD", "JWT_SECRET", "SMTP_PASSWORD"},
-			Buckets: []BucketUse{{BucketMedia, "S3_BUCKET_NAME"}},
+			Buckets: []BucketUse{{BucketMedia, "S3_BUCKET_NAME", PutObjects()}},
+			// Mail.
+			InternetPorts: []int{submissionPort},
+			PublicPaths:   []string{"/api/v1/users", "/api/v1/events"},
 		},
 		{
-			Name:      "content",
-			HTTPPort:  8081,
-			Needs:     []Dependency{ClickHouse},
-			Variables: join(kafkaVariables, clickhouseVariables, []string{"CORS_ALLOWED_ORIGINS", "ENABLE_FEED_SORTING"}),
-			Secrets:   []string{"CLICKHOUSE_PASSWORD"},
+			Name:          "content",
+			HTTPPort:      8081,
+			PoolVariables: documentedPool,
+			Needs:         []Dependency{ClickHouse},
+			Variables:     join(kafkaVariables, clickhouseVariables, []string{"CORS_ALLOWED_ORIGINS", "ENABLE_FEED_SORTING"}),
+			Secrets:       []string{"CLICKHOUSE_PASSWORD"},
 			// The code binds to this address; a DNS name here makes it panic.
-			Env: map[string]string{"CONTENT_SERVICE_HOST": anyAddress},
+			Env:         map[string]string{"CONTENT_SERVICE_HOST": anyAddress},
+			PublicPaths: []string{"/api/v1/feed", "/api/v1/posts", "/api/v1/stories"},
 		},
 		{
-			Name:     "feed",
-			HTTPPort: 8084,
-			Needs:    []Dependency{ClickHouse},
-			Calls:    []string{"content", "user"},
+			Name:          "feed",
+			HTTPPort:      8084,
+			PoolVariables: documentedPool,
+			Needs:         []Dependency{ClickHouse},
+			Calls:         []string{"content", "user"},
 			Variables: join(kafkaVariables, clickhouseVariables, grpcClientVariables, []string{
 				"KAFKA_BOOTSTRAP_SERVERS", "USER_SERVICE_GRPC_URL",
 				"GRPC_CONTENT_SERVICE_URL", "GRPC_USER_SERVICE_URL", "ENABLE_FEED_SORTING",
@@ -60,14 +78,16 @@ func Services() []Service {
 			Secrets: []string{"CLICKHOUSE_PASSWORD"},
 		},
 		{
-			Name:      "media",
-			HTTPPort:  8082,
-			Needs:     []Dependency{ObjectStorage},
-			Variables: join(kafkaVariables, storageVariables, []string{"AWS_REGION", "ENABLE_VIDEO_TRANSCODING"}),
+			Name:          "media",
+			HTTPPort:      8082,
+			PoolVariables: documentedPool,
+			Needs:         []Dependency{ObjectStorage},
+			Variables:     join(kafkaVariables, storageVariables, []string{"AWS_REGION", "ENABLE_VIDEO_TRANSCODING"}),
 			// The code binds to this address; a DNS name here makes it panic.
-			Env:     map[string]string{"MEDIA_SERVICE_HOST": anyAddress},
-			Buckets: []BucketUse{{BucketUploads, "S3_BUCKET"}},
-			Class:   ClassMedia,
+			Env:         map[string]string{"MEDIA_SERVICE_HOST": anyAddress},
+			Buckets:     []BucketUse{{BucketUploads, "S3_BUCKET", PutObjects()}},
+			Class:       ClassMedia,
+			PublicPaths: []string{"/api/v1/uploads", "/api/v1/videos", "/api/v1/reels"},
 		},
 		{
 			Name:     "messaging",
@@ -76,8 +96,13 @@ func Services() []Service {
 			Calls:    []string{"auth"},
 			Variables: join(kafkaVariables, storageVariables, grpcClientVariables,
 				[]string{"AWS_REGION", "GRPC_AUTH_SERVICE_URL", "ENABLE_GROUP_CALLS"}),
-			Secrets: []string{"MESSAGE_ENCRYPTION_MASTER_KEY"},
-			Buckets: []BucketUse{{BucketAudio, "S3_BUCKET"}},
+			Secrets: []string{"APNS_CERTIFICATE_PASSPHRASE", "FCM_API_KEY", "MESSAGE_ENCRYPTION_MASTER_KEY", "RTC_TURN_PASSWORD"},
+			Buckets: []BucketUse{{BucketAudio, "S3_BUCKET", PutObjects()}},
+			// Push providers.
+			InternetPorts: []int{httpsPort},
+			PublicPaths: []string{
+				"/api/v1/conversations", "/api/v1/messages", "/api/v1/calls", "/api/v1/rtc", "/api/v1/ws",
+			},
 		},
 		{
 			Name:     "search",
@@ -98,6 +123,8 @@ func Services() []Service {
 			HTTPPort:  8088,
 			Variables: join(kafkaVariables, pushVariables, []string{"ENABLE_REAL_TIME_NOTIFICATIONS"}),
 			Class:     ClassWorker,
+			// Push providers.
+			InternetPorts: []int{httpsPort},
 		},
 		{
 			Name:      "cdn",
@@ -105,7 +132,7 @@ func Services() []Service {
 			Needs:     []Dependency{ObjectStorage},
 			Variables: join(kafkaVariables, storageVariables, []string{"AWS_REGION", "CDN_DOMAIN"}),
 			Secrets:   []string{"CDN_SECRET_KEY"},
-			Buckets:   []BucketUse{{BucketCDN, "S3_BUCKET"}},
+			Buckets:   []BucketUse{{BucketCDN, "S3_BUCKET", PutObjects()}},
 			Class:     ClassMedia,
 		},
 		{
@@ -138,10 +165,15 @@ func (s *Service) applyContract() {
 	if s.Class == "" {
 		s.Class = ClassAPI
 	}
+	s.PoolVariables = append([]string{"DB_MAX_CONNECTIONS"}, s.PoolVariables...)
 	s.Needs = append([]Dependency{Postgres, Redis, Kafka}, s.Needs...)
 	s.Variables = sorted(join(commonVariables, s.Variables))
 	s.Secrets = sorted(join([]string{"DATABASE_URL", "REDIS_URL"}, s.Secrets))
 }
+
+// documentedPool is the documented bound of a pool. At commit 94b91e29 four
+// services read it, and it only ever raises theirs.
+var documentedPool = []string{"DATABASE_MAX_CONNECTIONS"}
 
 // Variables that several services read together.
 var (

@@ -86,6 +86,8 @@ type Endpoint struct {
 	Port int
 	// TLS says that clients must speak TLS.
 	TLS bool
+	// Database and User are those of the services, where the system has any.
+	Database, User string
 }
 
 // Address is "host:port", or several joined by commas where Host itself is a

@@ -23,8 +23,8 @@ func Variables() []Variable {
 		{Key: "DATABASE_MAX_LIFETIME_SECS", Group: GroupPostgres, Default: "1800", Doc: "Documented lifetime of a connection, in seconds.", Unread: true},
 		{Key: "RUN_MIGRATIONS", Group: GroupPostgres, Default: "false", Locked: true,
 			Doc: "Always false in pods: migrations run in one Job per release, never in every replica."},
-		{Key: "DB_MAX_CONNECTIONS", Group: GroupPostgres, Default: "20", Doc: "Pool maximum per replica."},
-		{Key: "DB_MIN_CONNECTIONS", Group: GroupPostgres, Default: "5", Doc: "Connections opened at boot, per replica."},
+		{Key: "DB_MAX_CONNECTIONS", Group: GroupPostgres, Default: "10", Doc: "Pool maximum per replica; the code's own default of 20 would need 440 connections for 11 services and their successors."},
+		{Key: "DB_MIN_CONNECTIONS", Group: GroupPostgres, Default: "2", Doc: "Connections opened at boot, per replica."},
 		{Key: "DB_CONNECT_TIMEOUT_SECS", Group: GroupPostgres, Default: "5", Doc: "Connect timeout, in seconds."},
 		{Key: "DB_IDLE_TIMEOUT_SECS", Group: GroupPostgres, Default: "600", Doc: "Idle timeout of a connection, in seconds."},
 		{Key: "DB_MAX_LIFETIME_SECS", Group: GroupPostgres, Default: "1800", Doc: "Lifetime of a connection, in seconds."},
@@ -33,10 +33,10 @@ func Variables() []Variable {
 		{Key: "REDIS_CONNECTION_TIMEOUT_SECS", Group: GroupRedis, Default: "5", Doc: "Documented connect timeout, in seconds.", Unread: true},
 
 		{Key: "CLICKHOUSE_URL", Group: GroupClickHouse, Derive: endpointURL(ClickHouse), Doc: "HTTP interface of ClickHouse.", Locked: true},
-		{Key: "CLICKHOUSE_DATABASE", Group: GroupClickHouse, Default: "nova", Doc: "Database, as content reads it."},
-		{Key: "CLICKHOUSE_USERNAME", Group: GroupClickHouse, Default: "default", Doc: "User, as content reads it."},
-		{Key: "CLICKHOUSE_DB", Group: GroupClickHouse, Default: "nova", Doc: "Database, as user reads it."},
-		{Key: "CLICKHOUSE_USER", Group: GroupClickHouse, Default: "default", Doc: "User, as user reads it."},
+		{Key: "CLICKHOUSE_DATABASE", Group: GroupClickHouse, Derive: database(ClickHouse), Locked: true, Doc: "Database, as content reads it."},
+		{Key: "CLICKHOUSE_USERNAME", Group: GroupClickHouse, Derive: user(ClickHouse), Locked: true, Doc: "User, as content reads it."},
+		{Key: "CLICKHOUSE_DB", Group: GroupClickHouse, Derive: database(ClickHouse), Locked: true, Doc: "Database, as user reads it."},
+		{Key: "CLICKHOUSE_USER", Group: GroupClickHouse, Derive: user(ClickHouse), Locked: true, Doc: "User, as user reads it."},
 
 		{Key: "KAFKA_BROKERS", Group: GroupKafka, Derive: endpointAddress(Kafka), Doc: "Bootstrap brokers, host:port separated by commas.", Locked: true},
 		{Key: "KAFKA_BOOTSTRAP_SERVERS", Group: GroupKafka, Derive: endpointAddress(Kafka), Doc: "Bootstrap brokers, as feed reads them.", Locked: true},
@@ -201,6 +201,14 @@ func endpointURL(d Dependency) func(Environment) string {
 
 func endpointAddress(d Dependency) func(Environment) string {
 	return func(e Environment) string { return e.Endpoints[d].Address() }
+}
+
+func database(d Dependency) func(Environment) string {
+	return func(e Environment) string { return e.Endpoints[d].Database }
+}
+
+func user(d Dependency) func(Environment) string {
+	return func(e Environment) string { return e.Endpoints[d].User }
 }
 
 func bucketName(b Bucket) func(Environment) string {

@@ -14,10 +14,8 @@ import (
 func (d *declaration) env() corev1.EnvVarArray {
 	vars := map[string]*corev1.EnvVarArgs{}
 	for _, key := range d.s.Secrets {
-		if _, held := d.args.Infra.Secrets[key]; held {
-			vars[key] = &corev1.EnvVarArgs{ValueFrom: &corev1.EnvVarSourceArgs{
-				SecretKeyRef: &corev1.SecretKeySelectorArgs{Name: d.args.Infra.Secret, Key: pulumi.String(key)},
-			}}
+		if selector := d.args.Infra.SecretKey(key); selector != nil {
+			vars[key] = &corev1.EnvVarArgs{ValueFrom: &corev1.EnvVarSourceArgs{SecretKeyRef: selector}}
 		}
 	}
 	for _, key := range d.s.Variables {
@@ -28,6 +26,11 @@ func (d *declaration) env() corev1.EnvVarArray {
 	for key, value := range d.plain() {
 		vars[key] = &corev1.EnvVarArgs{Value: pulumi.String(value)}
 	}
+	return sortedEnv(vars)
+}
+
+// sortedEnv orders variables by name and names them.
+func sortedEnv(vars map[string]*corev1.EnvVarArgs) corev1.EnvVarArray {
 	array := make(corev1.EnvVarArray, 0, len(vars))
 	for _, key := range slices.Sorted(maps.Keys(vars)) {
 		vars[key].Name = pulumi.String(key)
@@ -55,8 +58,8 @@ func (d *declaration) received() pulumi.StringMap {
 		values[key] = d.args.Infra.Variables[key]
 	}
 	for _, key := range d.s.Secrets {
-		if value, held := d.args.Infra.Secrets[key]; held {
-			values[key] = value
+		if d.args.Infra.SecretKey(key) != nil {
+			values[key] = d.args.Infra.secretHashInput(key)
 		}
 	}
 	return values

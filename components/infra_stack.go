@@ -35,20 +35,32 @@ type InfraStack struct {
 	ConfigMap pulumi.StringOutput `pulumi:"configMap"`
 	// Secret is the name of the Secret.
 	Secret pulumi.StringOutput `pulumi:"secret"`
+	// ExternalSecret is the name of the Secret that the External Secrets
+	// Operator writes, where the stack has external secrets.
+	ExternalSecret pulumi.StringOutput
 
 	// Variables are the keys and values of the ConfigMap.
 	Variables pulumi.StringMap
 	// Secrets are the keys and values of the Secret. A key that is neither
-	// generated nor supplied is absent.
+	// generated nor supplied is absent; SecretKey finds external ones, too.
 	Secrets pulumi.StringMap
 	// HashKey keys the hashes that roll pods when their configuration changes.
 	HashKey pulumi.StringOutput
+	// Ready is what services wait for: the stateful systems that the stack
+	// runs, set up.
+	Ready []pulumi.Resource
+	// Storage is what the stack declares in its AWS account.
+	Storage *ObjectStorage
+
+	c        *config.Config
+	previous pulumi.StringMap
+	priority *priorities
 }
 
 // NewInfraStack declares an InfraStack. It needs providers for kubernetes,
-// random and tls among its options.
+// random and tls among its options, and for aws where storage is aws.
 func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts ...pulumi.ResourceOption) (*InfraStack, error) {
-	stack := &InfraStack{}
+	stack := &InfraStack{c: args.Config}
 	if err := ctx.RegisterComponentResource("nova:platform:InfraStack", name, stack, opts...); err != nil {
 		return nil, err
 	}
@@ -62,7 +74,11 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 	if err != nil {
 		return nil, err
 	}
+	if stack.Storage, err = newObjectStorage(ctx, c, stack); err != nil {
+		return nil, err
+	}
 	stack.Secrets = secrets.values
+	stack.previous = secrets.previous
 	stack.HashKey = secrets.hashKey
 	stack.Variables = variables(c, secrets.publicKey)
 
@@ -76,15 +92,34 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 	secret, err := corev1.NewSecret(ctx, secretName, &corev1.SecretArgs{
 		Metadata: metadata(c, secretName, namespace.Metadata.Name().Elem()),
 		Type:     pulumi.String("Opaque"),
-		Data:     base64Values(secrets.values),
+		Data:     base64Values(secrets.data()),
 	}, pulumi.Parent(stack))
 	if err != nil {
 		return nil, err
 	}
 
+	if err := newExternalSecret(ctx, c, namespace.Metadata.Name().Elem(), stack); err != nil {
+		return nil, err
+	}
+
+	for _, declare := range []func(*pulumi.Context, *config.Config, pulumi.StringInput, pulumi.Resource) error{
+		newQuota, newNetworkPolicies, newPublicAPI,
+	} {
+		if err := declare(ctx, c, namespace.Metadata.Name().Elem(), stack); err != nil {
+			return nil, err
+		}
+	}
+	if stack.priority, err = newPriorities(ctx, c, stack); err != nil {
+		return nil, err
+	}
+
 	stack.Namespace = namespace.Metadata.Name().Elem()
+	stack.ExternalSecret = pulumi.String(externalSecretName).ToStringOutput()
 	stack.ConfigMap = configMap.Metadata.Name().Elem()
 	stack.Secret = secret.Metadata.Name().Elem()
+	if stack.Ready, err = newStores(ctx, c, stack); err != nil {
+		return nil, err
+	}
 	return stack, ctx.RegisterResourceOutputs(stack, pulumi.Map{
 		"namespace": stack.Namespace,
 		"configMap": stack.ConfigMap,
@@ -119,6 +154,8 @@ func variables(c *config.Config, publicKey pulumi.StringInput) pulumi.StringMap 
 	for key, value := range c.VariableValues() {
 		data[key] = pulumi.String(value)
 	}
-	data["JWT_PUBLIC_KEY_PEM"] = publicKey
+	if publicKey != nil {
+		data["JWT_PUBLIC_KEY_PEM"] = publicKey
+	}
 	return data
 }

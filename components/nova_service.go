@@ -59,6 +59,10 @@ func NewNovaService(ctx *pulumi.Context, name string, args *NovaServiceArgs, opt
 		}
 	}
 
+	if err := d.networkPolicy(); err != nil {
+		return nil, err
+	}
+
 	service.Deployment = deployment.Metadata.Name().Elem()
 	service.Image = pulumi.String(d.s.Image).ToStringOutput()
 	service.Host = pulumi.String(d.s.Host(d.c.Namespace)).ToStringOutput()
@@ -92,11 +96,16 @@ func (d *declaration) metadata(name string) *metav1.ObjectMetaArgs {
 	}
 }
 
-// serviceAccount gives the pods an identity of their own, without a token.
+// serviceAccount gives the pods an identity of their own, without a token for
+// the Kubernetes API. Where the service has a role in AWS, it is the role's.
 func (d *declaration) serviceAccount() (*corev1.ServiceAccount, error) {
 	name := d.s.KubernetesName()
+	metadata := d.metadata(name)
+	if role, ok := d.args.Infra.Storage.Roles[d.s.Name]; ok {
+		metadata.Annotations = pulumi.StringMap{annotationRole: role}
+	}
 	return corev1.NewServiceAccount(d.ctx, name, &corev1.ServiceAccountArgs{
-		Metadata:                     d.metadata(name),
+		Metadata:                     metadata,
 		AutomountServiceAccountToken: pulumi.Bool(false),
 	}, pulumi.Parent(d.parent))
 }

@@ -2,7 +2,10 @@ package components
 
 import (
 	"encoding/base64"
+	"fmt"
+	"maps"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
@@ -20,39 +23,40 @@ const (
 	rsaBits        = 3072
 )
 
-// secrets are the secret values of a stack.
+// secrets are the secret values of a stack that the program knows.
 type secrets struct {
 	values pulumi.StringMap
+	// previous are the values before the last rotation, of keys that were
+	// rotated and open a system that the stack runs.
+	previous pulumi.StringMap
 	// publicKey is the public half of the signing key; it is not secret.
-	publicKey pulumi.StringOutput
+	publicKey pulumi.StringInput
 	hashKey   pulumi.StringOutput
 }
 
 // newSecrets declares a generator for every secret that can be generated, also
-// where the stack supplies the value: should the stack stop supplying it, the
-// generated one is still the same.
+// where the value comes from elsewhere: should the stack go back, the generated
+// one is still the same, and no change of a source deletes a generator.
 func newSecrets(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource) (*secrets, error) {
-	s := &secrets{values: pulumi.StringMap{}}
+	s := &secrets{values: pulumi.StringMap{}, previous: pulumi.StringMap{}}
 	opts := append(keepsData(c), pulumi.Parent(parent))
 	for _, secret := range catalog.Secrets() {
-		value, err := s.generate(ctx, secret, opts)
+		generations, err := generate(ctx, c, secret, opts)
 		if err != nil {
 			return nil, err
 		}
-		if own, ok := c.Secrets[secret.Key]; ok {
-			text, _ := own.Reveal()
-			value = pulumi.ToSecret(pulumi.String(text)).(pulumi.StringOutput)
-			if err := s.derivePublicKey(secret, text); err != nil {
+		switch c.Source(secret) {
+		case config.SourceGenerated:
+			s.takeGenerated(secret, generations)
+		case config.SourceConfig:
+			if err := s.takeSupplied(c, secret); err != nil {
 				return nil, err
 			}
-		}
-		if value != nil {
-			s.values[secret.Key] = value
 		}
 	}
 	s.composeURLs(c)
 
-	hashKey, err := newPassword(ctx, "config-hash-key", opts)
+	hashKey, err := newPassword(ctx, "config-hash-key", nil, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -60,76 +64,128 @@ func newSecrets(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource) (
 	return s, nil
 }
 
-// generate declares a secret's generator and returns its value, or nil where
-// the value cannot be generated or is composed of others.
-func (s *secrets) generate(ctx *pulumi.Context, secret catalog.Secret, opts []pulumi.ResourceOption) (pulumi.StringInput, error) {
-	name := resourceName(secret.Key)
-	switch secret.Generate {
-	case catalog.GeneratePassword:
-		password, err := newPassword(ctx, name, opts)
-		if err != nil {
-			return nil, err
-		}
-		return password.Result, nil
-	case catalog.GenerateKey:
-		key, err := random.NewRandomBytes(ctx, name, &random.RandomBytesArgs{Length: pulumi.Int(keyBytes)}, opts...)
-		if err != nil {
-			return nil, err
-		}
-		return key.Base64, nil
-	case catalog.GenerateRSA:
-		key, err := tls.NewPrivateKey(ctx, name, &tls.PrivateKeyArgs{
-			Algorithm: pulumi.String("RSA"),
-			RsaBits:   pulumi.Int(rsaBits),
-		}, opts...)
-		if err != nil {
-			return nil, err
-		}
-		s.publicKey = key.PublicKeyPem
-		return key.PrivateKeyPemPkcs8, nil
+// data are the values under the keys of the Secret.
+func (s *secrets) data() pulumi.StringMap {
+	data := maps.Clone(s.values)
+	for key, value := range s.previous {
+		data[key+previousSuffix] = value
 	}
-	return nil, nil
+	return data
+}
+
+// generation is one generated value of a secret.
+type generation struct {
+	value pulumi.StringOutput
+	// public is the public half of a key pair; otherwise nil.
+	public pulumi.StringInput
+}
+
+// generate declares a secret's generators: the first one, and one for each
+// rotation. Older ones stay, so that a rotation deletes nothing and the value
+// before it is known. The result is empty where there is nothing to generate.
+func generate(ctx *pulumi.Context, c *config.Config, secret catalog.Secret, opts []pulumi.ResourceOption) ([]generation, error) {
+	var generations []generation
+	for n := range c.SecretSources.Rotation[secret.Key] + 1 {
+		name := resourceName(secret.Key)
+		var keepers pulumi.StringMap
+		if n > 0 {
+			name = fmt.Sprintf("%s-%d", name, n+1)
+			keepers = pulumi.StringMap{"rotation": pulumi.String(strconv.Itoa(n))}
+		}
+		switch secret.Generate {
+		case catalog.GeneratePassword:
+			password, err := newPassword(ctx, name, keepers, opts)
+			if err != nil {
+				return nil, err
+			}
+			generations = append(generations, generation{value: password.Result})
+		case catalog.GenerateKey:
+			key, err := random.NewRandomBytes(ctx, name, &random.RandomBytesArgs{Length: pulumi.Int(keyBytes), Keepers: keepers}, opts...)
+			if err != nil {
+				return nil, err
+			}
+			generations = append(generations, generation{value: key.Base64})
+		case catalog.GenerateRSA:
+			key, err := tls.NewPrivateKey(ctx, name, &tls.PrivateKeyArgs{
+				Algorithm: pulumi.String("RSA"),
+				RsaBits:   pulumi.Int(rsaBits),
+			}, opts...)
+			if err != nil {
+				return nil, err
+			}
+			generations = append(generations, generation{value: key.PrivateKeyPemPkcs8, public: key.PublicKeyPem})
+		}
+	}
+	return generations, nil
+}
+
+func (s *secrets) takeGenerated(secret catalog.Secret, generations []generation) {
+	if len(generations) == 0 {
+		return // A URL, composed later.
+	}
+	last := generations[len(generations)-1]
+	s.values[secret.Key] = last.value
+	if last.public != nil {
+		s.publicKey = last.public
+	}
+	if secret.System != "" && len(generations) > 1 {
+		s.previous[secret.Key] = generations[len(generations)-2].value
+	}
+}
+
+func (s *secrets) takeSupplied(c *config.Config, secret catalog.Secret) error {
+	text, _ := c.Secrets[secret.Key].Reveal()
+	s.values[secret.Key] = pulumi.ToSecret(pulumi.String(text)).(pulumi.StringOutput)
+	if secret.Generate == catalog.GenerateRSA {
+		public, err := config.PublicKeyPEM(text)
+		if err != nil {
+			return err
+		}
+		s.publicKey = pulumi.String(public)
+	}
+	return nil
 }
 
 // newPassword declares a password without characters that a URL would have to
 // escape. Any change of its inputs makes a new password, so they never change.
-func newPassword(ctx *pulumi.Context, name string, opts []pulumi.ResourceOption) (*random.RandomPassword, error) {
+func newPassword(ctx *pulumi.Context, name string, keepers pulumi.StringMap, opts []pulumi.ResourceOption) (*random.RandomPassword, error) {
 	return random.NewRandomPassword(ctx, name, &random.RandomPasswordArgs{
 		Length:  pulumi.Int(passwordLength),
 		Special: pulumi.Bool(false),
+		Keepers: keepers,
 	}, opts...)
 }
 
-// derivePublicKey keeps the public half of a supplied signing key in step.
-func (s *secrets) derivePublicKey(secret catalog.Secret, value string) error {
-	if secret.Generate != catalog.GenerateRSA {
-		return nil
+// composeURLs fills in the connection URLs whose passwords are known here.
+func (s *secrets) composeURLs(c *config.Config) {
+	for _, composed := range composedURLs(c) {
+		password, known := s.values[composed.password]
+		if _, own := s.values[composed.key]; !own && known {
+			s.values[composed.key] = withPassword(composed.base, password)
+		}
 	}
-	public, err := config.PublicKeyPEM(value)
-	if err != nil {
-		return err
-	}
-	s.publicKey = pulumi.String(public).ToStringOutput()
-	return nil
 }
 
-// composeURLs fills in the connection URLs that the stack does not supply.
-func (s *secrets) composeURLs(c *config.Config) {
+// composedURL is a connection URL that lacks only its password.
+type composedURL struct {
+	key, password string
+	base          url.URL
+}
+
+func composedURLs(c *config.Config) []composedURL {
 	endpoints := c.CatalogEnvironment().Endpoints
-	postgres := c.Dependencies.Postgres
-	if _, own := s.values["DATABASE_URL"]; !own {
-		base := url.URL{Scheme: "postgresql", User: url.User(postgres.User), Host: endpoints[catalog.Postgres].Address(), Path: postgres.Database}
-		if postgres.TLS {
-			base.RawQuery = "sslmode=require"
-		}
-		s.values["DATABASE_URL"] = withPassword(base, s.values["POSTGRES_PASSWORD"])
+	postgres := endpoints[catalog.Postgres]
+	database := url.URL{Scheme: "postgresql", User: url.User(postgres.User), Host: postgres.Address(), Path: "/" + postgres.Database}
+	if postgres.TLS {
+		database.RawQuery = "sslmode=require"
 	}
-	if _, own := s.values["REDIS_URL"]; !own {
-		base := url.URL{Scheme: "redis", User: url.User(""), Host: endpoints[catalog.Redis].Address()}
-		if c.Dependencies.Redis.TLS {
-			base.Scheme = "rediss"
-		}
-		s.values["REDIS_URL"] = withPassword(base, s.values["REDIS_PASSWORD"])
+	redis := url.URL{Scheme: "redis", User: url.User(""), Host: endpoints[catalog.Redis].Address()}
+	if endpoints[catalog.Redis].TLS {
+		redis.Scheme = "rediss"
+	}
+	return []composedURL{
+		{"DATABASE_URL", "POSTGRES_PASSWORD", database},
+		{"REDIS_URL", "REDIS_PASSWORD", redis},
 	}
 }
 

@@ -10,12 +10,12 @@ const imageUser = 1000
 
 // podSecurity and containerSecurity together meet Pod Security "restricted",
 // and forbid writing outside of mounted volumes.
-func podSecurity() *corev1.PodSecurityContextArgs {
+func podSecurity(user int) *corev1.PodSecurityContextArgs {
 	return &corev1.PodSecurityContextArgs{
 		RunAsNonRoot:   pulumi.Bool(true),
-		RunAsUser:      pulumi.Int(imageUser),
-		RunAsGroup:     pulumi.Int(imageUser),
-		FsGroup:        pulumi.Int(imageUser),
+		RunAsUser:      pulumi.Int(user),
+		RunAsGroup:     pulumi.Int(user),
+		FsGroup:        pulumi.Int(user),
 		SeccompProfile: &corev1.SeccompProfileArgs{Type: pulumi.String("RuntimeDefault")},
 	}
 }

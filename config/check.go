@@ -28,11 +28,7 @@ var validVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // checkNames reports names in maps that exist nowhere.
 func (c *Config) checkNames(found *mistakes) {
-	for name := range c.Overrides {
-		if !slices.Contains(catalog.Names(), name) {
-			found.missing("nova:services."+name, "unknown service%s", didYouMean(name, catalog.Names()))
-		}
-	}
+	unknown(found, "nova:services.", "service", c.Overrides, catalog.Names())
 	var variables, secrets, buckets []string
 	for _, v := range catalog.Variables() {
 		variables = append(variables, v.Key)
@@ -46,7 +42,7 @@ func (c *Config) checkNames(found *mistakes) {
 	for key := range c.Variables {
 		v, ok := catalog.FindVariable(key)
 		switch {
-		case ok && v.Locked:
+		case ok && v.Locked && !(key == publicKeyVariable && c.signsElsewhere()):
 			found.add("nova:variables."+key, c.Variables[key], "follows from other facts and cannot be set: %s", v.Doc)
 		case slices.Contains(secrets, key):
 			found.add("nova:variables."+key, NewSecret(""), "is a secret; set it under nova:secrets, encrypted")
@@ -54,14 +50,18 @@ func (c *Config) checkNames(found *mistakes) {
 			found.missing("nova:variables."+key, "unknown variable%s", closest(key, variables))
 		}
 	}
-	for key := range c.Secrets {
-		if !slices.Contains(secrets, key) {
-			found.missing("nova:secrets."+key, "unknown secret%s", didYouMean(key, secrets))
-		}
-	}
-	for key := range c.Storage.Buckets {
-		if !slices.Contains(buckets, key) {
-			found.missing("nova:storage.buckets."+key, "unknown bucket%s", didYouMean(key, buckets))
+	unknown(found, "nova:secrets.", "secret", c.Secrets, secrets)
+	unknown(found, "nova:secretSources.keys.", "secret", c.SecretSources.Keys, secrets)
+	unknown(found, "nova:secretSources.rotation.", "secret", c.SecretSources.Rotation, secrets)
+	unknown(found, "nova:storage.buckets.", "bucket", c.Storage.Buckets, buckets)
+	unknown(found, "nova:storage.expireDays.", "bucket", c.Storage.ExpireDays, buckets)
+}
+
+// unknown reports the keys of a map that name nothing.
+func unknown[V any](found *mistakes, path, what string, said map[string]V, known []string) {
+	for key := range said {
+		if !slices.Contains(known, key) {
+			found.missing(path+key, "unknown %s%s", what, didYouMean(key, known))
 		}
 	}
 }
@@ -94,6 +94,9 @@ func (c *Config) check(found *mistakes) {
 	c.checkMonitoring(found)
 	c.checkStorage(found)
 	c.checkSecrets(found)
+	c.checkSecretSources(found)
+	c.checkNetwork(found)
+	c.checkQuota(found)
 	found.joined("nova:services", catalog.Validate(c.CatalogServices()))
 	for _, s := range c.Services {
 		c.checkService(s, found)
@@ -162,64 +165,20 @@ func (c *Config) checkProbes(found *mistakes) {
 	}
 }
 
-func (c *Config) checkDependencies(found *mistakes) {
-	d := c.Dependencies
-	for name, dependency := range map[string]Dependency{
-		"postgres": {Host: d.Postgres.Host, Port: d.Postgres.Port},
-		"redis":    d.Redis, "clickhouse": d.ClickHouse, "kafka": d.Kafka, "elasticsearch": d.Elasticsearch,
-	} {
-		key := "nova:dependencies." + name
-		between(found, key+".port", dependency.Port, 1, 65535)
-		if dependency.Host == "" {
-			continue
-		}
-		hosts := strings.Split(dependency.Host, ",")
-		if len(hosts) > 1 && name != "kafka" {
-			found.add(key+".host", dependency.Host, "must be one host")
-			continue
-		}
-		for _, each := range hosts {
-			host(found, key+".host", strings.TrimSpace(each))
-		}
-	}
-	if !validVariable.MatchString(d.Postgres.Database) {
-		found.add("nova:dependencies.postgres.database", d.Postgres.Database, "is not a database name; allowed: letters, digits and _")
-	}
-	if !validVariable.MatchString(d.Postgres.User) {
-		found.add("nova:dependencies.postgres.user", d.Postgres.User, "is not a role name; allowed: letters, digits and _")
-	}
-}
-
 // Names of buckets, as the S3 documentation has them.
 var validBucket = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 
-var validRegion = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
-
-func (c *Config) checkStorage(found *mistakes) {
-	if !validRegion.MatchString(c.Storage.Region) {
-		found.add("nova:storage.region", c.Storage.Region, "is not a region; expected a form such as us-east-1")
-	}
-	if endpoint := c.Storage.Endpoint; endpoint != "" {
-		name, port, err := net.SplitHostPort(endpoint)
-		number, numErr := strconv.Atoi(port)
-		if err != nil || numErr != nil || number < 1 || number > 65535 || !isHost(name) {
-			found.add("nova:storage.endpoint", endpoint, "is not host:port")
-		}
-	}
-	owner := map[string]catalog.Bucket{}
-	buckets := c.buckets()
-	for _, bucket := range catalog.Buckets() {
-		name := buckets[bucket]
-		key := "nova:storage.buckets." + string(bucket)
-		if !validBucket.MatchString(name) {
-			found.add(key, name, "is not a bucket name; allowed: 3 to 63 lower-case letters, digits, . and -")
-		}
-		if other, taken := owner[name]; taken {
-			found.add(key, name, "is already the bucket of %s", other)
-		}
-		owner[name] = bucket
-	}
-}
+var (
+	validRegion = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]$`)
+	// An account of AWS.
+	validAccount = regexp.MustCompile(`^[0-9]{12}$`)
+	// A path of image repositories or of secrets.
+	validPath = regexp.MustCompile(`^[A-Za-z0-9]+([/._-][A-Za-z0-9]+)*$`)
+	// The grammar of Kafka's topic names.
+	validTopic = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
+	// An IAM action on objects, without wildcards.
+	validObjectAction = regexp.MustCompile(`^s3:[A-Z][A-Za-z]*Object[A-Za-z]*$`)
+)
 
 func (c *Config) checkSecrets(found *mistakes) {
 	for key, secret := range c.Secrets {
@@ -250,7 +209,11 @@ func (c *Config) checkService(s Service, found *mistakes) {
 	if c.Overrides[s.Name].Replicas != nil {
 		between(found, key+".replicas", s.Replicas, 1, maxReplicas)
 	}
-	c.checkResources(key, s, found)
+	checkResources(found, key, s.Resources)
+	c.checkPublicPaths(s, found)
+	for i, port := range s.InternetPorts {
+		between(found, fmt.Sprintf("%s.internetPorts.%d", key, i), port, 1, 65535)
+	}
 	checkDisruption(key, s, found)
 	if a := s.Autoscaling; a.Enabled {
 		between(found, key+".autoscaling.minReplicas", a.MinReplicas, 1, maxReplicas)
@@ -275,11 +238,11 @@ func (c *Config) checkService(s Service, found *mistakes) {
 	}
 }
 
-func (c *Config) checkResources(key string, s Service, found *mistakes) {
+func checkResources(found *mistakes, key string, r Resources) {
 	for _, pair := range []struct{ name, request, limit string }{
-		{"cpu", s.Resources.Requests.CPU, s.Resources.Limits.CPU},
-		{"memory", s.Resources.Requests.Memory, s.Resources.Limits.Memory},
-		{"ephemeralStorage", s.Resources.Requests.EphemeralStorage, s.Resources.Limits.EphemeralStorage},
+		{"cpu", r.Requests.CPU, r.Limits.CPU},
+		{"memory", r.Requests.Memory, r.Limits.Memory},
+		{"ephemeralStorage", r.Requests.EphemeralStorage, r.Limits.EphemeralStorage},
 	} {
 		request, ok := quantity(found, key+".resources.requests."+pair.name, pair.request)
 		limit, limitOK := quantity(found, key+".resources.limits."+pair.name, pair.limit)

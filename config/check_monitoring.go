@@ -22,7 +22,6 @@ func (c *Config) checkMonitoring(found *mistakes) {
 	m := c.Monitoring
 	before := len(found.list)
 	oneOf(found, "nova:monitoring.mode", m.Mode, MonitoringNone, MonitoringExisting, MonitoringInstall)
-	label(found, "nova:monitoring.namespace", m.Namespace)
 	c.checkChart(found)
 	address(found, "nova:monitoring.runbookURL", m.RunbookURL)
 	address(found, "nova:monitoring.grafanaURL", m.GrafanaURL)
@@ -36,7 +35,7 @@ func (c *Config) checkMonitoring(found *mistakes) {
 		}
 	}
 	c.checkObjectives(found)
-	fields(found, "nova:monitoring.limits", m.Limits.record().Validate())
+	fields(found, "nova:monitoring.limits", c.limits().Validate())
 	c.checkReceivers(found)
 	for key, value := range map[string]time.Duration{
 		"timing.wait": m.Timing.Wait, "timing.interval": m.Timing.Interval, "timing.repeatCritical": m.Timing.RepeatCritical,
@@ -68,8 +67,8 @@ func (c *Config) checkChart(found *mistakes) {
 	if m.Chart.Version == "" {
 		found.missing("nova:monitoring.chart.version", "is required with mode install; choose an exact version of %s", ChartName)
 	}
-	if m.Namespace == c.Namespace {
-		found.add("nova:monitoring.namespace", m.Namespace, "is the stack's own, whose Pod Security refuses the node exporter; choose another one")
+	if namespace := c.Network.Prometheus.Namespace; namespace == c.Namespace {
+		found.add("nova:network.prometheus.namespace", namespace, "is the stack's own, whose Pod Security refuses the node exporter; choose another one to install Prometheus into")
 	}
 	if u, err := url.Parse(m.Chart.Repository); err != nil || u.Host == "" || !slices.Contains([]string{"https", "http"}, u.Scheme) {
 		found.add("nova:monitoring.chart.repository", m.Chart.Repository, "is not the address of a chart repository; expected a form such as https://example.com/charts")

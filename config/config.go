@@ -14,9 +14,9 @@ type Config struct {
 	Stack string `config:"-"`
 
 	Environment string `config:"environment" doc:"Kind of environment and value of APP_ENV: development, staging or production. Staging and production refuse an image without a version and the tag latest."`
-	Namespace   string `config:"namespace" doc:"Kubernetes namespace of everything in the stack."`
+	Namespace   string `config:"namespace" doc:"Kubernetes namespace of everything in the stack. Another name is another namespace: refused where nova:deletionProtection is set."`
 
-	DeletionProtection bool `config:"deletionProtection" doc:"Refuse to delete what holds data (namespace, generated passwords and keys), and keep it in the cluster should its resource disappear from the program."`
+	DeletionProtection bool `config:"deletionProtection" doc:"Refuse to delete or replace what holds data (namespace, generated passwords and keys, buckets, image repositories), and keep it should its resource disappear from the program."`
 
 	Cluster      Cluster           `config:"cluster" doc:"Where the stack runs."`
 	Images       Images            `config:"images" doc:"Which container images run."`
@@ -30,11 +30,18 @@ type Config struct {
 	Autoscaling  Autoscaling       `config:"autoscaling" doc:"Horizontal autoscaling. Where it is on, the autoscaler owns the replica count."`
 	Mesh         string            `config:"mesh" doc:"Service mesh whose sidecar is injected: none, istio or linkerd."`
 	GRPC         GRPC              `config:"grpc" doc:"How gRPC clients find servers."`
-	Dependencies Dependencies      `config:"dependencies" doc:"Where the stateful systems answer."`
+	Dependencies Dependencies      `config:"dependencies" doc:"The stateful systems."`
 	Monitoring   Monitoring        `config:"monitoring" doc:"Who watches the stack, and who is told."`
 	Storage      Storage           `config:"storage" doc:"Object storage."`
+	AWS          AWS               `config:"aws" doc:"The account of a stack whose storage is aws."`
+	Network      Network           `config:"network" doc:"Who may talk to whom."`
+	Ingress      Ingress           `config:"ingress" doc:"How the public API is reached from outside."`
+	Quota        Quota             `config:"quota" doc:"What the namespace may take."`
+	Priority     Priority          `config:"priority" doc:"What gives way first when nodes are short."`
 	Variables    map[string]string `config:"variables" doc:"Values of ConfigMap nova-backend-config that differ from the catalogue's defaults, by key."`
 	Secrets      map[string]Secret `config:"secrets" doc:"Secret values that are supplied rather than generated, by key; always encrypted."`
+
+	SecretSources SecretSources `config:"secretSources" doc:"Where the values of secrets come from."`
 
 	Overrides map[string]Override `config:"services" doc:"Differences of single services from the catalogue and from the stack, by service name."`
 
@@ -47,12 +54,12 @@ type Config struct {
 type Cluster struct {
 	Kubeconfig string `config:"kubeconfig" doc:"Path of the kubeconfig file, relative to the project; the default is that of the embedded control plane."`
 	Context    string `config:"context" doc:"Context within the kubeconfig; empty means its current one."`
-	Identifier string `config:"identifier" doc:"Name that stays the same as long as the cluster does. Changing it means another cluster: every Kubernetes resource is replaced."`
+	Identifier string `config:"identifier" doc:"Name that stays the same as long as the cluster does. Changing it means another cluster: every Kubernetes resource is replaced, which is refused where nova:deletionProtection is set."`
 }
 
 // Images says which container images run.
 type Images struct {
-	Registry    string   `config:"registry" doc:"Registry and path before \"/<name>-service\". Empty means local images called nova-<name>-service."`
+	Registry    string   `config:"registry" doc:"Registry and path before \"/<name>-service\". Empty means the repositories of nova:aws.repositories where the stack declares them, otherwise local images called nova-<name>-service."`
 	Version     string   `config:"version" doc:"Tag of every image that has none of its own."`
 	PullPolicy  string   `config:"pullPolicy" doc:"When the kubelet pulls: IfNotPresent, Always or Never."`
 	PullSecrets []string `config:"pullSecrets" doc:"Names of existing Secrets with registry credentials."`
@@ -141,38 +148,6 @@ type GRPC struct {
 	Discovery string `config:"discovery" doc:"clusterIP: one address, balanced per connection. headless: all pod addresses, for clients that balance per request."`
 }
 
-// Dependencies says where the stateful systems answer.
-type Dependencies struct {
-	Postgres      Postgres   `config:"postgres" doc:"PostgreSQL."`
-	Redis         Dependency `config:"redis" doc:"Redis."`
-	ClickHouse    Dependency `config:"clickhouse" doc:"ClickHouse, HTTP interface."`
-	Kafka         Dependency `config:"kafka" doc:"Kafka; several brokers are separated by commas."`
-	Elasticsearch Dependency `config:"elasticsearch" doc:"Elasticsearch."`
-}
-
-// Dependency says where one stateful system answers.
-type Dependency struct {
-	Host string `config:"host" doc:"DNS name or address; the default is a Service of the system's name in the stack's namespace."`
-	Port int    `config:"port" doc:"TCP port; 1 to 65535."`
-	TLS  bool   `config:"tls" doc:"Speak TLS."`
-}
-
-// Postgres says where PostgreSQL answers, and as whom services log in.
-type Postgres struct {
-	Host     string `config:"host" doc:"DNS name or address; the default is Service postgres in the stack's namespace."`
-	Port     int    `config:"port" doc:"TCP port; 1 to 65535."`
-	TLS      bool   `config:"tls" doc:"Require TLS."`
-	Database string `config:"database" doc:"Name of the database."`
-	User     string `config:"user" doc:"Role that the services log in as."`
-}
-
-// Storage is object storage.
-type Storage struct {
-	Region   string            `config:"region" doc:"Region of the buckets."`
-	Endpoint string            `config:"endpoint" doc:"host:port of an S3-compatible store; empty means AWS."`
-	Buckets  map[string]string `config:"buckets" doc:"Names of the buckets media, uploads, audio and cdn; the default is nova-<bucket>-<stack>."`
-}
-
 // Override is how one service differs from the catalogue and from the stack.
 // Whatever is not set stays as it is; a list replaces the catalogue's list.
 type Override struct {
@@ -188,6 +163,8 @@ type Override struct {
 	Secrets     []string          `config:"secrets" doc:"Keys of nova-backend-secrets that it receives."`
 	Env         map[string]string `config:"env" doc:"Plain variables of its own, added to the catalogue's."`
 	Buckets     []BucketUse       `config:"buckets" doc:"Buckets it writes to."`
+	PublicPaths []string          `config:"publicPaths" doc:"Path prefixes that the ingress lets through to it; an empty list publishes nothing."`
+	Internet    []int             `config:"internetPorts" doc:"TCP ports on which it may reach the internet; an empty list means none."`
 	Class       string            `config:"class" doc:"Resource class: api, media or worker."`
 	Resources   Resources         `config:"resources" doc:"Its requests and limits, where they differ."`
 	Disruption  Disruption        `config:"disruption" doc:"Its disruption budget."`
@@ -210,8 +187,9 @@ type HealthOverride struct {
 
 // BucketUse says that a service writes to a bucket.
 type BucketUse struct {
-	Bucket   string `config:"bucket" doc:"media, uploads, audio or cdn."`
-	Variable string `config:"variable" doc:"Environment variable that carries the bucket's name."`
+	Bucket   string   `config:"bucket" doc:"media, uploads, audio or cdn."`
+	Variable string   `config:"variable" doc:"Environment variable that carries the bucket's name."`
+	Actions  []string `config:"actions" doc:"IAM actions on its objects; the default is s3:PutObject."`
 }
 
 // The environments.
@@ -257,15 +235,15 @@ func Defaults(stack string) *Config {
 			Readiness: Probe{PeriodSeconds: 5, TimeoutSeconds: 3, FailureThreshold: 3},
 			Liveness:  Probe{PeriodSeconds: 10, TimeoutSeconds: 3, FailureThreshold: 3},
 		},
-		Dependencies: Dependencies{
-			Postgres:      Postgres{Port: 5432, Database: "nova", User: "nova"},
-			Redis:         Dependency{Port: 6379},
-			ClickHouse:    Dependency{Port: 8123},
-			Kafka:         Dependency{Port: 9092},
-			Elasticsearch: Dependency{Port: 9200},
-		},
-		Monitoring: defaultMonitoring(),
-		Storage:    Storage{Region: "us-east-1"},
+		Dependencies:  defaultDependencies(),
+		Storage:       defaultStorage(),
+		AWS:           AWS{Repositories: Repositories{Create: true, KeepImages: 100, UntaggedDays: 14}},
+		Network:       defaultNetwork(),
+		Ingress:       defaultIngress(),
+		Quota:         Quota{Enabled: true, HeadroomPercent: 20},
+		Priority:      Priority{Services: 1000, Stores: 2000},
+		SecretSources: defaultSecretSources(),
+		Monitoring:    defaultMonitoring(),
 	}
 }
 

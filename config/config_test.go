@@ -34,8 +34,8 @@ func TestTheStackFilesOfTheRepositoryAreValid(t *testing.T) {
 		protected                          bool
 	}{
 		"dev":     {"development", "nova-auth-service:dev", "256Mi", "512Mi", 1, false},
-		"staging": {"staging", "registry.nova.dev/nova/auth-service:v1.0.0", "256Mi", "512Mi", 2, true},
-		"prod":    {"production", "registry.nova.dev/nova/auth-service:v1.0.0", "512Mi", "1Gi", 3, true},
+		"staging": {"staging", "111122223333.dkr.ecr.ap-northeast-1.amazonaws.com/nova/staging/auth-service:v1.0.0", "256Mi", "512Mi", 2, true},
+		"prod":    {"production", "444455556666.dkr.ecr.ap-northeast-1.amazonaws.com/nova/prod/auth-service:v1.0.0", "512Mi", "1Gi", 3, true},
 	} {
 		t.Run(stack, func(t *testing.T) {
 			c, err := config.Load(stack, "../Pulumi."+stack+".yaml")
@@ -87,7 +87,7 @@ func TestAServiceOverridesEveryPartOfItsContract(t *testing.T) {
 	assert.Empty(t, s.MetricsPath)
 	assert.Equal(t, []catalog.Dependency{catalog.Postgres}, s.Needs)
 	assert.Equal(t, []string{"APP_ENV"}, s.Variables)
-	assert.Equal(t, []string{"DATABASE_URL"}, s.Secrets)
+	assert.Equal(t, []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL"}, s.Secrets, "a store in the cluster opens by key")
 	assert.Equal(t, "on", s.Env["FEATURE"])
 	assert.Equal(t, catalog.ClassWorker, s.Class)
 	assert.Equal(t, 3, *s.Disruption.MinAvailable)
@@ -95,7 +95,7 @@ func TestAServiceOverridesEveryPartOfItsContract(t *testing.T) {
 	assert.Equal(t, "256Mi", s.Resources.Requests.Memory, "what is not set is inherited")
 	assert.Equal(t, "registry.example.com/auth:v2", s.Image)
 	assert.Equal(t, 4, s.Autoscaling.MinReplicas, "the replica count is the lower bound")
-	assert.Equal(t, []catalog.BucketUse{{Bucket: catalog.BucketCDN, Variable: "MY_BUCKET"}}, s.Buckets)
+	assert.Equal(t, []catalog.BucketUse{{Bucket: catalog.BucketCDN, Variable: "MY_BUCKET", Actions: []string{"s3:PutObject"}}}, s.Buckets)
 	assert.Equal(t, "http://auth-service.nova-backend.svc.cluster.local:8000", c.VariableValues()["GRPC_AUTH_SERVICE_URL"])
 }
 
@@ -179,7 +179,7 @@ func TestMonitoringTakesTheStacksNumbersOverTheRecords(t *testing.T) {
   nova:monitoring:
     mode: existing
     slo: {errorHigh: 4, p99: {alert: 2s}}
-    limits: {kafkaBrokers: 1, redisMemory: 75.5}
+    limits: {kafkaBrokers: 2, redisMemory: 75.5}
     services: {feed: {team: feeds, slo: {objective: "99.5"}}}
     labels: {rules: {release: main}}
     receivers: [{kind: slack, severity: warning, team: feeds, secret: {name: alerting, key: slack}}]
@@ -196,7 +196,7 @@ func TestMonitoringTakesTheStacksNumbersOverTheRecords(t *testing.T) {
 	assert.Equal(t, want, all.With(s.ServiceSLOs["feed"]))
 	assert.Equal(t, map[string]string{"feed": "feeds"}, s.Teams)
 	limits := slo.DefaultDependencies()
-	limits.KafkaBrokers, limits.RedisMemory = 1, 75.5
+	limits.KafkaBrokers, limits.RedisMemory = 2, 75.5
 	assert.Equal(t, limits, s.Limits)
 	assert.Equal(t, map[string]string{"release": "main"}, s.Labels.Rules)
 	assert.Equal(t, []alertmanager.Receiver{{
@@ -206,6 +206,35 @@ func TestMonitoringTakesTheStacksNumbersOverTheRecords(t *testing.T) {
 	assert.Equal(t, 10*time.Second, s.Intervals.Services)
 	assert.Equal(t, "blue", s.Environment)
 	assert.Contains(t, strings.Join(s.Notes(), "\n"), "cdn-service exports no metrics")
+}
+
+func TestMonitoringFollowsWhoRunsASystem(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lines      string
+		brokers    int
+		single     bool
+		unexported []catalog.Dependency
+	}{
+		"all of it in the cluster": {"", 1, true, []catalog.Dependency{catalog.ObjectStorage}},
+		"three brokers":            {"  nova:dependencies: {kafka: {brokers: 3}}\n", 3, true, []catalog.Dependency{catalog.ObjectStorage}},
+		"others elsewhere": {`
+  nova:secretSources: {keys: {POSTGRES_PASSWORD: external, CLICKHOUSE_PASSWORD: external}}
+  nova:dependencies:
+    postgres: {mode: external, host: db, exporter: false}
+    clickhouse: {mode: external, host: ch}
+    kafka: {mode: external, host: k}
+    elasticsearch: {mode: external, host: es}
+`, 3, false, []catalog.Dependency{catalog.Postgres, catalog.ClickHouse, catalog.ObjectStorage}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := parse(t, "s", tc.lines)
+			require.NoError(t, err)
+			s := c.MonitoringSettings()
+			assert.Equal(t, tc.brokers, s.Limits.KafkaBrokers)
+			assert.Equal(t, tc.single, s.SingleNodeSearch)
+			assert.Equal(t, tc.unexported, s.Unexported)
+		})
+	}
 }
 
 func TestDevelopmentTellsNobodyAndTheOthersTellSomeone(t *testing.T) {

@@ -65,9 +65,9 @@ func reportUnknownKeys(t reflect.Type, value any, path string, found *mistakes) 
 }
 
 func fieldOf(t reflect.Type, key string) (reflect.StructField, bool) {
-	for i := range t.NumField() {
-		if t.Field(i).Tag.Get(tag) == key && key != "-" {
-			return t.Field(i), true
+	for _, field := range reflect.VisibleFields(t) {
+		if field.Tag.Get(tag) == key && isKey(key) {
+			return field, true
 		}
 	}
 	return reflect.StructField{}, false
@@ -76,14 +76,18 @@ func fieldOf(t reflect.Type, key string) (reflect.StructField, bool) {
 // keysOf returns the keys of a struct, sorted.
 func keysOf(t reflect.Type) []string {
 	var keys []string
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get(tag); key != "" && key != "-" {
+	for _, field := range reflect.VisibleFields(t) {
+		if key := field.Tag.Get(tag); isKey(key) {
 			keys = append(keys, key)
 		}
 	}
 	slices.Sort(keys)
 	return keys
 }
+
+// isKey tells the key of a field from the tag of one that has none, or whose
+// own fields count as those of the struct it is in.
+func isKey(tag string) bool { return tag != "" && tag != "-" && tag != ",squash" }
 
 // collect turns the decoder's tree of errors into mistakes.
 func collect(err error, found *mistakes) {

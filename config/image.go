@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -17,6 +18,16 @@ var (
 // developmentTag is the tag of images that a developer built.
 const developmentTag = "dev"
 
+// Registry is the registry and path of the services' images: the configured
+// one, or that of the repositories that the stack declares. Empty means local
+// images.
+func (c *Config) Registry() string {
+	if c.Images.Registry == "" && c.CreatesRepositories() {
+		return fmt.Sprintf("%s.dkr.ecr.%s.amazonaws.com/%s", c.AWS.Account, c.Storage.Region, c.RepositoryPrefix())
+	}
+	return strings.TrimSuffix(c.Images.Registry, "/")
+}
+
 // image composes the reference of a service's image and reports what is wrong
 // with its parts.
 func (c *Config) image(record catalog.Service, own ImageOverride, found *mistakes) string {
@@ -27,8 +38,8 @@ func (c *Config) image(record catalog.Service, own ImageOverride, found *mistake
 		if !validRepository.MatchString(repository) {
 			found.add(key+".repository", repository, "is not a repository; expected registry/path/name without tag or scheme")
 		}
-	case c.Images.Registry != "":
-		repository = strings.TrimSuffix(c.Images.Registry, "/") + "/" + record.ImageName()
+	case c.Registry() != "":
+		repository = c.Registry() + "/" + record.ImageName()
 	default:
 		repository = record.LocalImageName()
 		if c.Guarded() {

@@ -45,3 +45,13 @@ func parseRSA(der []byte) (*rsa.PrivateKey, error) {
 	}
 	return key, nil
 }
+
+func isPublicKey(text string) bool {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return false
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	_, ok := key.(*rsa.PublicKey)
+	return err == nil && ok
+}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"time"
 
+	"nova.dev/infra/catalog"
 	"nova.dev/infra/monitoring"
 	"nova.dev/infra/monitoring/alertmanager"
 	"nova.dev/infra/monitoring/scrape"
@@ -22,8 +23,7 @@ const (
 
 // Monitoring says who watches a stack and who is told.
 type Monitoring struct {
-	Mode       string `config:"mode" doc:"none: nothing watches the stack. existing: the cluster runs the Prometheus operator and Grafana's dashboard sidecar, as kube-prometheus-stack does. install: the program installs kube-prometheus-stack; not on the embedded control plane."`
-	Namespace  string `config:"namespace" doc:"Namespace of Prometheus, Alertmanager and Grafana; install makes it."`
+	Mode       string `config:"mode" doc:"none: nothing watches the stack. existing: the cluster runs the Prometheus operator and Grafana's dashboard sidecar, as kube-prometheus-stack does. install: the program installs kube-prometheus-stack into nova:network.prometheus.namespace; not on the embedded control plane."`
 	Chart      Chart  `config:"chart" doc:"The Helm chart of install."`
 	Rollouts   bool   `config:"rollouts" doc:"Argo Rollouts runs in the cluster: scrape its controller, and let namespace argo-rollouts query an installed Prometheus."`
 	RunbookURL string `config:"runbookURL" doc:"Address of the folder of runbooks."`
@@ -91,9 +91,9 @@ type Limits struct {
 	RedisEvictions        float64       `config:"redisEvictions" doc:"Evicted keys per second."`
 	ClickHouseQuery       time.Duration `config:"clickhouseQuery" doc:"Mean duration of queries."`
 	KafkaLag              float64       `config:"kafkaLag" doc:"Messages by which a consumer group trails a topic."`
-	KafkaBrokers          int           `config:"kafkaBrokers" doc:"Brokers that Kafka must have."`
+	KafkaBrokers          int           `config:"kafkaBrokers" doc:"Brokers that Kafka must have; 0 means those that the stack runs, or 3 where Kafka is external."`
 	ElasticsearchDiskFree float64       `config:"elasticsearchDiskFree" doc:"Disk that must stay free, in percent."`
-	SingleNodeSearch      bool          `config:"singleNodeSearch" doc:"Elasticsearch has one node, and so is never green: yellow raises no alert."`
+	SingleNodeSearch      bool          `config:"singleNodeSearch" doc:"An external Elasticsearch has one node, and so is never green: yellow raises no alert. One that the stack runs always has."`
 	OutboxEvents          float64       `config:"outboxEvents" doc:"Events that may wait to be published."`
 }
 
@@ -137,7 +137,6 @@ func defaultMonitoring() Monitoring {
 	release := func() map[string]string { return map[string]string{"release": ChartName} }
 	return Monitoring{
 		Mode:       MonitoringNone,
-		Namespace:  "monitoring",
 		Chart:      Chart{Repository: "https://prometheus-community.github.io/helm-charts", Retention: "15d"},
 		RunbookURL: monitoring.DefaultRunbookURL,
 		Labels:     MonitoringLabels{Rules: release(), Monitors: release()},
@@ -152,7 +151,7 @@ func defaultMonitoring() Monitoring {
 		Limits: Limits{
 			PostgreSQLConnections: float64(d.PostgreSQLConnections), PostgreSQLStatement: d.PostgreSQLStatement,
 			PostgreSQLTransaction: d.PostgreSQLTransaction, RedisMemory: float64(d.RedisMemory), RedisEvictions: d.RedisEvictions,
-			ClickHouseQuery: d.ClickHouseQuery, KafkaLag: d.KafkaLag, KafkaBrokers: d.KafkaBrokers,
+			ClickHouseQuery: d.ClickHouseQuery, KafkaLag: d.KafkaLag,
 			ElasticsearchDiskFree: float64(d.ElasticsearchDiskFree), OutboxEvents: d.OutboxEvents,
 		},
 		Timing:    AlertTiming(t),
@@ -174,11 +173,12 @@ func (c *Config) MonitoringSettings() monitoring.Settings {
 		Services:         c.CatalogServices(),
 		SLO:              m.SLO.override(),
 		ServiceSLOs:      map[string]slo.Override{},
-		Limits:           m.Limits.record(),
+		Limits:           c.limits(),
 		Teams:            map[string]string{},
 		Kubernetes:       true,
 		Rollouts:         m.Rollouts,
-		SingleNodeSearch: m.Limits.SingleNodeSearch,
+		SingleNodeSearch: m.Limits.SingleNodeSearch || c.InCluster(catalog.Elasticsearch),
+		Unexported:       c.unexported(),
 		Timing:           alertmanager.Timing(m.Timing),
 		Intervals:        scrape.Intervals(m.Intervals),
 		RunbookURL:       m.RunbookURL,
@@ -200,6 +200,20 @@ func (c *Config) MonitoringSettings() monitoring.Settings {
 	return s
 }
 
+// unexported are the systems whose metrics nobody exports: no exporter runs, and
+// those that export by themselves are outside of the stack.
+func (c *Config) unexported() []catalog.Dependency {
+	var list []catalog.Dependency
+	for _, store := range catalog.Stores() {
+		exported := store.Exporter != nil && c.Dependency(store.System).Exporter ||
+			store.MetricsPort != 0 && c.InCluster(store.System)
+		if !exported {
+			list = append(list, store.System)
+		}
+	}
+	return list
+}
+
 func (o Objectives) override() slo.Override {
 	percent := func(f *float64) *slo.Percent { return (*slo.Percent)(f) }
 	return slo.Override{
@@ -211,7 +225,16 @@ func (o Objectives) override() slo.Override {
 	}
 }
 
-func (l Limits) record() slo.Dependencies {
+// limits are those of the stateful systems, with what follows from who runs
+// them.
+func (c *Config) limits() slo.Dependencies {
+	l := c.Monitoring.Limits
+	if l.KafkaBrokers == 0 {
+		l.KafkaBrokers = slo.DefaultDependencies().KafkaBrokers
+		if c.InCluster(catalog.Kafka) {
+			l.KafkaBrokers = c.StoreReplicas(catalog.Kafka)
+		}
+	}
 	return slo.Dependencies{
 		PostgreSQLConnections: slo.Percent(l.PostgreSQLConnections), PostgreSQLStatement: l.PostgreSQLStatement,
 		PostgreSQLTransaction: l.PostgreSQLTransaction, RedisMemory: slo.Percent(l.RedisMemory), RedisEvictions: l.RedisEvictions,

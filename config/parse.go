@@ -11,8 +11,9 @@ func Parse(stack string, input Input) (*Config, error) {
 	c := Defaults(stack)
 	found := &mistakes{}
 	decode(input, c, found)
-	c.checkNames(found)
+	c.resolveModes()
 	c.resolve(found)
+	c.checkNames(found)
 	c.check(found)
 	if err := found.err(stack); err != nil {
 		return nil, err
@@ -22,6 +23,11 @@ func Parse(stack string, input Input) (*Config, error) {
 
 // Load parses the stack file at a path. Encrypted values stay encrypted.
 func Load(stack, path string) (*Config, error) {
+	return LoadWith(stack, path, func(Input) {})
+}
+
+// LoadWith is Load of a file whose input is changed before it is checked.
+func LoadWith(stack, path string, change func(Input)) (*Config, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("configuration of stack %s: %w", stack, err)
@@ -30,5 +36,6 @@ func Load(stack, path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration of stack %s: %s: %w", stack, path, err)
 	}
+	change(input)
 	return Parse(stack, input)
 }

@@ -56,6 +56,14 @@ func describe(t *testing.T, out *strings.Builder, prefix string, values []reflec
 		if key == "-" {
 			continue
 		}
+		if field.Anonymous {
+			inner := make([]reflect.Value, len(values))
+			for j, value := range values {
+				inner[j] = value.Field(i)
+			}
+			describe(t, out, prefix, inner)
+			continue
+		}
 		doc := field.Tag.Get("doc")
 		require.NotEmpty(t, key, "%s.%s has no key", kind, field.Name)
 		require.NotEmpty(t, doc, "%s.%s has no documentation", kind, field.Name)

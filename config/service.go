@@ -2,6 +2,7 @@ package config
 
 import (
 	"maps"
+	"slices"
 
 	"nova.dev/infra/catalog"
 )
@@ -31,6 +32,13 @@ func (c *Config) resolve(found *mistakes) {
 			continue
 		}
 		record = override.apply(record)
+		if c.Storage.Mode != StorageAWS && len(record.Buckets) > 0 {
+			// Outside of AWS a service account is no identity: who writes to
+			// a bucket needs the keys.
+			record.Secrets = append(record.Secrets, storageKeys...)
+			slices.Sort(record.Secrets)
+			record.Secrets = slices.Compact(record.Secrets)
+		}
 		service := Service{
 			Service:     record,
 			Replicas:    c.Replicas,
@@ -52,6 +60,9 @@ func (c *Config) resolve(found *mistakes) {
 	}
 }
 
+// storageKeys open object storage outside of AWS.
+var storageKeys = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
 func (o Override) apply(record catalog.Service) catalog.Service {
 	record = record.Clone()
 	set(&record.HTTPPort, o.HTTPPort)
@@ -71,9 +82,15 @@ func (o Override) apply(record catalog.Service) catalog.Service {
 	if o.Buckets != nil {
 		record.Buckets = nil
 		for _, use := range o.Buckets {
-			record.Buckets = append(record.Buckets, catalog.BucketUse{Bucket: catalog.Bucket(use.Bucket), Variable: use.Variable})
+			actions := use.Actions
+			if actions == nil {
+				actions = catalog.PutObjects()
+			}
+			record.Buckets = append(record.Buckets, catalog.BucketUse{Bucket: catalog.Bucket(use.Bucket), Variable: use.Variable, Actions: actions})
 		}
 	}
+	setList(&record.PublicPaths, o.PublicPaths)
+	setList(&record.InternetPorts, o.Internet)
 	if o.Class != "" {
 		record.Class = catalog.Class(o.Class)
 	}
@@ -129,7 +146,7 @@ func setText(field *string, value string) {
 	}
 }
 
-func setList(field *[]string, value []string) {
+func setList[T any](field *[]T, value []T) {
 	if value != nil {
 		*field = value
 	}

@@ -23,7 +23,18 @@ func parse(t *testing.T, stack, lines string) (*config.Config, error) {
 const production = "  nova:environment: production\n"
 
 // released is what production needs at least.
-const released = production + "  nova:images: {registry: registry.example.com/nova, version: v1.4.0}\n"
+const released = production + elsewhere + "  nova:images: {registry: registry.example.com/nova, version: v1.4.0}\n"
+
+// elsewhere says where the stateful systems of a production stack are.
+const elsewhere = `  nova:dependencies:
+    postgres: {host: pg.example.com, maxConnections: 5000}
+    redis: {host: redis.example.com}
+    clickhouse: {host: clickhouse.example.com}
+    kafka: {host: "k1.example.com,k2.example.com"}
+    elasticsearch: {host: search.example.com}
+  nova:secretSources: {default: external, keys: {JWT_PRIVATE_KEY_PEM: generated}}
+  nova:aws: {account: "123456789012", oidcIssuer: "https://oidc.example.com/id/1"}
+`
 
 // owned runs on a cluster of one's own; watched begins a list of receivers.
 const (
@@ -54,7 +65,7 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 		"a namespace with capitals":       {"  nova:namespace: Nova\n", []string{`nova:namespace: "Nova": is not a Kubernetes name`}},
 		"a namespace of Kubernetes":       {"  nova:namespace: kube-system\n", []string{"belongs to Kubernetes"}},
 		"production without a version":    {production + "  nova:images: {registry: registry.example.com}\n", []string{"nova:images.version: is required in production"}},
-		"production without a registry":   {production + "  nova:images: {version: v1}\n", []string{"nova:images.registry: is required in production"}},
+		"production without a registry":   {production + "  nova:images: {version: v1}\n  nova:aws: {repositories: {create: false}}\n", []string{"nova:images.registry: is required in production"}},
 		"latest in production":            {production + "  nova:images: {registry: registry.example.com, version: latest}\n", []string{`nova:images.version: "latest": is refused in production`}},
 		"latest for one service":          {released + "  nova:services: {auth: {image: {tag: latest}}}\n", []string{`nova:services.auth.image.tag: "latest": is refused in production`}},
 		"a tag with a space":              {"  nova:images: {version: 'v 1'}\n", []string{`nova:images.version: "v 1": is not a tag`}},
@@ -99,15 +110,57 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 		"an unknown mesh":                 {"  nova:mesh: consul\n", []string{"allowed: none, istio, linkerd"}},
 		"an unknown spread":               {"  nova:spread: {zones: always}\n", []string{"allowed: required, preferred, off"}},
 		"an unknown discovery":            {"  nova:grpc: {discovery: dns}\n", []string{"allowed: clusterIP, headless"}},
-		"a host with a scheme":            {"  nova:dependencies: {redis: {host: 'redis://r'}}\n", []string{`nova:dependencies.redis.host: "redis://r": is not a host`}},
-		"a dependency's port":             {"  nova:dependencies: {kafka: {port: 70000}}\n", []string{"nova:dependencies.kafka.port: 70000: is out of range; allowed: 1 to 65535"}},
-		"two PostgreSQL hosts":            {"  nova:dependencies: {postgres: {host: 'a,b'}}\n", []string{"must be one host"}},
-		"a database with a quote":         {"  nova:dependencies: {postgres: {database: \"a'b\"}}\n", []string{"is not a database name"}},
+		"a host with a scheme":            {"  nova:dependencies: {redis: {mode: external, host: 'redis://r'}}\n", []string{`nova:dependencies.redis.host: "redis://r": is not a host`}},
+		"a dependency's port":             {"  nova:dependencies: {kafka: {mode: external, port: 70000}}\n", []string{"nova:dependencies.kafka.port: 70000: is out of range; allowed: 1 to 65535"}},
+		"two PostgreSQL hosts":            {"  nova:dependencies: {postgres: {mode: external, host: 'a,b'}}\n", []string{"must be one host"}},
+		"a database with a quote":         {"  nova:dependencies: {postgres: {database: \"a'b\"}}\n", []string{"nova:dependencies.postgres.database", "is not a name"}},
 		"a region that is none":           {"  nova:storage: {region: tokyo}\n", []string{"nova:storage.region"}},
 		"a bucket with capitals":          {"  nova:storage: {buckets: {media: Media}}\n", []string{"nova:storage.buckets.media", "is not a bucket name"}},
 		"two buckets of one name":         {"  nova:storage: {buckets: {media: same-name, cdn: same-name}}\n", []string{"is already the bucket of media"}},
 		"an unknown bucket":               {"  nova:storage: {buckets: {medai: x-y-z}}\n", []string{`unknown bucket; did you mean "media"?`}},
 		"an endpoint without port":        {"  nova:storage: {endpoint: minio}\n", []string{"is not host:port"}},
+		"external without a host":         {"  nova:dependencies: {postgres: {mode: external}}\n", []string{"nova:dependencies.postgres.host: is required when mode is external (stack s)"}},
+		"a host in the cluster":           {"  nova:dependencies: {redis: {host: r.example.com}}\n", []string{"nova:dependencies.redis.host: is for mode external, but the mode is inCluster"}},
+		"an unknown mode":                 {"  nova:dependencies: {redis: {mode: cloud}}\n", []string{`nova:dependencies.redis.mode: "cloud": is not known; allowed: inCluster, external`}},
+		"production in the cluster":       {production + "  nova:dependencies: {kafka: {mode: inCluster}}\n", []string{`nova:dependencies.kafka.mode: "inCluster": is refused in production`, "nova:dependencies.acknowledgeInCluster"}},
+		"storage of production inside":    {production + "  nova:storage: {mode: inCluster}\n", []string{`nova:storage.mode: "inCluster": is refused in production`}},
+		"more connections than fit":       {"  nova:variables: {DB_MAX_CONNECTIONS: '40'}\n", []string{"nova:dependencies.postgres.maxConnections: 500: is below the 891 connections", "auth 40 × 2 pods", "exporter 3 + jobs 5 + reserved 3"}},
+		"an autoscaler past the pools":    {"  nova:autoscaling: {enabled: true, maxReplicas: 20}\n", []string{"auth 10 × 25 pods"}},
+		"a pool in words":                 {"  nova:variables: {DB_MAX_CONNECTIONS: many}\n", []string{`nova:variables.DB_MAX_CONNECTIONS: "many": is not a number of connections`}},
+		"a network with host bits":        {"  nova:dependencies: {redis: {mode: external, host: r, cidrs: [10.0.0.1/8]}}\n", []string{`nova:dependencies.redis.cidrs.0: "10.0.0.1/8": is not a network`}},
+		"a network that is none":          {"  nova:network: {private: [intranet]}\n", []string{`nova:network.private.0: "intranet": is not a network`}},
+		"a topic of the catalogue":        {"  nova:dependencies: {kafka: {topics: [{name: events}]}}\n", []string{`nova:dependencies.kafka.topics.0.name: "events": is declared by the catalogue already`}},
+		"a topic declared twice":          {"  nova:dependencies: {kafka: {topics: [{name: a.b}, {name: a_b}]}}\n", []string{`nova:dependencies.kafka.topics.1.name: "a_b": is declared by nova:dependencies.kafka.topics.0 already`}},
+		"a topic with a space":            {"  nova:dependencies: {kafka: {topics: [{name: 'a b'}]}}\n", []string{"is not a topic"}},
+		"a topic without partitions":      {"  nova:dependencies: {kafka: {topics: [{name: a, partitions: -1}]}}\n", []string{"nova:dependencies.kafka.topics.0.partitions: -1: is out of range"}},
+		"two brokers":                     {"  nova:dependencies: {kafka: {brokers: 2}}\n", []string{"nova:dependencies.kafka.brokers: 2: allowed: 1 or 3"}},
+		"messages kept for no hour":       {"  nova:dependencies: {kafka: {retentionHours: 0}}\n", []string{"nova:dependencies.kafka.retentionHours: 0: is out of range; allowed: 1 to 8760"}},
+		"Redis without room":              {"  nova:dependencies: {redis: {maxMemory: 768Mi}}\n", []string{`nova:dependencies.redis.maxMemory: "768Mi": leaves too little of the memory limit 768Mi`}},
+		"a store without a version":       {"  nova:dependencies: {redis: {image: redis}}\n", []string{`nova:dependencies.redis.image: "redis": names no exact version`}},
+		"the latest store":                {"  nova:dependencies: {redis: {image: 'redis:latest'}}\n", []string{"names no exact version"}},
+		"a volume of no size":             {"  nova:dependencies: {kafka: {storage: big}}\n", []string{`nova:dependencies.kafka.storage: "big": is not a positive Kubernetes quantity`}},
+		"versions kept for too short":     {"  nova:deletionProtection: true\n  nova:storage: {noncurrentDays: 1}\n", []string{"nova:storage.noncurrentDays: 1: is out of range; allowed: 7 to 3650"}},
+		"objects expire too early":        {"  nova:deletionProtection: true\n  nova:storage: {expireDays: {cdn: 3}}\n", []string{"nova:storage.expireDays.cdn: 3: is out of range; allowed: 30 to 3650"}},
+		"an unknown bucket expires":       {"  nova:storage: {expireDays: {medai: 60}}\n", []string{`nova:storage.expireDays.medai: unknown bucket; did you mean "media"?`}},
+		"a role without issuer":           {"  nova:storage: {mode: aws}\n  nova:aws: {account: '123456789012'}\n", []string{"nova:aws.oidcIssuer: is required when nova:storage.mode is aws"}},
+		"an issuer without scheme":        {"  nova:storage: {mode: aws}\n  nova:aws: {account: '123456789012', oidcIssuer: oidc.example.com}\n", []string{`nova:aws.oidcIssuer: "oidc.example.com": is not an issuer`}},
+		"an account with a letter":        {"  nova:storage: {mode: aws}\n  nova:aws: {account: 12345678901a}\n", []string{`nova:aws.account: "12345678901a": is not an account; expected 12 digits`}},
+		"a wildcard action":               {"  nova:services: {media: {buckets: [{bucket: media, variable: B, actions: ['s3:*']}]}}\n", []string{`nova:services.media.buckets.0.actions.0: "s3:*": is not an action on objects`}},
+		"external storage, no endpoint":   {"  nova:storage: {mode: external}\n", []string{"nova:storage.endpoint: is required when mode is external"}},
+		"an ingress without host":         {"  nova:ingress: {kind: ingress}\n", []string{"nova:ingress.host: is required when kind is ingress"}},
+		"a route without gateway":         {"  nova:ingress: {kind: gateway, host: api.example.com}\n", []string{"nova:ingress.gateway: is required"}},
+		"metrics for everybody":           {"  nova:services: {auth: {publicPaths: [/metrics]}}\n", []string{`nova:services.auth.publicPaths.0: "/metrics": is not a path of the API`}},
+		"health for everybody":            {"  nova:services: {auth: {publicPaths: [/api/v1]}}\n", []string{`nova:services.auth.publicPaths.0: "/api/v1": would publish /api/v1/health`}},
+		"a source that is none":           {"  nova:secretSources: {keys: {JWT_SECRET: vault}}\n", []string{`nova:secretSources.keys.JWT_SECRET: "vault": is not known; allowed: generated, external, none`}},
+		"a source of an unknown secret":   {"  nova:secretSources: {keys: {JWT_SECRETT: external}}\n", []string{`nova:secretSources.keys.JWT_SECRETT: unknown secret; did you mean "JWT_SECRET"?`}},
+		"a secret that cannot be made":    {"  nova:secretSources: {keys: {SMTP_PASSWORD: generated}}\n", []string{"nova:secretSources.keys.SMTP_PASSWORD", "cannot be generated"}},
+		"a required secret left out":      {"  nova:secretSources: {keys: {JWT_SECRET: none}}\n", []string{"nova:secrets.JWT_SECRET: is required in this stack"}},
+		"a password of nobody's database": {"  nova:dependencies: {postgres: {mode: external, host: pg}}\n", []string{"nova:secrets.POSTGRES_PASSWORD: is required in this stack", "nova:secretSources.keys.POSTGRES_PASSWORD to external"}},
+		"a signing key kept elsewhere":    {"  nova:secretSources: {keys: {JWT_PRIVATE_KEY_PEM: external}}\n", []string{"nova:variables.JWT_PUBLIC_KEY_PEM", "is required when JWT_PRIVATE_KEY_PEM is external"}},
+		"too many rotations":              {"  nova:secretSources: {rotation: {JWT_SECRET: 101}}\n", []string{"nova:secretSources.rotation.JWT_SECRET: 101: is out of range"}},
+		"a hasty refresh":                 {"  nova:secretSources: {default: external, external: {refreshInterval: 1s}}\n", []string{`nova:secretSources.external.refreshInterval: "1s": is not an interval of a minute or more`}},
+		"a quota below the plan":          {"  nova:quota: {headroomPercent: -10}\n", []string{"nova:quota.headroomPercent: -10: is out of range"}},
+		"stores below services":           {"  nova:priority: {services: 500, stores: 100}\n", []string{"nova:priority.stores: 100: is out of range; allowed: 500 to"}},
 		"own cluster, no identifier":      {"  nova:cluster: {kubeconfig: /etc/kubeconfig}\n", []string{"nova:cluster.identifier: is required with a kubeconfig of your own"}},
 		"no kubeconfig":                   {"  nova:cluster: {kubeconfig: ''}\n", []string{"nova:cluster.kubeconfig: must not be empty"}},
 
@@ -118,7 +171,7 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 		"a chart from nowhere":             {owned + "  nova:monitoring: {mode: install, chart: {version: 1.2.3, repository: charts}}\n", []string{`nova:monitoring.chart.repository: "charts": is not the address`}},
 		"a retention without unit":         {owned + "  nova:monitoring: {mode: install, chart: {version: 1.2.3, retention: '15'}}\n", []string{`nova:monitoring.chart.retention: "15": is not a duration of Prometheus`}},
 		"a volume without meaning":         {owned + "  nova:monitoring: {mode: install, chart: {version: 1.2.3, storage: big}}\n", []string{`nova:monitoring.chart.storage: "big": is not a positive Kubernetes quantity`}},
-		"Prometheus among the services":    {owned + "  nova:monitoring: {mode: install, chart: {version: 1.2.3}, namespace: nova-backend}\n", []string{`nova:monitoring.namespace: "nova-backend": is the stack's own`}},
+		"Prometheus among the services":    {owned + "  nova:monitoring: {mode: install, chart: {version: 1.2.3}}\n  nova:network: {prometheus: {namespace: nova-backend}}\n", []string{`nova:network.prometheus.namespace: "nova-backend": is the stack's own`}},
 		"an objective above 100":           {"  nova:monitoring: {slo: {objective: 120}}\n", []string{"nova:monitoring.slo.objective: is 120 %, want more than 0 and less than 100"}},
 		"an objective of a service":        {"  nova:monitoring: {services: {feed: {slo: {errorHigh: 0}}}}\n", []string{"nova:monitoring.services.feed.slo.errorHigh: is 0 %, want more than 0"}},
 		"an alert that comes too late":     {"  nova:monitoring: {services: {feed: {slo: {p95: {alert: 2s}}}}}\n", []string{"nova:monitoring.services.feed.slo.p95.alert: is above p99.alert"}},
@@ -158,7 +211,7 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 func TestAllMistakesOfAFileAreReportedTogether(t *testing.T) {
 	_, err := parse(t, "prod", production+"  nova:replicas: none\n  nova:mesh: x\n  nova:services: {auth: {httpPort: 8080}, nobody: {}}\n  nova:bogus: 1\n")
 	for _, want := range []string{
-		"configuration of stack prod: ", "nova:replicas", "nova:mesh", "nova:images.version", "nova:images.registry",
+		"configuration of stack prod: ", "nova:replicas", "nova:mesh", "nova:images.version", "nova:aws.account",
 		"nova:services.nobody", "nova:bogus", "port 8080",
 	} {
 		assert.ErrorContains(t, err, want)

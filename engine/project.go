@@ -67,10 +67,15 @@ func (p Project) Stacks() []string {
 
 // Config loads and checks the configuration of a stack.
 func (p Project) Config(stack string) (*config.Config, error) {
+	return p.ConfigWith(stack, func(config.Input) {})
+}
+
+// ConfigWith is Config of a stack whose input is changed before it is checked.
+func (p Project) ConfigWith(stack string, change func(config.Input)) (*config.Config, error) {
 	if !slices.Contains(p.Stacks(), stack) {
 		return nil, fmt.Errorf("--stack: %q: there is no Pulumi.%s.yaml; stacks are %s", stack, stack, strings.Join(p.Stacks(), ", "))
 	}
-	return config.Load(stack, p.StackFile(stack))
+	return config.LoadWith(stack, p.StackFile(stack), change)
 }
 
 // workspace prepares the directory that the engine works in: copies of the

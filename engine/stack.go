@@ -56,6 +56,8 @@ type Stack struct {
 	stack   auto.Stack
 	servers *provider.Servers
 	state   string
+	// env is what the Pulumi command gets on top of our own environment.
+	env map[string]string
 }
 
 // Open prepares the workspace and the providers of a stack and selects it,
@@ -79,6 +81,7 @@ func Open(ctx context.Context, o Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.env = env
 	if err := s.open(ctx, env); err != nil {
 		s.Close()
 		return nil, err

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
 	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
@@ -35,5 +36,27 @@ func newProviders(ctx *pulumi.Context, c *config.Config, kubeconfig string) (pul
 	if err != nil {
 		return nil, err
 	}
-	return pulumi.Providers(cluster, randomness, keys), nil
+	all := []pulumi.ProviderResource{cluster, randomness, keys}
+	if c.Storage.Mode == config.StorageAWS {
+		cloud, err := newAWSProvider(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, cloud)
+	}
+	return pulumi.Providers(all...), nil
+}
+
+// newAWSProvider declares the provider for the stack's account. Credentials are
+// those of whoever runs the program; in any other account the provider refuses
+// to work.
+func newAWSProvider(ctx *pulumi.Context, c *config.Config) (*aws.Provider, error) {
+	return aws.NewProvider(ctx, "aws", &aws.ProviderArgs{
+		Region:            pulumi.String(c.Storage.Region),
+		AllowedAccountIds: pulumi.ToStringArray([]string{c.AWS.Account}),
+		DefaultTags: &aws.ProviderDefaultTagsArgs{Tags: pulumi.StringMap{
+			"nova:stack":       pulumi.String(c.Stack),
+			"nova:environment": pulumi.String(c.Environment),
+		}},
+	})
 }

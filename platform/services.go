@@ -1,6 +1,8 @@
 package platform
 
 import (
+	"slices"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
@@ -23,15 +25,15 @@ func declareServices(ctx *pulumi.Context, c *config.Config, infra *components.In
 	declared := map[string]*components.NovaService{}
 	for _, wave := range waves {
 		for _, record := range wave {
-			var callees []pulumi.Resource
+			before := slices.Clone(infra.Ready)
 			for _, callee := range record.Calls {
-				callees = append(callees, declared[callee])
+				before = append(before, declared[callee])
 			}
 			service, err := components.NewNovaService(ctx, record.Name, &components.NovaServiceArgs{
 				Config:  c,
 				Service: resolved[record.Name],
 				Infra:   infra,
-			}, append([]pulumi.ResourceOption{pulumi.DependsOn(callees)}, opts...)...)
+			}, append([]pulumi.ResourceOption{pulumi.DependsOn(before)}, opts...)...)
 			if err != nil {
 				return nil, err
 			}
@@ -46,6 +48,8 @@ func declareServices(ctx *pulumi.Context, c *config.Config, infra *components.In
 func export(ctx *pulumi.Context, c *config.Config, infra *components.InfraStack, services map[string]*components.NovaService) {
 	ctx.Export("namespace", infra.Namespace)
 	ctx.Export("environment", pulumi.String(c.Environment))
+	ctx.Export("buckets", infra.Storage.Buckets)
+	ctx.Export("repositories", infra.Storage.Repositories)
 	all := pulumi.Map{}
 	for name, service := range services {
 		all[name] = pulumi.Map{

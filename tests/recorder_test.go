@@ -78,6 +78,10 @@ func fabricate(args pulumi.MockResourceArgs, outputs resource.PropertyMap) {
 	case "tls:index/privateKey:PrivateKey":
 		outputs["privateKeyPemPkcs8"] = secret(generated(args.Name))
 		outputs["publicKeyPem"] = resource.NewStringProperty("public half")
+	case "aws:iam/role:Role":
+		outputs["arn"] = resource.NewStringProperty("arn:aws:iam::role/" + args.Inputs["name"].StringValue())
+	case "aws:ecr/repository:Repository":
+		outputs["repositoryUrl"] = resource.NewStringProperty("registry/" + args.Inputs["name"].StringValue())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"nova.dev/infra/config"
 	"nova.dev/infra/engine"
+	"nova.dev/infra/image"
 )
 
 // The exit codes that scripts rely on.
@@ -32,6 +33,7 @@ func exitCode(ctx context.Context, err error) int {
 		usage   usageError
 		mistake *config.Error
 		refused *engine.RefusedError
+		exists  *image.ExistsError
 	)
 	switch {
 	case err == nil:
@@ -40,7 +42,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage), errors.As(err, &mistake):
 		return exitUsage
-	case errors.As(err, &refused):
+	case errors.As(err, &refused), errors.As(err, &exists):
 		return exitRefused
 	}
 	return exitFailed

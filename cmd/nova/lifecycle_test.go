@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -102,6 +101,13 @@ func TestPreviewsOfStagingAndProductionAreAcceptedByTheAPIServer(t *testing.T) {
 		for kind, count := range map[string]int{"Namespace": 1, "Deployment": 11, "Service": 22, "ServiceAccount": 11, "PodDisruptionBudget": 11, "ConfigMap": 1, "Secret": 1} {
 			assert.Equal(t, count, kinds[kind], kind)
 		}
+		for kind, count := range map[string]int{
+			"BucketV2": 4, "BucketOwnershipControls": 4, "BucketPublicAccessBlock": 4, "BucketServerSideEncryptionConfigurationV2": 4,
+			"BucketVersioningV2": 4, "BucketPolicy": 4, "BucketLifecycleConfigurationV2": 4, "BucketCorsConfigurationV2": 3,
+			"Role": 4, "RolePolicy": 4, "Repository": 11, "LifecyclePolicy": 11,
+		} {
+			assert.Equal(t, count, kinds[kind], kind)
+		}
 		t.Logf("%s: %d resources: %v", stack, len(result.Changes), kinds)
 	}
 	namespaces, err := p.client(t).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{LabelSelector: "nova.dev/scratch"})
@@ -134,18 +140,15 @@ const planted = "planted-hunter2-value"
 
 func TestSecretsAreWrittenNowhereInTheClear(t *testing.T) {
 	p := sharedProject(t)
-	p.stack(t, "hush", "  nova:namespace: hush\n")
-	p.must(t, "preview", "--stack", "hush") // Makes the passphrase.
-	set := exec.Command(filepath.Join(p.dir, "bin", "pulumi"), "config", "set", "--non-interactive", "--secret", "--path", "nova:secrets.SMTP_PASSWORD", planted, "--stack", "hush")
-	set.Dir = p.dir
-	set.Env = append(p.env(),
-		"PULUMI_BACKEND_URL=file://"+filepath.Join(p.dir, ".nova", "state"),
-		"PULUMI_CONFIG_PASSPHRASE_FILE="+filepath.Join(p.dir, ".nova", "passphrase"), "PULUMI_SKIP_UPDATE_CHECK=1")
-	out, err := set.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	p.stack(t, "hush", "  nova:namespace: hush\n  nova:storage: {mode: aws}\n"+
+		"  nova:aws: {account: '123456789012', oidcIssuer: 'https://oidc.example.com/id/1'}\n"+
+		"  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1}}\n")
+	env := filepath.Join(t.TempDir(), "hush.env")
+	require.NoError(t, os.WriteFile(env, []byte("SMTP_PASSWORD="+planted+"\nAWS_ACCESS_KEY_ID="+planted+"-id\nAWS_SECRET_ACCESS_KEY="+planted+"-key\n"), 0o600))
+	p.must(t, "secrets", "import", "--from-env-file", env, "--stack", "hush")
 
 	var said strings.Builder
-	for _, args := range [][]string{{"preview"}, {"preview", "--format", "json"}, {"preview", "--format", "markdown"}, {"up"}, {"up"}, {"status"}, {"services"}} {
+	for _, args := range [][]string{{"preview"}, {"preview", "--format", "json"}, {"preview", "--format", "markdown"}, {"up"}, {"up"}, {"status"}, {"services"}, {"secrets", "list"}} {
 		d := p.must(t, append(args, "--stack", "hush")...)
 		said.WriteString(d.out + d.err)
 	}
@@ -155,7 +158,7 @@ func TestSecretsAreWrittenNowhereInTheClear(t *testing.T) {
 		values[key] = string(value)
 	}
 	require.True(t, planted == values["SMTP_PASSWORD"], "the planted value reached the Secret")
-	require.Equal(t, 10, len(values))
+	require.Equal(t, 16, len(values), "every key, and the database password before the rotation")
 	config, err := p.client(t).CoreV1().ConfigMaps("hush").Get(t.Context(), "nova-backend-config", metav1.GetOptions{})
 	require.NoError(t, err)
 	for _, value := range config.Data {

@@ -57,7 +57,8 @@ failed; 2 wrong usage or configuration; 3 refused by a guard; 130 interrupted.`,
 	flags.StringVar(&g.providers, "providers", "auto", "resource providers: auto, real or stand-in")
 	root.AddCommand(
 		newUpCommand(g), newPreviewCommand(g), newDestroyCommand(g), newStatusCommand(g),
-		newServicesCommand(g), newLocalCommand(g), newDoctorCommand(g), newVersionCommand(g),
+		newServicesCommand(g), newSecretsCommand(g), newLocalCommand(g), newDoctorCommand(g), newVersionCommand(g),
+		newImagesCommand(g),
 	)
 	reportUsage(root)
 	return root
@@ -103,14 +104,21 @@ func (g *globals) configuration() (engine.Project, *config.Config, error) {
 // options are those of the stack that the flags name. Everything that can be
 // checked without the engine has been when it returns.
 func (g *globals) options() (engine.Options, error) {
+	project, c, err := g.configuration()
+	if err != nil {
+		return engine.Options{}, err
+	}
+	return g.optionsFor(project, c)
+}
+
+func (g *globals) optionsFor(project engine.Project, c *config.Config) (engine.Options, error) {
 	if !slices.Contains(engine.ProviderModes(), g.providers) {
 		return engine.Options{}, usageError{fmt.Errorf("--providers: %q is not known; allowed: %s", g.providers, strings.Join(engine.ProviderModes(), ", "))}
 	}
-	project, c, err := g.configuration()
 	return engine.Options{
 		Project: project, Config: c, Backend: g.backend, Providers: g.providers,
 		Progress: g.err, Terminal: isTerminal(g.err),
-	}, err
+	}, nil
 }
 
 func isTerminal(stream any) bool {

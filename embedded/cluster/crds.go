@@ -3,16 +3,21 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"nova.dev/infra/embedded/toolchain"
 )
 
 const (
@@ -57,6 +62,35 @@ func (c *Cluster) InstallCRDs(ctx context.Context, manifests ...[]byte) error {
 		}
 	}
 	return nil
+}
+
+// crdSumAnnotation says on namespace kube-system which definitions are there.
+const crdSumAnnotation = "nova.dev/crds"
+
+// ensureCRDs installs the pinned definitions, once.
+func (c *Cluster) ensureCRDs(ctx context.Context) error {
+	pinned, err := toolchain.FindCRDs(c.options.Root)
+	if err != nil {
+		return err
+	}
+	client, err := c.dynamicClient()
+	if err != nil {
+		return err
+	}
+	namespaces := corev1.SchemeGroupVersion.WithResource("namespaces")
+	about, err := client.Resource(namespaces).Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
+	if err == nil && about.GetAnnotations()[crdSumAnnotation] == pinned.Sum {
+		return nil
+	}
+	if err := c.InstallCRDs(ctx, pinned.Manifests...); err != nil {
+		return err
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{crdSumAnnotation: pinned.Sum}}})
+	if err != nil {
+		return err
+	}
+	_, err = client.Resource(namespaces).Patch(ctx, metav1.NamespaceSystem, types.MergePatchType, patch, metav1.PatchOptions{})
+	return err
 }
 
 func parseCRDs(manifests [][]byte) ([]*unstructured.Unstructured, error) {

@@ -100,7 +100,10 @@ func (c *Cluster) configure(programs tools, p ports) kwokctlConfig {
 			}},
 			// There is one of each, and after a crash its successor would wait
 			// for the lease of the dead to expire.
-			{"kube-controller-manager", []extraArg{{"leader-elect", "false", false}}},
+			{"kube-controller-manager", []extraArg{
+				{"leader-elect", "false", false},
+				{"enable-hostpath-provisioner", "true", false},
+			}},
 			{"kube-scheduler", []extraArg{{"leader-elect", "false", false}}},
 		},
 	}

@@ -124,8 +124,10 @@ func (c *Cluster) complete(ctx context.Context, rec record, r reporter, headline
 	if err := c.writeKubeconfig(rec.Ports); err != nil {
 		return err
 	}
-	if err := c.ensureNodes(ctx); err != nil {
-		return err
+	for _, ensure := range []func(context.Context) error{c.ensureNodes, c.ensureStorageClass, c.ensureCRDs} {
+		if err := ensure(ctx); err != nil {
+			return err
+		}
 	}
 	if err := c.writeRecord(rec); err != nil {
 		return fmt.Errorf("cluster: %w", err)

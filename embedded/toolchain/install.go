@@ -12,8 +12,8 @@ import (
 	"nova.dev/infra/embedded/toolchain/dirlock"
 )
 
-// Install puts the tools with the given names, or all, into bin/ of the
-// repository at root, and writes what it does to progress. A tool that is there
+// Install puts the tools with the given names, or all and the custom resource
+// definitions, into bin/ of the repository at root, and writes what it does to progress. A tool that is there
 // as pinned, or on PATH in a suitable version, is left alone, so a second call
 // takes milliseconds. Concurrent calls wait for one another, and a call that is
 // interrupted leaves only complete programs behind; its error then wraps that
@@ -31,7 +31,7 @@ func Install(ctx context.Context, root string, progress io.Writer, names ...stri
 	if err != nil {
 		return fmt.Errorf("toolchain: %w", err)
 	}
-	i := installation{root: root, tools: tools, goSeries: goSeries(version), progress: progress}
+	i := installation{root: root, tools: tools, crds: len(names) == 0, goSeries: goSeries(version), progress: progress}
 
 	if i.inPlace() {
 		i.say("%s in place in bin/", plural(len(tools), "tool is", "tools are"))
@@ -51,8 +51,10 @@ func Install(ctx context.Context, root string, progress io.Writer, names ...stri
 }
 
 type installation struct {
-	root     string
-	tools    []Tool
+	root  string
+	tools []Tool
+	// crds says that the custom resource definitions are wanted, too.
+	crds     bool
 	goSeries string
 	progress io.Writer
 }
@@ -68,6 +70,10 @@ func (i installation) inPlace() bool {
 			return false
 		}
 	}
+	if i.crds {
+		_, err := FindCRDs(i.root)
+		return err == nil
+	}
 	return true
 }
 
@@ -76,6 +82,11 @@ func (i installation) inPlace() bool {
 func (i installation) run(ctx context.Context) error {
 	if err := removeLeftovers(i.root); err != nil {
 		return fmt.Errorf("toolchain: %w", err)
+	}
+	if i.crds {
+		if err := i.installCRDs(ctx); err != nil {
+			return err
+		}
 	}
 	groups := i.plan(ctx)
 	if len(groups) > 0 {

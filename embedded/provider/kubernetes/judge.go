@@ -177,6 +177,11 @@ func (p *Provider) judgePod(
 	if inScratch {
 		setServiceAccount(pod, "default")
 	}
+	if class, _, _ := unstructured.NestedString(pod.Object, "spec", "priorityClassName"); preview && p.run.plannedPriority(class) {
+		// The class may come with this same run. Admission asks for nothing but
+		// its existence; everything else is tried without it.
+		unstructured.RemoveNestedField(pod.Object, "spec", "priorityClassName")
+	}
 	err := p.tryPod(ctx, c, pod, how)
 	if missingAccount(err) {
 		setServiceAccount(pod, "default")

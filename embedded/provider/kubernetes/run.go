@@ -16,6 +16,7 @@ type run struct {
 	mu         sync.Mutex
 	namespaces map[string]map[string]string
 	kinds      map[schema.GroupKind]bool
+	priorities map[string]bool
 	inState    map[resource.URN]bool
 	logged     map[string]bool
 	scratches  map[string]*scratch
@@ -27,6 +28,7 @@ func newRun() *run {
 	return &run{
 		namespaces: map[string]map[string]string{},
 		kinds:      map[schema.GroupKind]bool{},
+		priorities: map[string]bool{},
 		inState:    map[resource.URN]bool{},
 		logged:     map[string]bool{},
 		scratches:  map[string]*scratch{},
@@ -38,7 +40,8 @@ func newRun() *run {
 // its Pod Security levels.
 const podSecurityLabels = "pod-security.kubernetes.io/"
 
-// plan remembers a namespace or a custom resource definition of the program.
+// plan remembers a namespace, a custom resource definition or a priority class
+// of the program.
 func (r *run) plan(o *unstructured.Unstructured) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -56,6 +59,8 @@ func (r *run) plan(o *unstructured.Unstructured) {
 		group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
 		kind, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
 		r.kinds[schema.GroupKind{Group: group, Kind: kind}] = true
+	case schema.GroupKind{Group: "scheduling.k8s.io", Kind: "PriorityClass"}:
+		r.priorities[o.GetName()] = true
 	}
 }
 
@@ -84,6 +89,12 @@ func (r *run) plannedKind(kind schema.GroupKind) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.kinds[kind]
+}
+
+func (r *run) plannedPriority(class string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.priorities[class]
 }
 
 // sawInState notes that a resource has a state: if it is created in this run,

@@ -24,31 +24,39 @@ func NewAWS(logger *slog.Logger) *Provider {
 		name:   "aws",
 		notice: "aws: recorded only: no AWS account is touched",
 		kinds:  awsKinds,
+		// In another region there is nothing yet: the plugin makes everything anew.
+		fixed:  []resource.PropertyKey{"region"},
 		fill:   fillAWS,
 		invoke: invokeAWS,
 	})
 }
 
+// bucketOwner is the account that a part of a bucket is looked for in.
+var bucketOwner = []resource.PropertyKey{"expectedBucketOwner"}
+
+// awsKinds are what the program declares. What is fixed is what the plugin's
+// schema forces a replacement for.
 var awsKinds = map[string]kind{
 	"aws:s3/bucket:Bucket":                                                                       {name: "bucket"},
-	"aws:s3/bucketV2:BucketV2":                                                                   {name: "bucket"},
-	"aws:s3/bucketVersioningV2:BucketVersioningV2":                                               {name: "bucket", borrowed: true},
+	"aws:s3/bucketV2:BucketV2":                                                                   {name: "bucket", fixed: []resource.PropertyKey{"objectLockEnabled"}},
+	"aws:s3/bucketVersioningV2:BucketVersioningV2":                                               {name: "bucket", borrowed: true, fixed: bucketOwner},
 	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock":                                     {name: "bucket", borrowed: true},
 	"aws:s3/bucketOwnershipControls:BucketOwnershipControls":                                     {name: "bucket", borrowed: true},
 	"aws:s3/bucketPolicy:BucketPolicy":                                                           {name: "bucket", borrowed: true},
-	"aws:s3/bucketCorsConfigurationV2:BucketCorsConfigurationV2":                                 {name: "bucket", borrowed: true},
-	"aws:s3/bucketLoggingV2:BucketLoggingV2":                                                     {name: "bucket", borrowed: true},
-	"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2":                       {name: "bucket", borrowed: true},
-	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": {name: "bucket", borrowed: true},
+	"aws:s3/bucketCorsConfigurationV2:BucketCorsConfigurationV2":                                 {name: "bucket", borrowed: true, fixed: bucketOwner},
+	"aws:s3/bucketLoggingV2:BucketLoggingV2":                                                     {name: "bucket", borrowed: true, fixed: bucketOwner},
+	"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2":                       {name: "bucket", borrowed: true, fixed: bucketOwner},
+	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": {name: "bucket", borrowed: true, fixed: bucketOwner},
 
-	"aws:ecr/repository:Repository":             {name: "name"},
-	"aws:ecr/lifecyclePolicy:LifecyclePolicy":   {name: "repository", borrowed: true},
+	"aws:ecr/repository:Repository":             {name: "name", fixed: []resource.PropertyKey{"encryptionConfigurations"}},
+	"aws:ecr/lifecyclePolicy:LifecyclePolicy":   {name: "repository", borrowed: true, fixed: []resource.PropertyKey{"policy"}},
 	"aws:ecr/repositoryPolicy:RepositoryPolicy": {name: "repository", borrowed: true},
 
-	"aws:iam/role:Role":     {name: "name"},
-	"aws:iam/user:User":     {name: "name"},
-	"aws:iam/group:Group":   {name: "name"},
-	"aws:iam/policy:Policy": {name: "name"},
+	"aws:iam/role:Role":             {name: "name", fixed: []resource.PropertyKey{"path"}},
+	"aws:iam/rolePolicy:RolePolicy": {name: "name"},
+	"aws:iam/user:User":             {name: "name"},
+	"aws:iam/group:Group":           {name: "name"},
+	"aws:iam/policy:Policy":         {name: "name"},
 }
 
 func fillAWS(r *record) {
@@ -77,6 +85,8 @@ func fillAWS(r *record) {
 		r.id = fmt.Sprintf("arn:aws:iam::%s:policy%s%s", account, path, r.id)
 		r.add("arn", r.id)
 		r.add("policyId", "ANPA"+r.digest()[:17])
+	case "aws:iam/rolePolicy:RolePolicy":
+		r.id = r.text("role") + ":" + r.id
 	case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
 		r.id = fmt.Sprintf("arn:aws:iam::%s:oidc-provider/%s", account, trimScheme(r.text("url")))
 		r.add("arn", r.id)

@@ -40,6 +40,9 @@ type service struct {
 	notice string
 	// kinds has the types whose outputs are known better than others.
 	kinds map[string]kind
+	// fixed are the provider's own inputs whose change makes another provider,
+	// and with it other resources.
+	fixed []resource.PropertyKey
 	// fill adds what the cloud would add.
 	fill func(*record)
 	// invoke answers a function of the package.
@@ -53,6 +56,9 @@ type kind struct {
 	name resource.PropertyKey
 	// borrowed tells that the name is another resource's.
 	borrowed bool
+	// fixed are the inputs, beside the naming ones, that the cloud cannot
+	// change: another value makes another resource.
+	fixed []resource.PropertyKey
 }
 
 // record is a resource on its way into the state.
@@ -81,6 +87,17 @@ func (p *Provider) Configure(_ context.Context, req plugin.ConfigureRequest) (pl
 	defer p.mu.Unlock()
 	p.config = req.Inputs
 	return plugin.ConfigureResponse{}, nil
+}
+
+// DiffConfig compares the inputs of the provider.
+func (p *Provider) DiffConfig(ctx context.Context, req plugin.DiffConfigRequest) (plugin.DiffConfigResponse, error) {
+	result, err := p.Base.DiffConfig(ctx, req)
+	for _, key := range p.pkg.fixed {
+		if slices.Contains(result.ChangedKeys, key) {
+			result.ReplaceKeys = append(result.ReplaceKeys, key)
+		}
+	}
+	return result, err
 }
 
 // Check gives a name to a resource that needs one.
@@ -115,21 +132,33 @@ func (p *Provider) Check(ctx context.Context, req plugin.CheckRequest) (plugin.C
 	return plugin.CheckResponse{Properties: inputs}, nil
 }
 
-// Diff compares inputs; another name is another resource.
+// Diff compares inputs; another name is another resource, and so is another
+// value of what cannot change.
 func (p *Provider) Diff(_ context.Context, req plugin.DiffRequest) (plugin.DiffResponse, error) {
 	diff := req.OldInputs.Diff(req.NewInputs, resource.IsInternalPropertyKey)
 	if diff == nil {
 		return plugin.DiffResult{Changes: plugin.DiffNone}, nil
 	}
 	changes := plugin.NewDetailedDiffFromObjectDiff(diff, true)
+	kind := p.pkg.kinds[string(req.Type)]
 	for path, change := range changes {
-		if slices.Contains(naming, resource.PropertyKey(path)) {
+		if input := inputOf(path); slices.Contains(naming, input) || slices.Contains(kind.fixed, input) {
 			changes[path] = change.ToReplace()
 		}
 	}
 	result := plugin.DiffResult{Changes: plugin.DiffSome, DetailedDiff: changes}
-	result.DeleteBeforeReplace = result.Replace() && p.pkg.kinds[string(req.Type)].borrowed
+	result.DeleteBeforeReplace = result.Replace() && kind.borrowed
 	return result, nil
+}
+
+// inputOf is the input that a path leads into.
+func inputOf(path string) resource.PropertyKey {
+	parsed, err := resource.ParsePropertyPath(path)
+	if err != nil || len(parsed) == 0 {
+		return resource.PropertyKey(path)
+	}
+	input, _ := parsed[0].(string)
+	return resource.PropertyKey(input)
 }
 
 // Create records a resource.

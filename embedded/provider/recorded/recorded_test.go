@@ -60,6 +60,7 @@ func TestResourcesGetWhatTheCloudWouldGiveThem(t *testing.T) {
 		{"aws:iam/policy:Policy", map[string]any{"name": "media"}, "arn:aws:iam::111122223333:policy/media", map[resource.PropertyKey]string{
 			"arn": "arn:aws:iam::111122223333:policy/media",
 		}},
+		{"aws:iam/rolePolicy:RolePolicy", map[string]any{"name": "buckets", "role": "media"}, "media:buckets", nil},
 		{"aws:iam/openIdConnectProvider:OpenIdConnectProvider", map[string]any{"url": "https://token.example"},
 			"arn:aws:iam::111122223333:oidc-provider/token.example", nil},
 	} {
@@ -125,6 +126,51 @@ func TestAnotherNameIsAnotherResource(t *testing.T) {
 				t.Errorf("diff %+v, error %v", diff, err)
 			}
 		})
+	}
+}
+
+func TestWhatTheCloudCannotChangeMakesAnotherResource(t *testing.T) {
+	for _, tc := range []struct {
+		token         string
+		before, after map[string]any
+		replace       bool
+	}{
+		{"aws:ecr/repository:Repository",
+			map[string]any{"encryptionConfigurations": []any{map[string]any{"encryptionType": "AES256"}}},
+			map[string]any{"encryptionConfigurations": []any{map[string]any{"encryptionType": "KMS"}}}, true},
+		{"aws:ecr/repository:Repository",
+			map[string]any{"imageTagMutability": "MUTABLE"}, map[string]any{"imageTagMutability": "IMMUTABLE"}, false},
+		{"aws:ecr/lifecyclePolicy:LifecyclePolicy", map[string]any{"policy": "a"}, map[string]any{"policy": "b"}, true},
+		{"aws:iam/role:Role", map[string]any{"assumeRolePolicy": "a"}, map[string]any{"assumeRolePolicy": "b"}, false},
+		{"aws:iam/rolePolicy:RolePolicy", map[string]any{"policy": "a"}, map[string]any{"policy": "b"}, false},
+		{"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2",
+			map[string]any{"bucket": "a", "rules": []any{map[string]any{"id": "x"}}},
+			map[string]any{"bucket": "a", "rules": []any{map[string]any{"id": "y"}}}, false},
+	} {
+		t.Run(tc.token, func(t *testing.T) {
+			urn := urnOf(tc.token, "media")
+			diff, err := aws(t, nil).Diff(t.Context(), plugin.DiffRequest{
+				URN: urn, Type: urn.Type(), ID: "a",
+				OldInputs: resource.NewPropertyMapFromMap(tc.before), NewInputs: resource.NewPropertyMapFromMap(tc.after),
+			})
+			if err != nil || diff.Changes != plugin.DiffSome || diff.Replace() != tc.replace {
+				t.Errorf("diff %+v, error %v", diff, err)
+			}
+		})
+	}
+}
+
+func TestAnotherRegionIsAnotherProvider(t *testing.T) {
+	before := map[string]any{"region": "eu-west-1", "allowedAccountIds": `["111122223333"]`}
+	for key, replace := range map[string]bool{"region": true, "allowedAccountIds": false} {
+		after := resource.NewPropertyMapFromMap(before)
+		after[resource.PropertyKey(key)] = resource.NewStringProperty("other")
+		diff, err := aws(t, nil).DiffConfig(t.Context(), plugin.DiffConfigRequest{
+			OldInputs: resource.NewPropertyMapFromMap(before), NewInputs: after,
+		})
+		if err != nil || diff.Changes != plugin.DiffSome || diff.Replace() != replace {
+			t.Errorf("%s: diff %+v, error %v", key, diff, err)
+		}
 	}
 }
 

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/config"
+	"nova.dev/infra/engine"
+	"nova.dev/infra/stackfile"
+)
+
+func newSecretsRotateCommand(g *globals) *cobra.Command {
+	var acceptLoss bool
+	cmd := &cobra.Command{
+		Use:   "rotate KEY...",
+		Short: "Make the next up use new values for secrets",
+		Long: `Make the next up use new values for secrets: their rotations in the stack file
+are counted up by one.
+
+A generated value is made anew by the next up, and the pods that receive it are
+replaced one after another. A data store that the stack runs accepts the value
+before it until the next rotation, so that nobody is locked out meanwhile. An
+external value is replaced in its store first; the count makes pods take it.
+A key whose new value breaks something is refused without --accept-loss.`,
+		Example: "  nova secrets rotate POSTGRES_PASSWORD --stack staging && nova up --stack staging\n  nova secrets rotate JWT_PRIVATE_KEY_PEM --accept-loss",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, keys []string) error {
+			project, c, err := g.configuration()
+			if err != nil {
+				return err
+			}
+			if err := rotatable(c, keys, acceptLoss); err != nil {
+				return err
+			}
+			slices.Sort(keys)
+			var settings []stackfile.Setting
+			for _, key := range slices.Compact(keys) {
+				rotations := c.SecretSources.Rotation[key] + 1
+				settings = append(settings, stackfile.Setting{Path: []string{config.Project + ":secretSources", "rotation", key}, Value: rotations})
+				fmt.Fprintf(g.out, "%s: rotation %d\n", key, rotations)
+			}
+			if _, err := stackfile.Set(project.StackFile(g.stack), settings); err != nil {
+				return err
+			}
+			fmt.Fprintf(g.err, "wrote %s; commit it and run `nova up --stack %s`\n", filepath.Base(project.StackFile(g.stack)), g.stack)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&acceptLoss, "accept-loss", false, "rotate although the new value breaks something")
+	return cmd
+}
+
+// rotatable reports every key that cannot be rotated.
+func rotatable(c *config.Config, keys []string, acceptLoss bool) error {
+	var wrong, losses []error
+	for _, key := range keys {
+		secret, known := catalog.FindSecret(key)
+		source := config.SourceNone
+		if known {
+			source = c.Source(secret)
+		}
+		switch {
+		case !known:
+			wrong = append(wrong, fmt.Errorf("%q is no secret; `nova secrets list` prints them", key))
+		case secret.Generate == catalog.GenerateURL:
+			wrong = append(wrong, fmt.Errorf("%s is composed; rotate the password in it", key))
+		case source == config.SourceNone:
+			wrong = append(wrong, fmt.Errorf("%s: stack %s has no such secret", key, c.Stack))
+		case source == config.SourceConfig:
+			wrong = append(wrong, fmt.Errorf("%s is supplied under nova:secrets; supply a new value with `nova secrets import`", key))
+		case c.SecretSources.Rotation[key] >= config.MaxRotations:
+			wrong = append(wrong, fmt.Errorf("%s was rotated %d times, the most that is possible", key, config.MaxRotations))
+		case secret.OnRotation != "" && !acceptLoss:
+			losses = append(losses, fmt.Errorf("%s: %s", key, secret.OnRotation))
+		}
+	}
+	if len(wrong) > 0 {
+		return usageError{errors.Join(wrong...)}
+	}
+	if len(losses) > 0 {
+		return &engine.RefusedError{Reason: strings.ReplaceAll(errors.Join(losses...).Error(), "\n", "; ") + "; add --accept-loss if that is meant"}
+	}
+	return nil
+}

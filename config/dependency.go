@@ -1,0 +1,395 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"nova.dev/infra/catalog"
+)
+
+// The modes of a stateful system.
+const (
+	// InCluster means that the stack runs the system.
+	InCluster = "inCluster"
+	// External means that the system exists outside of the stack.
+	External = "external"
+)
+
+// Dependencies says which stateful systems the stack runs itself, and where
+// the others answer.
+type Dependencies struct {
+	AcknowledgeInCluster bool `config:"acknowledgeInCluster" doc:"Accept in production that a system in the cluster has one copy of its data, no backup and no failover."`
+
+	Postgres      Postgres   `config:"postgres" doc:"PostgreSQL."`
+	Redis         Redis      `config:"redis" doc:"Redis."`
+	ClickHouse    ClickHouse `config:"clickhouse" doc:"ClickHouse, HTTP interface."`
+	Kafka         Kafka      `config:"kafka" doc:"Kafka; several external brokers are separated by commas."`
+	Elasticsearch Dependency `config:"elasticsearch" doc:"Elasticsearch."`
+}
+
+// Dependency is one stateful system.
+type Dependency struct {
+	Mode     string   `config:"mode" doc:"inCluster: the stack runs it. external: it exists, and only its address, credentials and egress are declared. The default is external in production and inCluster elsewhere; production takes inCluster only with nova:dependencies.acknowledgeInCluster."`
+	Host     string   `config:"host" doc:"DNS name or address of an external system."`
+	Port     int      `config:"port" doc:"TCP port of an external system; 1 to 65535."`
+	TLS      bool     `config:"tls" doc:"Speak TLS to an external system."`
+	CIDRs    []string `config:"cidrs" doc:"Networks in which an external system answers, for the egress policies; empty means any address, on its port only."`
+	Exporter bool     `config:"exporter" doc:"Run its Prometheus exporter, where it does not export metrics by itself."`
+
+	Image        string    `config:"image" doc:"Image in the cluster, with a tag or digest; the default is pinned in the catalogue."`
+	Storage      string    `config:"storage" doc:"Size of each volume in the cluster, such as 10Gi. It is read when a volume is made; a volume that exists is grown on its claim."`
+	StorageClass string    `config:"storageClass" doc:"Storage class of the volumes; empty means the cluster's default."`
+	Resources    Resources `config:"resources" doc:"Requests and limits in the cluster."`
+}
+
+// Postgres is PostgreSQL.
+type Postgres struct {
+	Dependency     `config:",squash"`
+	Database       string `config:"database" doc:"Name of the database."`
+	User           string `config:"user" doc:"Role that the services log in as. In the cluster it owns the database, and services log in as <user>_a or <user>_b, so that a password is rotated without a gap."`
+	MaxConnections int    `config:"maxConnections" doc:"max_connections of the server. All pools of all pods, those of an update included, must fit; 20 to 10000."`
+}
+
+// Redis is Redis.
+type Redis struct {
+	Dependency `config:",squash"`
+	MaxMemory  string `config:"maxMemory" doc:"Memory for data in the cluster, below the memory limit. What does not fit is refused: eviction would bring revoked tokens back to life."`
+}
+
+// ClickHouse is ClickHouse.
+type ClickHouse struct {
+	Dependency `config:",squash"`
+	Database   string `config:"database" doc:"Name of the database."`
+	User       string `config:"user" doc:"User of the services. In the cluster they log in as <user>_a or <user>_b, as in PostgreSQL."`
+}
+
+// Kafka is Kafka.
+type Kafka struct {
+	Dependency     `config:",squash"`
+	Brokers        int     `config:"brokers" doc:"Brokers in the cluster, each also a controller: 1 or 3. Topics are replicated to all of them."`
+	Partitions     int     `config:"partitions" doc:"Partitions of a topic; 1 to 100. More can be added later, never fewer."`
+	RetentionHours int     `config:"retentionHours" doc:"Hours that a topic keeps its messages; 1 to 8760."`
+	Topics         []Topic `config:"topics" doc:"Topics beside those of the catalogue."`
+}
+
+// Topic is a Kafka topic of a stack.
+type Topic struct {
+	Name           string `config:"name" doc:"Name: letters, digits, ., _ and -."`
+	Partitions     int    `config:"partitions" doc:"Partitions; 0 means those of nova:dependencies.kafka."`
+	RetentionHours int    `config:"retentionHours" doc:"Hours of retention; 0 means those of nova:dependencies.kafka."`
+}
+
+// defaultDependencies are the cheapest that work; memory figures are those
+// under which the systems start and serve a developer.
+func defaultDependencies() Dependencies {
+	base := func(system catalog.Dependency, storage string, requests, limits Quantities) Dependency {
+		store := catalog.FindStore(system)
+		return Dependency{
+			Port: store.Port, Image: store.Image, Exporter: store.Exporter != nil, Storage: storage,
+			Resources: Resources{Requests: requests, Limits: limits},
+		}
+	}
+	return Dependencies{
+		Postgres: Postgres{
+			Dependency: base(catalog.Postgres, "10Gi", Quantities{"100m", "256Mi", "64Mi"}, Quantities{"1", "1Gi", "1Gi"}),
+			Database:   "nova", User: "nova", MaxConnections: 500,
+		},
+		Redis: Redis{
+			Dependency: base(catalog.Redis, "5Gi", Quantities{"50m", "128Mi", "64Mi"}, Quantities{"500m", "768Mi", "1Gi"}),
+			MaxMemory:  "512Mi",
+		},
+		ClickHouse: ClickHouse{
+			Dependency: base(catalog.ClickHouse, "10Gi", Quantities{"100m", "512Mi", "64Mi"}, Quantities{"1", "2Gi", "1Gi"}),
+			Database:   "nova", User: "nova",
+		},
+		Kafka: Kafka{
+			Dependency: base(catalog.Kafka, "10Gi", Quantities{"100m", "512Mi", "64Mi"}, Quantities{"1", "1536Mi", "1Gi"}),
+			Brokers:    1, Partitions: 3, RetentionHours: 168,
+		},
+		Elasticsearch: base(catalog.Elasticsearch, "10Gi", Quantities{"100m", "1Gi", "64Mi"}, Quantities{"1", "1536Mi", "1Gi"}),
+	}
+}
+
+// Dependency returns what is said about a stateful system. Object storage has
+// a section of its own, nova:storage, of which the same fields are returned.
+func (c *Config) Dependency(system catalog.Dependency) Dependency {
+	switch system {
+	case catalog.Postgres:
+		return c.Dependencies.Postgres.Dependency
+	case catalog.Redis:
+		return c.Dependencies.Redis.Dependency
+	case catalog.ClickHouse:
+		return c.Dependencies.ClickHouse.Dependency
+	case catalog.Kafka:
+		return c.Dependencies.Kafka.Dependency
+	case catalog.Elasticsearch:
+		return c.Dependencies.Elasticsearch
+	default:
+		return c.Storage.dependency()
+	}
+}
+
+// InCluster reports whether the stack runs a stateful system itself.
+func (c *Config) InCluster(system catalog.Dependency) bool {
+	return c.Dependency(system).Mode == InCluster
+}
+
+// Replicas is how many pods a system has in the cluster.
+func (c *Config) StoreReplicas(system catalog.Dependency) int {
+	if system == catalog.Kafka {
+		return c.Dependencies.Kafka.Brokers
+	}
+	return 1
+}
+
+// KafkaTopics returns the topics of the catalogue and of the stack, complete.
+func (c *Config) KafkaTopics() []Topic {
+	var topics []Topic
+	for _, name := range catalog.TopicNames() {
+		topics = append(topics, Topic{Name: name})
+	}
+	topics = append(topics, c.Dependencies.Kafka.Topics...)
+	for i := range topics {
+		if topics[i].Partitions == 0 {
+			topics[i].Partitions = c.Dependencies.Kafka.Partitions
+		}
+		if topics[i].RetentionHours == 0 {
+			topics[i].RetentionHours = c.Dependencies.Kafka.RetentionHours
+		}
+	}
+	return topics
+}
+
+// resolveModes fills in the modes that are not set.
+func (c *Config) resolveModes() {
+	mode, storage := InCluster, InCluster
+	if c.Environment == Production {
+		mode = External
+	}
+	if c.Guarded() {
+		storage = StorageAWS
+	}
+	if c.Storage.Endpoint != "" {
+		storage = External
+	}
+	d := &c.Dependencies
+	for _, field := range []*string{&d.Postgres.Mode, &d.Redis.Mode, &d.ClickHouse.Mode, &d.Kafka.Mode, &d.Elasticsearch.Mode} {
+		if *field == "" {
+			*field = mode
+		}
+	}
+	if c.Storage.Mode == "" {
+		c.Storage.Mode = storage
+	}
+}
+
+// endpoint is where a system answers.
+func (c *Config) endpoint(system catalog.Dependency) catalog.Endpoint {
+	d := c.Dependency(system)
+	e := catalog.Endpoint{Host: d.Host, Port: d.Port, TLS: d.TLS}
+	if d.Mode == InCluster {
+		store := catalog.FindStore(system)
+		e = catalog.Endpoint{Host: fmt.Sprintf("%s.%s.svc.cluster.local", store.Name, c.Namespace), Port: store.Port}
+	}
+	switch system {
+	case catalog.Postgres:
+		e.Database, e.User = c.Dependencies.Postgres.Database, c.login(system, c.Dependencies.Postgres.User)
+	case catalog.ClickHouse:
+		e.Database, e.User = c.Dependencies.ClickHouse.Database, c.login(system, c.Dependencies.ClickHouse.User)
+	}
+	return e
+}
+
+// Logins returns the two names under which services log in to a system that
+// the stack runs: the current one and the one before the last rotation of its
+// password. Both work, so pods that still have the old password go on.
+func Logins(user string, rotations int) (current, previous string) {
+	a, b := user+"_a", user+"_b"
+	if rotations%2 == 0 {
+		return a, b
+	}
+	return b, a
+}
+
+func (c *Config) login(system catalog.Dependency, user string) string {
+	if !c.InCluster(system) {
+		return user
+	}
+	current, _ := Logins(user, c.SecretSources.Rotation[passwordOf[system]])
+	return current
+}
+
+// StoreLogins returns the Logins of PostgreSQL or ClickHouse in the cluster.
+func (c *Config) StoreLogins(system catalog.Dependency) (current, previous string) {
+	user := c.Dependencies.Postgres.User
+	if system == catalog.ClickHouse {
+		user = c.Dependencies.ClickHouse.User
+	}
+	return Logins(user, c.SecretSources.Rotation[passwordOf[system]])
+}
+
+// Roles of PostgreSQL that are not the services'.
+const (
+	// PostgresSuperuser sets up a server in the cluster.
+	PostgresSuperuser = "postgres"
+	// PostgresExporter is the role of the exporter.
+	PostgresExporter = "nova_exporter"
+)
+
+// passwordOf names the secret with the services' password of a system.
+var passwordOf = map[catalog.Dependency]string{
+	catalog.Postgres: "POSTGRES_PASSWORD", catalog.Redis: "REDIS_PASSWORD", catalog.ClickHouse: "CLICKHOUSE_PASSWORD",
+}
+
+func (c *Config) checkDependencies(found *mistakes) {
+	for _, system := range catalog.Dependencies() {
+		if system != catalog.ObjectStorage {
+			c.checkDependency(system, found)
+		}
+	}
+	d := c.Dependencies
+	for key, name := range map[string]string{
+		"postgres.database": d.Postgres.Database, "postgres.user": d.Postgres.User,
+		"clickhouse.database": d.ClickHouse.Database, "clickhouse.user": d.ClickHouse.User,
+	} {
+		if !validVariable.MatchString(name) {
+			found.add("nova:dependencies."+key, name, "is not a name; allowed: letters, digits and _")
+		}
+	}
+	if name := d.Postgres.User; d.Postgres.Mode == InCluster && (name == PostgresSuperuser || name == PostgresExporter) {
+		found.add("nova:dependencies.postgres.user", name, "is taken: %s sets the server up, %s exports metrics", PostgresSuperuser, PostgresExporter)
+	}
+	between(found, "nova:dependencies.postgres.maxConnections", d.Postgres.MaxConnections, 20, 10000)
+	c.checkConnections(found)
+	c.checkRedisMemory(found)
+	c.checkKafka(found)
+}
+
+func (c *Config) checkDependency(system catalog.Dependency, found *mistakes) {
+	d := c.Dependency(system)
+	key := "nova:dependencies." + string(system)
+	oneOf(found, key+".mode", d.Mode, InCluster, External)
+	between(found, key+".port", d.Port, 1, 65535)
+	checkCIDRs(found, key+".cidrs", d.CIDRs)
+	switch d.Mode {
+	case External:
+		checkHosts(found, key+".host", d.Host, system == catalog.Kafka)
+		if d.Host == "" {
+			found.missing(key+".host", "is required when mode is external (stack %s)", c.Stack)
+		}
+	case InCluster:
+		if c.Environment == Production && !c.Dependencies.AcknowledgeInCluster {
+			found.add(key+".mode", d.Mode, "is refused in production: one copy of the data, no backup, no failover; use external, or accept it with nova:dependencies.acknowledgeInCluster")
+		}
+		for field, set := range map[string]bool{"host": d.Host != "", "tls": d.TLS, "port": d.Port != catalog.FindStore(system).Port, "cidrs": len(d.CIDRs) > 0} {
+			if set {
+				found.missing(key+"."+field, "is for mode external, but the mode is inCluster")
+			}
+		}
+		checkStore(found, key, d)
+	}
+}
+
+// checkStore checks what is said about a system in the cluster.
+func checkStore(found *mistakes, key string, d Dependency) {
+	quantity(found, key+".storage", d.Storage)
+	checkResources(found, key, d.Resources)
+	if d.StorageClass != "" {
+		label(found, key+".storageClass", d.StorageClass)
+	}
+	name, digest, pinned := strings.Cut(d.Image, "@")
+	repository, tag, tagged := cutTag(name)
+	switch {
+	case !validRepository.MatchString(repository), tagged && !validTag.MatchString(tag), pinned && !validDigest.MatchString(digest):
+		found.add(key+".image", d.Image, "is not an image; expected registry/path/name:tag, with or without @sha256:digest")
+	case !tagged && !pinned, tag == "latest":
+		found.add(key+".image", d.Image, "names no exact version; add a tag other than latest, or a digest")
+	}
+}
+
+// cutTag splits a reference without digest at its tag.
+func cutTag(reference string) (repository, tag string, tagged bool) {
+	if i := strings.LastIndex(reference, ":"); i > strings.LastIndex(reference, "/") {
+		return reference[:i], reference[i+1:], true
+	}
+	return reference, "", false
+}
+
+func checkHosts(found *mistakes, key, value string, several bool) {
+	if value == "" {
+		return
+	}
+	hosts := strings.Split(value, ",")
+	if len(hosts) > 1 && !several {
+		found.add(key, value, "must be one host")
+		return
+	}
+	for _, each := range hosts {
+		host(found, key, strings.TrimSpace(each))
+	}
+}
+
+func checkCIDRs(found *mistakes, key string, values []string) {
+	for i, value := range values {
+		if prefix, err := netip.ParsePrefix(value); err != nil || prefix != prefix.Masked() {
+			found.add(fmt.Sprintf("%s.%d", key, i), value, "is not a network; expected a form such as 10.0.0.0/16, without host bits")
+		}
+	}
+}
+
+// redisHeadroom is the part of its memory limit that Redis leaves for what is
+// not data: buffers of clients and copies of pages while it saves.
+const redisHeadroom = 1.25
+
+func (c *Config) checkRedisMemory(found *mistakes) {
+	redis := c.Dependencies.Redis
+	key := "nova:dependencies.redis.maxMemory"
+	memory, ok := quantity(found, key, redis.MaxMemory)
+	if !ok || redis.Mode != InCluster {
+		return
+	}
+	var ignored mistakes
+	limit, ok := quantity(&ignored, key, redis.Resources.Limits.Memory)
+	if ok && float64(memory.Value())*redisHeadroom > float64(limit.Value()) {
+		found.add(key, redis.MaxMemory, "leaves too little of the memory limit %s; allowed: up to four fifths of it", redis.Resources.Limits.Memory)
+	}
+}
+
+const (
+	maxPartitions     = 100
+	maxRetentionHours = 8760
+)
+
+func (c *Config) checkKafka(found *mistakes) {
+	const key = "nova:dependencies.kafka"
+	kafka := c.Dependencies.Kafka
+	if kafka.Brokers != 1 && kafka.Brokers != 3 {
+		found.add(key+".brokers", kafka.Brokers, "allowed: 1 or 3; an even number of controllers survives no more than the odd one below")
+	}
+	between(found, key+".partitions", kafka.Partitions, 1, maxPartitions)
+	between(found, key+".retentionHours", kafka.RetentionHours, 1, maxRetentionHours)
+	taken := map[string]string{}
+	for _, name := range catalog.TopicNames() {
+		taken[collision(name)] = "the catalogue"
+	}
+	for i, topic := range kafka.Topics {
+		path := fmt.Sprintf("%s.topics.%d", key, i)
+		if !validTopic.MatchString(topic.Name) {
+			found.add(path+".name", topic.Name, "is not a topic; allowed: letters, digits, ., _ and -, at most 249")
+		}
+		if owner, twice := taken[collision(topic.Name)]; twice {
+			found.add(path+".name", topic.Name, "is declared by %s already; Kafka takes . and _ for the same in metrics", owner)
+		}
+		taken[collision(topic.Name)] = path
+		if topic.Partitions != 0 {
+			between(found, path+".partitions", topic.Partitions, 1, maxPartitions)
+		}
+		if topic.RetentionHours != 0 {
+			between(found, path+".retentionHours", topic.RetentionHours, 1, maxRetentionHours)
+		}
+	}
+}
+
+// collision is the form in which Kafka compares topic names for its metrics.
+func collision(topic string) string { return strings.ReplaceAll(topic, ".", "_") }

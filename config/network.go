@@ -1,0 +1,100 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Network says who may talk to whom. Inside of the namespace it follows from
+// the call graph; these are the neighbours.
+type Network struct {
+	Policies   bool     `config:"policies" doc:"Declare network policies: nothing is allowed in or out but what the catalogue says."`
+	DNS        Peer     `config:"dns" doc:"Where the cluster's DNS runs."`
+	Prometheus Peer     `config:"prometheus" doc:"Where Prometheus runs, which may reach the metrics ports."`
+	Ingress    Peer     `config:"ingress" doc:"Where the ingress controller or gateway runs, which may reach the public services."`
+	Private    []string `config:"private" doc:"Networks that count as private: egress to providers on the internet leaves them out."`
+}
+
+// Peer picks pods of another namespace.
+type Peer struct {
+	Namespace string            `config:"namespace" doc:"Its namespace."`
+	Labels    map[string]string `config:"labels" doc:"Labels of its pods; none means every pod of the namespace."`
+}
+
+// The kinds of ingress.
+const (
+	IngressNone    = "none"
+	IngressIngress = "ingress"
+	IngressGateway = "gateway"
+)
+
+// Ingress is how the public API is reached from outside.
+type Ingress struct {
+	Kind        string            `config:"kind" doc:"ingress: an Ingress. gateway: an HTTPRoute of the Gateway API. none: the API is not published."`
+	Host        string            `config:"host" doc:"DNS name of the API."`
+	ClassName   string            `config:"className" doc:"Class of the Ingress; empty means the cluster's default."`
+	Issuer      string            `config:"issuer" doc:"ClusterIssuer of cert-manager that issues the certificate; empty means that the certificate exists."`
+	TLSSecret   string            `config:"tlsSecret" doc:"Secret of the certificate of an Ingress."`
+	Gateway     string            `config:"gateway" doc:"Gateway that an HTTPRoute attaches to; it ends TLS."`
+	GatewayIn   string            `config:"gatewayNamespace" doc:"Namespace of the Gateway; empty means the stack's."`
+	Annotations map[string]string `config:"annotations" doc:"More annotations, such as those of the ingress controller."`
+}
+
+func defaultNetwork() Network {
+	return Network{
+		Policies:   true,
+		DNS:        Peer{Namespace: "kube-system", Labels: map[string]string{"k8s-app": "kube-dns"}},
+		Prometheus: Peer{Namespace: "monitoring", Labels: map[string]string{"app.kubernetes.io/name": "prometheus"}},
+		Ingress:    Peer{Namespace: "ingress-nginx", Labels: map[string]string{"app.kubernetes.io/name": "ingress-nginx"}},
+		// RFC 1918, carrier-grade NAT, and link-local with the metadata service
+		// of clouds.
+		Private: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"},
+	}
+}
+
+func defaultIngress() Ingress {
+	return Ingress{Kind: IngressNone, TLSSecret: "nova-api-tls"}
+}
+
+func (c *Config) checkNetwork(found *mistakes) {
+	for name, peer := range map[string]Peer{"dns": c.Network.DNS, "prometheus": c.Network.Prometheus, "ingress": c.Network.Ingress} {
+		label(found, "nova:network."+name+".namespace", peer.Namespace)
+	}
+	checkCIDRs(found, "nova:network.private", c.Network.Private)
+	i := c.Ingress
+	oneOf(found, "nova:ingress.kind", i.Kind, IngressNone, IngressIngress, IngressGateway)
+	if i.Kind == IngressNone {
+		return
+	}
+	if i.Host == "" {
+		found.missing("nova:ingress.host", "is required when kind is %s", i.Kind)
+	} else if !isHost(i.Host) || !strings.Contains(i.Host, ".") {
+		found.add("nova:ingress.host", i.Host, "is not a DNS name")
+	}
+	if i.Kind == IngressGateway {
+		if i.Gateway == "" {
+			found.missing("nova:ingress.gateway", "is required when kind is gateway: the name of the Gateway")
+		}
+		return
+	}
+	label(found, "nova:ingress.tlsSecret", i.TLSSecret)
+}
+
+// hidden are paths of a service that no ingress may publish; facts are those of
+// the code at commit 94b91e29.
+var hidden = []string{"/metrics", "/swagger-ui", "/docs", "/api/v1/health", "/health"}
+
+func (c *Config) checkPublicPaths(s Service, found *mistakes) {
+	for i, path := range s.PublicPaths {
+		key := fmt.Sprintf("nova:services.%s.publicPaths.%d", s.Name, i)
+		if !strings.HasPrefix(path, "/api/") || strings.ContainsAny(path, " ?#*") || strings.HasSuffix(path, "/") {
+			found.add(key, path, "is not a path of the API; expected a form such as /api/v1/users")
+		}
+		for _, secret := range append(hidden, s.MetricsPath, s.Health.Live, s.Health.Ready, s.Health.Startup) {
+			if secret != "" && (path == secret || strings.HasPrefix(secret, path+"/")) {
+				found.add(key, path, "would publish %s", secret)
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"nova.dev/infra/catalog"
+)
+
+// Source is where the value of a secret comes from.
+type Source string
+
+const (
+	// SourceNone means that the stack has no such secret.
+	SourceNone Source = "none"
+	// SourceGenerated means that the stack makes the value and keeps it in its
+	// encrypted state.
+	SourceGenerated Source = "generated"
+	// SourceConfig means that nova:secrets supplies the value, encrypted.
+	SourceConfig Source = "config"
+	// SourceExternal means that the External Secrets Operator fetches the value
+	// in the cluster; neither the program nor its state ever sees it.
+	SourceExternal Source = "external"
+)
+
+// SecretSources says where the values of secrets come from.
+type SecretSources struct {
+	Default  string            `config:"default" doc:"Source of the keys that nova:secrets does not supply: generated, or external. What only the outside knows cannot be generated."`
+	Keys     map[string]string `config:"keys" doc:"Source by key, where it differs: generated, external or none."`
+	Rotation map[string]int    `config:"rotation" doc:"Rotations of a key so far; 0 to 100. One more makes a new generated value, or makes pods take an external one; nova secrets rotate counts."`
+	External ExternalSecrets   `config:"external" doc:"Where external secrets are kept."`
+}
+
+// ExternalSecrets is where external secrets are kept.
+type ExternalSecrets struct {
+	Store           string `config:"store" doc:"Name of the store of the External Secrets Operator."`
+	StoreKind       string `config:"storeKind" doc:"Kind of the store: ClusterSecretStore or SecretStore."`
+	Prefix          string `config:"prefix" doc:"Path before the name of each key; the default is nova/<stack>."`
+	RefreshInterval string `config:"refreshInterval" doc:"How often the operator looks for new values, such as 1h; 1m or more."`
+}
+
+func defaultSecretSources() SecretSources {
+	return SecretSources{
+		Default:  string(SourceGenerated),
+		External: ExternalSecrets{Store: "aws-secretsmanager", StoreKind: "ClusterSecretStore", RefreshInterval: "1h"},
+	}
+}
+
+// ExternalKey is the name of a secret in the external store.
+func (c *Config) ExternalKey(key string) string {
+	prefix := c.SecretSources.External.Prefix
+	if prefix == "" {
+		prefix = "nova/" + c.Stack
+	}
+	return strings.TrimSuffix(prefix, "/") + "/" + key
+}
+
+// Source returns where the value of a secret comes from. A URL that the stack
+// does not supply is composed where its password is.
+func (c *Config) Source(secret catalog.Secret) Source {
+	if c.supplies(secret.Key) {
+		return SourceConfig
+	}
+	if said, ok := c.SecretSources.Keys[secret.Key]; ok {
+		return Source(said)
+	}
+	if secret.Generate == catalog.GenerateURL {
+		password, _ := catalog.FindSecret(passwordOf[secret.System])
+		return c.Source(password)
+	}
+	switch {
+	case !c.uses(secret), secret.Optional:
+		return SourceNone
+	case c.SecretSources.Default == string(SourceExternal):
+		return SourceExternal
+	case c.CanGenerate(secret):
+		return SourceGenerated
+	}
+	return SourceNone
+}
+
+// CanGenerate reports whether a generated value of a secret opens anything: a
+// made-up password does not open a database that exists already.
+func (c *Config) CanGenerate(secret catalog.Secret) bool {
+	return secret.Generate != catalog.GenerateNone && (secret.System == "" || c.InCluster(secret.System))
+}
+
+// uses reports whether anything in the stack receives a secret.
+func (c *Config) uses(secret catalog.Secret) bool {
+	switch secret.Key {
+	case "POSTGRES_SUPERUSER_PASSWORD":
+		return c.InCluster(catalog.Postgres)
+	case "POSTGRES_EXPORTER_PASSWORD":
+		return c.InCluster(catalog.Postgres) || c.Dependencies.Postgres.Exporter
+	case "REDIS_EXPORTER_PASSWORD":
+		return c.InCluster(catalog.Redis) || c.Dependencies.Redis.Exporter
+	case passwordOf[secret.System]:
+		return true
+	}
+	return slices.ContainsFunc(c.Services, func(s Service) bool { return slices.Contains(s.Secrets, secret.Key) })
+}
+
+// required reports whether the stack cannot run without a secret.
+func (c *Config) required(secret catalog.Secret) bool {
+	if secret.Key == passwordOf[secret.System] && !c.InCluster(secret.System) && c.urlSupplied(secret.System) {
+		return false
+	}
+	return !secret.Optional && secret.Generate != catalog.GenerateURL && c.uses(secret)
+}
+
+// urlSupplied reports whether a connection URL comes whole, with its password.
+func (c *Config) urlSupplied(system catalog.Dependency) bool {
+	url := urlOf[system]
+	return c.supplies(url) || c.SecretSources.Keys[url] == string(SourceExternal)
+}
+
+// urlOf names the secret with the connection URL of a system.
+var urlOf = map[catalog.Dependency]string{catalog.Postgres: "DATABASE_URL", catalog.Redis: "REDIS_URL"}
+
+// publicKeyVariable carries the public half of the signing key. It follows from
+// the private half wherever the program knows that.
+const publicKeyVariable = "JWT_PUBLIC_KEY_PEM"
+
+// signsElsewhere reports whether the private half of the signing key is not
+// known to the program.
+func (c *Config) signsElsewhere() bool {
+	signing, _ := catalog.FindSecret("JWT_PRIVATE_KEY_PEM")
+	return c.Source(signing) == SourceExternal
+}
+
+func (c *Config) supplies(key string) bool {
+	_, ok := c.Secrets[key]
+	return ok
+}
+
+// MaxRotations is how often a key can be rotated; each one leaves a generator.
+const MaxRotations = 100
+
+func (c *Config) checkSecretSources(found *mistakes) {
+	const key = "nova:secretSources"
+	oneOf(found, key+".default", c.SecretSources.Default, string(SourceGenerated), string(SourceExternal))
+	external := c.SecretSources.Default == string(SourceExternal)
+	for name, said := range c.SecretSources.Keys {
+		secret, _ := catalog.FindSecret(name)
+		path := key + ".keys." + name
+		oneOf(found, path, said, string(SourceGenerated), string(SourceExternal), string(SourceNone))
+		external = external || said == string(SourceExternal)
+		switch {
+		case c.supplies(name):
+			found.add(path, said, "contradicts nova:secrets.%s, which supplies the value", name)
+		case said == string(SourceGenerated) && secret.Key != "" && !c.CanGenerate(secret):
+			found.add(path, said, "cannot be generated: only the outside knows the value; supply it under nova:secrets, or use external")
+		}
+	}
+	for name, rotations := range c.SecretSources.Rotation {
+		between(found, key+".rotation."+name, rotations, 0, MaxRotations)
+	}
+	for _, secret := range catalog.Secrets() {
+		if c.required(secret) && c.Source(secret) == SourceNone {
+			found.missing("nova:secrets."+secret.Key, "is required in this stack: %s Supply it encrypted, or set nova:secretSources.keys.%s to external", secret.Doc, secret.Key)
+		}
+	}
+	if key := c.Variables[publicKeyVariable]; c.signsElsewhere() && !isPublicKey(key) {
+		found.add("nova:variables."+publicKeyVariable, key, "is not the PEM of an RSA public key, which is required when JWT_PRIVATE_KEY_PEM is external: the program never sees the private half")
+	}
+	if !external {
+		return
+	}
+	e := c.SecretSources.External
+	oneOf(found, key+".external.storeKind", e.StoreKind, "ClusterSecretStore", "SecretStore")
+	label(found, key+".external.store", e.Store)
+	if d, err := time.ParseDuration(e.RefreshInterval); err != nil || d < time.Minute {
+		found.add(key+".external.refreshInterval", e.RefreshInterval, "is not an interval of a minute or more; expected a form such as 1h")
+	}
+	if !validPath.MatchString(strings.Trim(fmt.Sprint(c.ExternalKey("x")), "/")) {
+		found.add(key+".external.prefix", e.Prefix, "is not a path; allowed: lower-case letters, digits, -, _, . and /")
+	}
+}

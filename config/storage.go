@@ -1,0 +1,200 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"nova.dev/infra/catalog"
+)
+
+// StorageAWS is the mode in which buckets are declared in an AWS account.
+const StorageAWS = "aws"
+
+// Storage is object storage.
+type Storage struct {
+	Mode     string            `config:"mode" doc:"aws: buckets, roles and image repositories are declared in an AWS account. inCluster: a store that speaks S3 runs in the stack. external: one that exists, at endpoint. The default is inCluster in development, external where endpoint is set, otherwise aws. Leaving aws is refused where nova:deletionProtection is set: the buckets and repositories would go."`
+	Region   string            `config:"region" doc:"Region of the buckets. Another region means other buckets and repositories: refused where nova:deletionProtection is set."`
+	Endpoint string            `config:"endpoint" doc:"host:port of an external S3-compatible store."`
+	TLS      bool              `config:"tls" doc:"Speak TLS to an external store."`
+	CIDRs    []string          `config:"cidrs" doc:"Networks in which object storage answers, for the egress policies; empty means any public address, on its port only."`
+	Buckets  map[string]string `config:"buckets" doc:"Names of the buckets media, uploads, audio and cdn; the default is nova-<bucket>-<stack>. Another name is another bucket: refused where nova:deletionProtection is set."`
+
+	NoncurrentDays     int            `config:"noncurrentDays" doc:"Days that an overwritten or deleted object can be brought back; 1 to 3650, and at least 7 where nova:deletionProtection is set."`
+	AbortMultipartDays int            `config:"abortMultipartDays" doc:"Days after which an unfinished upload is removed; 1 to 30."`
+	ExpireDays         map[string]int `config:"expireDays" doc:"Days after which objects of a bucket expire, by bucket; none expire by default. 1 to 3650, and at least 30 where nova:deletionProtection is set."`
+	KMSKey             string         `config:"kmsKey" doc:"ARN of the KMS key that encrypts the buckets; empty means keys managed by S3."`
+
+	Image        string    `config:"image" doc:"Image of the store in the cluster, with a tag or digest."`
+	Size         string    `config:"size" doc:"Size of the store's volume in the cluster."`
+	StorageClass string    `config:"storageClass" doc:"Storage class of the volume; empty means the cluster's default."`
+	Resources    Resources `config:"resources" doc:"Requests and limits of the store in the cluster."`
+}
+
+// AWS is the account of a stack whose storage is aws.
+type AWS struct {
+	Account      string       `config:"account" doc:"Account, 12 digits. The provider refuses any other."`
+	OIDCIssuer   string       `config:"oidcIssuer" doc:"OIDC issuer of the cluster, which the roles of service accounts trust: https:// and a host and path."`
+	Repositories Repositories `config:"repositories" doc:"Image repositories (ECR)."`
+}
+
+// Repositories are the image repositories of a stack.
+type Repositories struct {
+	Create       bool   `config:"create" doc:"Declare a repository for each service's image. Taking them away is refused where nova:deletionProtection is set."`
+	Prefix       string `config:"prefix" doc:"Path before /<name>-service; the default is nova/<stack>. Another path means other repositories: refused where nova:deletionProtection is set."`
+	KeepImages   int    `config:"keepImages" doc:"Images kept in each repository; 10 to 1000."`
+	UntaggedDays int    `config:"untaggedDays" doc:"Days after which an untagged image is removed; 1 to 365."`
+}
+
+func defaultStorage() Storage {
+	return Storage{
+		Region: "us-east-1", NoncurrentDays: 30, AbortMultipartDays: 7,
+		Image: catalog.FindStore(catalog.ObjectStorage).Image, Size: "20Gi",
+		Resources: Resources{Requests: Quantities{"100m", "256Mi", "64Mi"}, Limits: Quantities{"1", "1Gi", "1Gi"}},
+	}
+}
+
+// RepositoryPrefix is the path of the stack's image repositories.
+func (c *Config) RepositoryPrefix() string {
+	if c.AWS.Repositories.Prefix != "" {
+		return c.AWS.Repositories.Prefix
+	}
+	return "nova/" + c.Stack
+}
+
+// CreatesRepositories reports whether the stack declares image repositories.
+func (c *Config) CreatesRepositories() bool {
+	return c.Storage.Mode == StorageAWS && c.AWS.Repositories.Create
+}
+
+// IssuerHost is the OIDC issuer without its scheme, as trust policies name it.
+func (a AWS) IssuerHost() string { return strings.TrimPrefix(a.OIDCIssuer, "https://") }
+
+// dependency are the fields that object storage has in common with the other
+// stateful systems.
+func (s Storage) dependency() Dependency {
+	host, port, _ := strings.Cut(s.Endpoint, ":")
+	number, _ := strconv.Atoi(port)
+	if s.Mode == StorageAWS {
+		host, number = "", httpsPort
+	}
+	return Dependency{
+		Mode: s.Mode, Host: host, Port: number, TLS: s.TLS, CIDRs: s.CIDRs,
+		Image: s.Image, Storage: s.Size, StorageClass: s.StorageClass, Resources: s.Resources,
+	}
+}
+
+const httpsPort = 443
+
+func (c *Config) buckets() map[catalog.Bucket]string {
+	names := map[catalog.Bucket]string{}
+	for _, bucket := range catalog.Buckets() {
+		names[bucket] = fmt.Sprintf("nova-%s-%s", bucket, c.Stack)
+		if own := c.Storage.Buckets[string(bucket)]; own != "" {
+			names[bucket] = own
+		}
+	}
+	return names
+}
+
+func (c *Config) checkStorage(found *mistakes) {
+	s := c.Storage
+	oneOf(found, "nova:storage.mode", s.Mode, InCluster, External, StorageAWS)
+	if !validRegion.MatchString(s.Region) {
+		found.add("nova:storage.region", s.Region, "is not a region; expected a form such as us-east-1")
+	}
+	switch {
+	case s.Mode == External && s.Endpoint == "":
+		found.missing("nova:storage.endpoint", "is required when mode is external (stack %s)", c.Stack)
+	case s.Mode != External && s.Endpoint != "":
+		found.add("nova:storage.endpoint", s.Endpoint, "is for mode external, but the mode is %s", s.Mode)
+	case s.Endpoint != "":
+		name, port, err := net.SplitHostPort(s.Endpoint)
+		number, numErr := strconv.Atoi(port)
+		if err != nil || numErr != nil || number < 1 || number > 65535 || !isHost(name) {
+			found.add("nova:storage.endpoint", s.Endpoint, "is not host:port")
+		}
+	}
+	checkCIDRs(found, "nova:storage.cidrs", s.CIDRs)
+	c.checkBuckets(found)
+	if s.Mode == InCluster {
+		if c.Environment == Production && !c.Dependencies.AcknowledgeInCluster {
+			found.add("nova:storage.mode", s.Mode, "is refused in production: one copy of the data, no backup; use aws or external, or accept it with nova:dependencies.acknowledgeInCluster")
+		}
+		checkStore(found, "nova:storage", s.dependency())
+	}
+	if s.Mode == StorageAWS {
+		c.checkAWS(found)
+		c.checkNamesInAWS(found)
+	}
+}
+
+// The least retention where deletion protection is on: a mistake made on a
+// Friday can still be undone after a week, an expiry rule is no clean-up of a
+// day.
+const (
+	minProtectedNoncurrentDays = 7
+	minProtectedExpireDays     = 30
+	maxRetentionDays           = 3650
+)
+
+func (c *Config) checkBuckets(found *mistakes) {
+	owner := map[string]catalog.Bucket{}
+	buckets := c.buckets()
+	for _, bucket := range catalog.Buckets() {
+		name := buckets[bucket]
+		key := "nova:storage.buckets." + string(bucket)
+		if !validBucket.MatchString(name) {
+			found.add(key, name, "is not a bucket name; allowed: 3 to 63 lower-case letters, digits, . and -")
+		}
+		if other, taken := owner[name]; taken {
+			found.add(key, name, "is already the bucket of %s", other)
+		}
+		owner[name] = bucket
+	}
+	noncurrent, expire := 1, 1
+	if c.DeletionProtection {
+		noncurrent, expire = minProtectedNoncurrentDays, minProtectedExpireDays
+	}
+	between(found, "nova:storage.noncurrentDays", c.Storage.NoncurrentDays, noncurrent, maxRetentionDays)
+	between(found, "nova:storage.abortMultipartDays", c.Storage.AbortMultipartDays, 1, 30)
+	for bucket, days := range c.Storage.ExpireDays {
+		between(found, "nova:storage.expireDays."+bucket, days, expire, maxRetentionDays)
+	}
+	for _, s := range c.Services {
+		for i, use := range s.Buckets {
+			for j, action := range use.Actions {
+				if !validObjectAction.MatchString(action) {
+					found.add(fmt.Sprintf("nova:services.%s.buckets.%d.actions.%d", s.Name, i, j), action, "is not an action on objects; expected a form such as s3:GetObject, without wildcards")
+				}
+			}
+		}
+	}
+}
+
+func (c *Config) checkAWS(found *mistakes) {
+	if !validAccount.MatchString(c.AWS.Account) {
+		if c.AWS.Account == "" {
+			found.missing("nova:aws.account", "is required when nova:storage.mode is aws: the 12 digits of the account")
+		} else {
+			found.add("nova:aws.account", c.AWS.Account, "is not an account; expected 12 digits")
+		}
+	}
+	issuer, err := url.Parse(c.AWS.OIDCIssuer)
+	switch {
+	case c.AWS.OIDCIssuer == "":
+		found.missing("nova:aws.oidcIssuer", "is required when nova:storage.mode is aws: the roles of service accounts trust nobody without it")
+	case err != nil, issuer.Scheme != "https", issuer.Host == "", issuer.RawQuery != "", issuer.Fragment != "", strings.HasSuffix(c.AWS.OIDCIssuer, "/"):
+		found.add("nova:aws.oidcIssuer", c.AWS.OIDCIssuer, "is not an issuer; expected https:// with a host and path, without a slash at the end")
+	}
+	if key := c.Storage.KMSKey; key != "" && !strings.HasPrefix(key, "arn:aws:kms:") {
+		found.add("nova:storage.kmsKey", key, "is not the ARN of a KMS key")
+	}
+	if prefix := c.RepositoryPrefix(); !validPath.MatchString(prefix) {
+		found.add("nova:aws.repositories.prefix", prefix, "is not a repository path; allowed: lower-case letters, digits, -, _, . and /")
+	}
+	between(found, "nova:aws.repositories.keepImages", c.AWS.Repositories.KeepImages, 10, 1000)
+	between(found, "nova:aws.repositories.untaggedDays", c.AWS.Repositories.UntaggedDays, 1, 365)
+}

@@ -1,0 +1,40 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	storagev1 "k8s.io/api/storage/v1"
+)
+
+// storageClass is the default class of volumes. Its provisioner is part of the
+// controller manager and made for clusters without a cloud: it makes a volume
+// for each claim, with a folder under /tmp behind it that no simulated pod uses.
+func storageClass() *storagev1.StorageClass {
+	wait := storagev1.VolumeBindingWaitForFirstConsumer
+	grow := true
+	return &storagev1.StorageClass{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:        "standard",
+			Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"},
+		},
+		Provisioner:          "kubernetes.io/host-path",
+		VolumeBindingMode:    &wait,
+		AllowVolumeExpansion: &grow,
+	}
+}
+
+func (c *Cluster) ensureStorageClass(ctx context.Context) error {
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	_, err = client.StorageV1().StorageClasses().Create(ctx, storageClass(), metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("cluster: create the default storage class: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package iampolicy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// audience is whom a service account's token must be made for; it is the
+// default of the EKS pod identity webhook.
+const audience = "sts.amazonaws.com"
+
+const bucketPrefix = "arn:aws:s3:::"
+
+// BucketARN is the ARN of a bucket.
+func BucketARN(bucket string) string { return bucketPrefix + bucket }
+
+func objectsOf(bucket string) string { return BucketARN(bucket) + "/*" }
+
+// ServiceAccount is the identity of pods, as the OIDC issuer of their cluster
+// vouches for it.
+type ServiceAccount struct {
+	// AWSAccount is the account in which the issuer is registered, 12 digits.
+	AWSAccount string
+	// Issuer is the OIDC issuer without its scheme.
+	Issuer    string
+	Namespace string
+	Name      string
+}
+
+// Trust lets a service account, and nobody else, take on the role that has this
+// trust policy: the token must be of this subject and made for AWS.
+func Trust(account ServiceAccount) Document {
+	return newDocument(Statement{
+		Effect: Allow,
+		Principal: &Principal{Federated: []string{
+			fmt.Sprintf("arn:aws:iam::%s:oidc-provider/%s", account.AWSAccount, account.Issuer),
+		}},
+		Actions: []string{"sts:AssumeRoleWithWebIdentity"},
+		Conditions: Conditions{"StringEquals": {
+			account.Issuer + ":sub": {fmt.Sprintf("system:serviceaccount:%s:%s", account.Namespace, account.Name)},
+			account.Issuer + ":aud": {audience},
+		}},
+	})
+}
+
+// Grant is what a role may do to the objects of a bucket.
+type Grant struct {
+	Bucket  string
+	Actions []string
+}
+
+// ObjectAccess allows exactly what the grants say. kmsKey is the ARN of the key
+// that encrypts the buckets; where it is set, the role may also use the key as
+// far as the grants need it. Empty means keys managed by S3, which need no
+// permission.
+func ObjectAccess(grants []Grant, kmsKey string) Document {
+	document := newDocument()
+	var all []string
+	for _, grant := range grants {
+		document.Statements = append(document.Statements, Statement{
+			Effect:    Allow,
+			Actions:   grant.Actions,
+			Resources: []string{objectsOf(grant.Bucket)},
+		})
+		all = append(all, grant.Actions...)
+	}
+	if actions := keyActions(all); kmsKey != "" && len(actions) > 0 {
+		document.Statements = append(document.Statements, Statement{Effect: Allow, Actions: actions, Resources: []string{kmsKey}})
+	}
+	return document
+}
+
+// keyActions are the uses of a KMS key that actions on objects imply: S3
+// encrypts on behalf of who writes and decrypts on behalf of who reads.
+func keyActions(actions []string) []string {
+	var implied []string
+	for _, action := range actions {
+		switch {
+		case strings.HasPrefix(action, "s3:Put"):
+			implied = append(implied, "kms:GenerateDataKey")
+		case strings.HasPrefix(action, "s3:Get"):
+			implied = append(implied, "kms:Decrypt")
+		}
+	}
+	slices.Sort(implied)
+	return slices.Compact(implied)
+}
+
+// TLSOnly makes a bucket refuse every request that does not come over TLS. It
+// allows nothing.
+func TLSOnly(bucket string) Document {
+	return newDocument(Statement{
+		ID:         "DenyWithoutTLS",
+		Effect:     Deny,
+		Principal:  &Principal{AWS: []string{everybody}},
+		Actions:    []string{"s3:*"},
+		Resources:  []string{BucketARN(bucket), objectsOf(bucket)},
+		Conditions: Conditions{"Bool": {"aws:SecureTransport": {"false"}}},
+	})
+}

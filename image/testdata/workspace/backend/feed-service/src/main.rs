@@ -1,0 +1,3 @@
+fn main() {
+    nova_http::serve("/health", recommendation_service::GREETING);
+}

@@ -1,0 +1,324 @@
+package tests
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/config"
+	"nova.dev/infra/iampolicy"
+)
+
+// The types of a bucket's parts, in the order in which they must be made.
+var bucketParts = []string{
+	"aws:s3/bucketV2:BucketV2",
+	"aws:s3/bucketOwnershipControls:BucketOwnershipControls",
+	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
+	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2",
+	"aws:s3/bucketVersioningV2:BucketVersioningV2",
+	"aws:s3/bucketPolicy:BucketPolicy",
+	"aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2",
+	"aws:s3/bucketCorsConfigurationV2:BucketCorsConfigurationV2",
+}
+
+// keptInAWS are the types without which data would be lost or laid open.
+var keptInAWS = map[string]bool{
+	"aws:s3/bucketV2:BucketV2":                                                                   true,
+	"aws:s3/bucketOwnershipControls:BucketOwnershipControls":                                     true,
+	"aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock":                                     true,
+	"aws:s3/bucketServerSideEncryptionConfigurationV2:BucketServerSideEncryptionConfigurationV2": true,
+	"aws:s3/bucketVersioningV2:BucketVersioningV2":                                               true,
+	"aws:s3/bucketPolicy:BucketPolicy":                                                           true,
+	"aws:ecr/repository:Repository":                                                              true,
+}
+
+func inAWS(all []recorded) []recorded {
+	return slices.DeleteFunc(slices.Clone(all), func(r recorded) bool { return !strings.HasPrefix(r.typ, "aws:") })
+}
+
+// inputsOf are a resource's inputs as a provider gets them.
+func inputsOf(t *testing.T, all []recorded, typ, name string) map[string]any {
+	t.Helper()
+	for _, r := range all {
+		if r.typ == typ && r.name == name {
+			return unwrap(r.inputs)
+		}
+	}
+	require.Fail(t, "nothing declared", "%s %s", typ, name)
+	return nil
+}
+
+// document decodes a policy, refusing fields that policies do not have.
+func document(t *testing.T, text any) iampolicy.Document {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(text.(string)))
+	decoder.DisallowUnknownFields()
+	var read iampolicy.Document
+	require.NoError(t, decoder.Decode(&read), text)
+	return read
+}
+
+func TestOnlyStacksInAWSDeclareAnythingThere(t *testing.T) {
+	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+		counts := map[string]int{}
+		for _, r := range inAWS(all) {
+			counts[r.typ[strings.LastIndex(r.typ, ":")+1:]]++
+		}
+		t.Logf("%s in AWS: %v", c.Stack, counts)
+		if c.Stack == "dev" {
+			assert.Empty(t, counts)
+			assert.Empty(t, ofKind(all, "aws"), "a stack without an account has no provider for it")
+			return
+		}
+		assert.Equal(t, map[string]int{
+			"BucketV2": 4, "BucketOwnershipControls": 4, "BucketPublicAccessBlock": 4, "BucketServerSideEncryptionConfigurationV2": 4,
+			"BucketVersioningV2": 4, "BucketPolicy": 4, "BucketLifecycleConfigurationV2": 4, "BucketCorsConfigurationV2": 3,
+			"Role": 4, "RolePolicy": 4, "Repository": 11, "LifecyclePolicy": 11,
+		}, counts)
+	})
+}
+
+func TestBucketsWithWhatKeepsThemPrivateAndRepositoriesAreKept(t *testing.T) {
+	for _, stack := range []string{"staging", "prod"} {
+		kept := 0
+		for _, r := range inAWS(declare(t, load(t, stack), false)) {
+			assert.Equal(t, keptInAWS[r.typ], r.protect, r.urn)
+			assert.Equal(t, keptInAWS[r.typ], r.retain, r.urn)
+			if r.protect {
+				kept++
+			}
+		}
+		assert.Equal(t, 4*6+11, kept, "four buckets of six parts, and a repository for each service")
+	}
+	for _, r := range inAWS(declare(t, changed(t, "prod", "deletionProtection", false), false)) {
+		assert.False(t, r.protect || r.retain, r.urn)
+	}
+}
+
+func TestABucketIsPrivateVersionedAndEncrypted(t *testing.T) {
+	for _, stack := range []string{"staging", "prod"} {
+		c := load(t, stack)
+		all := declare(t, c, false)
+		for _, bucket := range catalog.Buckets() {
+			name := "nova-" + string(bucket) + "-" + stack
+			part := func(kind string) map[string]any {
+				i := slices.IndexFunc(bucketParts, func(typ string) bool { return strings.HasSuffix(typ, ":"+kind) })
+				inputs := inputsOf(t, all, bucketParts[i], string(bucket))
+				assert.Equal(t, name, inputs["bucket"], kind)
+				return inputs
+			}
+			assert.Equal(t, false, part("BucketV2")["forceDestroy"])
+			assert.Equal(t, map[string]any{"objectOwnership": "BucketOwnerEnforced"}, part("BucketOwnershipControls")["rule"])
+			block := part("BucketPublicAccessBlock")
+			for _, key := range []string{"blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"} {
+				assert.Equal(t, true, block[key], key)
+			}
+			assert.Equal(t, map[string]any{"status": "Enabled"}, part("BucketVersioningV2")["versioningConfiguration"])
+			assert.Equal(t, []any{map[string]any{"applyServerSideEncryptionByDefault": map[string]any{"sseAlgorithm": "AES256"}}},
+				part("BucketServerSideEncryptionConfigurationV2")["rules"])
+			assert.Equal(t, iampolicy.TLSOnly(name), document(t, part("BucketPolicy")["policy"]))
+		}
+	}
+}
+
+func TestABucketIsEncryptedWithTheConfiguredKey(t *testing.T) {
+	const key = "arn:aws:kms:ap-northeast-1:444455556666:key/0123"
+	c := changed(t, "prod", "storage", map[string]any{"kmsKey": key})
+	all := declare(t, c, false)
+	assert.Equal(t, []any{map[string]any{
+		"applyServerSideEncryptionByDefault": map[string]any{"sseAlgorithm": "aws:kms", "kmsMasterKeyId": key}, "bucketKeyEnabled": true,
+	}}, inputsOf(t, all, bucketParts[3], "media")["rules"])
+	statements := document(t, inputsOf(t, all, "aws:iam/rolePolicy:RolePolicy", "media-service")["policy"]).Statements
+	assert.Equal(t, iampolicy.Statement{Effect: "Allow", Actions: []string{"kms:GenerateDataKey"}, Resources: []string{key}}, statements[len(statements)-1])
+}
+
+func TestTheRulesOfABucketAreOneConfiguration(t *testing.T) {
+	c := changed(t, "prod", "storage", map[string]any{"noncurrentDays": 45, "abortMultipartDays": 3, "expireDays": map[string]any{"audio": 90}})
+	all := declare(t, c, false)
+	base := []any{
+		map[string]any{"id": "unfinished-uploads", "status": "Enabled", "filter": map[string]any{},
+			"abortIncompleteMultipartUpload": map[string]any{"daysAfterInitiation": 3.0}},
+		map[string]any{"id": "old-versions", "status": "Enabled", "filter": map[string]any{},
+			"noncurrentVersionExpiration": map[string]any{"noncurrentDays": 45.0},
+			"expiration":                  map[string]any{"expiredObjectDeleteMarker": true}},
+	}
+	expires := append(slices.Clone(base), map[string]any{"id": "old-objects", "status": "Enabled", "filter": map[string]any{}, "expiration": map[string]any{"days": 90.0}})
+	for _, bucket := range catalog.Buckets() {
+		want := base
+		if bucket == catalog.BucketAudio {
+			want = expires
+		}
+		assert.Equal(t, want, inputsOf(t, all, bucketParts[6], string(bucket))["rules"], bucket)
+	}
+}
+
+func TestThePagesOfTheAPIMayUploadWhereServicesSign(t *testing.T) {
+	c := changed(t, "prod", "variables", map[string]any{"CORS_ALLOWED_ORIGINS": "https://nova.dev, https://app.nova.dev"})
+	all := declare(t, c, false)
+	for _, bucket := range []string{"media", "uploads", "audio"} {
+		assert.Equal(t, []any{map[string]any{
+			"allowedOrigins": []any{"https://nova.dev", "https://app.nova.dev"},
+			"allowedMethods": []any{"PUT"},
+			"allowedHeaders": []any{"Content-Type", "Content-MD5", "x-amz-*"},
+			"exposeHeaders":  []any{"ETag"},
+			"maxAgeSeconds":  3600.0,
+		}}, inputsOf(t, all, bucketParts[7], bucket)["corsRules"], bucket)
+	}
+	reads := changed(t, "prod", "services", map[string]any{"media": map[string]any{"buckets": []any{map[string]any{
+		"bucket": "uploads", "variable": "S3_BUCKET", "actions": []any{"s3:GetObject", "s3:PutObject"},
+	}}}})
+	rules := inputsOf(t, declare(t, reads, false), bucketParts[7], "uploads")["corsRules"].([]any)
+	assert.Equal(t, []any{"GET", "PUT"}, rules[0].(map[string]any)["allowedMethods"])
+}
+
+func TestNoTwoPartsOfABucketAreMadeAtOnce(t *testing.T) {
+	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+		for _, bucket := range catalog.Buckets() {
+			before := ""
+			for _, typ := range bucketParts {
+				i := slices.IndexFunc(all, func(r recorded) bool { return r.typ == typ && r.name == string(bucket) })
+				if i < 0 {
+					continue
+				}
+				if before != "" {
+					assert.Contains(t, strings.Join(all[i].dependsOn, " "), before, "%s of %s", typ, bucket)
+				}
+				before = typ + "::" + string(bucket)
+			}
+		}
+	})
+}
+
+func TestARoleIsForOneServiceAccountAndTheObjectsThatItsCodeWrites(t *testing.T) {
+	for _, stack := range []string{"staging", "prod"} {
+		c := load(t, stack)
+		all := declare(t, c, false)
+		for _, s := range c.Services {
+			account := as[corev1.ServiceAccount](t, find(t, all, "ServiceAccount", s.KubernetesName()))
+			if len(s.Buckets) == 0 {
+				assert.NotContains(t, account.Annotations, "eks.amazonaws.com/role-arn")
+				for _, r := range inAWS(all) {
+					assert.False(t, strings.HasPrefix(r.typ, "aws:iam/") && r.name == s.KubernetesName(), r.urn)
+				}
+				continue
+			}
+			role := inputsOf(t, all, "aws:iam/role:Role", s.KubernetesName())
+			name := "nova-" + stack + "-" + s.Name
+			assert.Equal(t, name, role["name"])
+			assert.Equal(t, "arn:aws:iam::role/"+name, account.Annotations["eks.amazonaws.com/role-arn"])
+			assert.False(t, *account.AutomountServiceAccountToken)
+
+			trust := document(t, role["assumeRolePolicy"])
+			issuer := strings.TrimPrefix(c.AWS.OIDCIssuer, "https://")
+			require.Len(t, trust.Statements, 1)
+			assert.Equal(t, iampolicy.Statement{
+				Effect:    iampolicy.Allow,
+				Principal: &iampolicy.Principal{Federated: []string{"arn:aws:iam::" + c.AWS.Account + ":oidc-provider/" + issuer}},
+				Actions:   []string{"sts:AssumeRoleWithWebIdentity"},
+				Conditions: iampolicy.Conditions{"StringEquals": {
+					issuer + ":sub": {"system:serviceaccount:" + c.Namespace + ":" + s.KubernetesName()},
+					issuer + ":aud": {"sts.amazonaws.com"},
+				}},
+			}, trust.Statements[0])
+
+			policy := inputsOf(t, all, "aws:iam/rolePolicy:RolePolicy", s.KubernetesName())
+			assert.Equal(t, name, policy["role"])
+			access := document(t, policy["policy"])
+			require.Len(t, access.Statements, len(s.Buckets))
+			for i, use := range s.Buckets {
+				statement := access.Statements[i]
+				assert.Equal(t, iampolicy.Allow, statement.Effect)
+				assert.Equal(t, use.Actions, statement.Actions)
+				assert.Equal(t, []string{"arn:aws:s3:::nova-" + string(use.Bucket) + "-" + stack + "/*"}, statement.Resources)
+				for _, action := range statement.Actions {
+					assert.NotContains(t, action, "*")
+				}
+			}
+		}
+	}
+}
+
+func TestOnlyTheDenialOfPlainHTTPConcernsEverybody(t *testing.T) {
+	for _, stack := range []string{"staging", "prod"} {
+		policies := 0
+		for _, r := range inAWS(declare(t, load(t, stack), false)) {
+			for _, key := range []string{"policy", "assumeRolePolicy"} {
+				text, ok := unwrap(r.inputs)[key]
+				if !ok || strings.HasPrefix(r.typ, "aws:ecr/") {
+					continue
+				}
+				policies++
+				for _, s := range document(t, text).Statements {
+					wide := slices.Contains(s.Actions, "s3:*") || s.Principal != nil && slices.Contains(s.Principal.AWS, "*")
+					assert.Equal(t, s.Effect == iampolicy.Deny, wide, r.urn)
+					if wide {
+						assert.Equal(t, iampolicy.Conditions{"Bool": {"aws:SecureTransport": {"false"}}}, s.Conditions)
+					}
+				}
+			}
+		}
+		assert.Equal(t, 4+2*4, policies, "one of each bucket, two of each role")
+	}
+}
+
+func TestAnImageTagNamesOneImageForever(t *testing.T) {
+	for _, stack := range []string{"staging", "prod"} {
+		c := load(t, stack)
+		all := declare(t, c, false)
+		for _, s := range c.Services {
+			repository := inputsOf(t, all, "aws:ecr/repository:Repository", s.KubernetesName())
+			assert.Equal(t, "nova/"+stack+"/"+s.Name+"-service", repository["name"])
+			assert.True(t, strings.HasPrefix(s.Image, c.AWS.Account+".dkr.ecr.ap-northeast-1.amazonaws.com/"+repository["name"].(string)+":"), s.Image)
+			assert.Equal(t, "IMMUTABLE", repository["imageTagMutability"])
+			assert.Equal(t, map[string]any{"scanOnPush": true}, repository["imageScanningConfiguration"])
+			assert.Equal(t, []any{map[string]any{"encryptionType": "AES256"}}, repository["encryptionConfigurations"])
+			assert.Equal(t, false, repository["forceDelete"])
+			lifecycle := inputsOf(t, all, "aws:ecr/lifecyclePolicy:LifecyclePolicy", s.KubernetesName())
+			assert.Equal(t, repository["name"], lifecycle["repository"])
+			assert.JSONEq(t, `{"rules":[
+				{"rulePriority":1,"description":"untagged images","action":{"type":"expire"},
+				 "selection":{"tagStatus":"untagged","countType":"sinceImagePushed","countUnit":"days","countNumber":14}},
+				{"rulePriority":2,"description":"all but the newest images","action":{"type":"expire"},
+				 "selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":100}}]}`, lifecycle["policy"].(string))
+		}
+	}
+}
+
+func TestASwitchedOffServiceKeepsItsFilesAndImages(t *testing.T) {
+	all := declare(t, changed(t, "prod", "services", map[string]any{"messaging": map[string]any{"enabled": false}}), false)
+	assert.Len(t, ofKind(all, "BucketV2"), 4)
+	assert.Len(t, ofKind(all, "Repository"), 11)
+	assert.Len(t, ofKind(all, "Role"), 3)
+}
+
+func TestTheAccountIsTheConfiguredOneAndNoCredentialsAreInTheState(t *testing.T) {
+	provider := unwrap(find(t, declare(t, load(t, "prod"), false), "aws", "aws").inputs)
+	assert.Contains(t, provider["allowedAccountIds"], "444455556666")
+	assert.Equal(t, "ap-northeast-1", provider["region"])
+	for _, key := range []string{"accessKey", "secretKey", "token", "profile"} {
+		assert.NotContains(t, provider, key)
+	}
+}
+
+func TestOnlyTheSmallPackagesOfTheAWSSDKAreCompiled(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "./...")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	const sdk = "github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	var found []string
+	for _, path := range strings.Fields(string(out)) {
+		if rest, ok := strings.CutPrefix(path, sdk); ok && rest != "/internal" {
+			found = append(found, rest)
+		}
+	}
+	slices.Sort(found)
+	assert.Equal(t, []string{"", "/ecr", "/iam", "/s3"}, found, "other packages, such as ec2, cost gigabytes of compiler memory")
+}

@@ -1,0 +1,58 @@
+package tests
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
+)
+
+func TestTheQuotaHoldsThePlanAtItsPeak(t *testing.T) {
+	for _, stack := range stacks {
+		all := declare(t, load(t, stack), false)
+		hard := as[corev1.ResourceQuota](t, find(t, all, "ResourceQuota", "nova")).Spec.Hard
+		pods, memory := hard[corev1.ResourcePods], hard[corev1.ResourceLimitsMemory]
+		assert.Greater(t, pods.Value(), int64(11), stack)
+		assert.Positive(t, memory.Value(), stack)
+	}
+	// 11 services of 3 replicas and 1 of surge, 4 exporters with their
+	// successors, 8 set-up Jobs: 60 pods, and a fifth more.
+	hard := as[corev1.ResourceQuota](t, find(t, declare(t, load(t, "prod"), false), "ResourceQuota", "nova")).Spec.Hard
+	pods, memory, cpu := hard[corev1.ResourcePods], hard[corev1.ResourceLimitsMemory], hard[corev1.ResourceRequestsCPU]
+	assert.EqualValues(t, 72, pods.Value())
+	// 44 × 1 Gi + 8 × 128 Mi + 8 × 512 Mi = 50,176 Mi, and a fifth more, whole.
+	assert.EqualValues(t, 60212<<20, memory.Value())
+	// 44 × 100 m + 8 × 10 m + 8 × 50 m = 4,880 m, and a fifth more.
+	assert.EqualValues(t, 5856, cpu.MilliValue())
+	claims := hard[corev1.ResourcePersistentVolumeClaims]
+	assert.Zero(t, claims.Value(), "production keeps no data in the cluster")
+}
+
+func TestAContainerThatSaysNothingGetsTheDefaults(t *testing.T) {
+	limits := as[corev1.LimitRange](t, find(t, declare(t, load(t, "prod"), false), "LimitRange", "nova")).Spec.Limits
+	require.Len(t, limits, 1)
+	assert.Equal(t, "1Gi", limits[0].Default.Memory().String())
+	assert.Equal(t, "512Mi", limits[0].DefaultRequest.Memory().String())
+	assert.Empty(t, ofKind(declare(t, parse(t, "  nova:quota: {enabled: false}\n"), false), "ResourceQuota"))
+}
+
+func TestStoresGiveWayAfterServices(t *testing.T) {
+	all := declare(t, load(t, "staging"), false)
+	values := map[string]int32{}
+	for _, r := range ofKind(all, "PriorityClass") {
+		class := as[schedulingv1.PriorityClass](t, r)
+		values[class.Name] = class.Value
+		assert.False(t, class.GlobalDefault)
+	}
+	assert.Equal(t, map[string]int32{"nova-backend-priority-services-1000": 1000, "nova-backend-priority-stores-2000": 2000}, values)
+	for name, pod := range podTemplates(t, all) {
+		want := "nova-backend-priority-stores-2000"
+		if strings.HasSuffix(name, "-service") || strings.HasSuffix(name, "-exporter") || strings.HasSuffix(name, "-setup") {
+			want = "nova-backend-priority-services-1000"
+		}
+		assert.Equal(t, want, pod.Spec.PriorityClassName, name)
+	}
+}

@@ -1,0 +1,243 @@
+package tests
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"text/template"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/config"
+)
+
+// The Secrets of a stack: the program's own, and the one that the External
+// Secrets Operator writes.
+const (
+	ownSecret      = "nova-backend-secrets"
+	externalSecret = "nova-backend-secrets-external"
+)
+
+// keysOf says which secret keys each container gets, beside the connection
+// URLs of PostgreSQL and Redis that all get.
+func keysOf(stack string) map[string][]string {
+	keys := map[string][]string{
+		"auth":    {"JWT_PRIVATE_KEY_PEM"},
+		"user":    {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLICKHOUSE_PASSWORD", "JWT_SECRET"},
+		"content": {"CLICKHOUSE_PASSWORD"}, "feed": {"CLICKHOUSE_PASSWORD"},
+		"messaging": {"MESSAGE_ENCRYPTION_MASTER_KEY"}, "cdn": {"CDN_SECRET_KEY"},
+		"media": nil, "search": nil, "streaming": nil, "notification": nil, "events": nil,
+	}
+	if stack == "dev" {
+		// The store in the cluster knows no roles.
+		for _, name := range []string{"media", "messaging", "cdn"} {
+			keys[name] = append(keys[name], "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+		}
+	}
+	if stack == "prod" {
+		keys["user"] = append(keys["user"], "SMTP_PASSWORD")
+	}
+	for name := range keys {
+		keys[name] = append(keys[name], "DATABASE_URL", "REDIS_URL")
+		slices.Sort(keys[name])
+	}
+	return keys
+}
+
+// external are the keys that stacks fetch from outside.
+var external = map[string][]string{
+	"staging": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
+	"prod": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLICKHOUSE_PASSWORD", "DATABASE_URL", "POSTGRES_EXPORTER_PASSWORD",
+		"POSTGRES_PASSWORD", "REDIS_EXPORTER_PASSWORD", "REDIS_PASSWORD", "REDIS_URL", "SMTP_PASSWORD"},
+}
+
+func TestAContainerReceivesItsOwnKeysAndNoOthers(t *testing.T) {
+	for _, stack := range stacks {
+		t.Run(stack, func(t *testing.T) {
+			all := declare(t, load(t, stack), false)
+			for _, s := range catalog.Services() {
+				container := as[appsv1.Deployment](t, find(t, all, "Deployment", s.KubernetesName())).Spec.Template.Spec.Containers[0]
+				assert.Empty(t, container.EnvFrom)
+				values := map[string]string{}
+				var secrets, variables []string
+				for _, env := range container.Env {
+					switch {
+					case env.ValueFrom == nil:
+						values[env.Name] = env.Value
+					case env.ValueFrom.SecretKeyRef != nil:
+						assert.Equal(t, env.Name, env.ValueFrom.SecretKeyRef.Key)
+						want := ownSecret
+						if slices.Contains(external[stack], env.Name) {
+							want = externalSecret
+						}
+						assert.Equal(t, want, env.ValueFrom.SecretKeyRef.Name, "%s of %s", env.Name, s.Name)
+						secrets = append(secrets, env.Name)
+					case env.ValueFrom.ConfigMapKeyRef != nil:
+						assert.Equal(t, env.Name, env.ValueFrom.ConfigMapKeyRef.Key)
+						variables = append(variables, env.Name)
+					}
+				}
+				assert.Equal(t, keysOf(stack)[s.Name], secrets, s.Name)
+				assert.Equal(t, s.Variables, variables, s.Name)
+				for key, value := range s.PortVariables() {
+					assert.Equal(t, value, values[key], "%s %s", s.Name, key)
+				}
+			}
+		})
+	}
+}
+
+func TestTheSecretHoldsGeneratedValuesAndIsMarkedSecret(t *testing.T) {
+	data := secretData(t, declare(t, load(t, "dev"), false))
+	assert.Equal(t, "postgresql://nova_a:generated-postgres-password@postgres.nova-backend.svc.cluster.local:5432/nova", data["DATABASE_URL"])
+	assert.Equal(t, "redis://:generated-redis-password@redis.nova-backend.svc.cluster.local:6379", data["REDIS_URL"])
+	assert.Equal(t, "generated-jwt-private-key-pem", data["JWT_PRIVATE_KEY_PEM"])
+	assert.NotContains(t, data, "SMTP_PASSWORD", "nobody supplied it")
+}
+
+// secretData decodes the data of the program's own Secret.
+func secretData(t *testing.T, all []recorded) map[string]string {
+	t.Helper()
+	property := find(t, all, "Secret", ownSecret).inputs["data"]
+	require.True(t, property.IsSecret(), "the whole of it is secret")
+	data := map[string]string{}
+	for key, value := range property.SecretValue().Element.ObjectValue() {
+		for value.IsSecret() {
+			value = value.SecretValue().Element
+		}
+		text, err := base64.StdEncoding.DecodeString(value.StringValue())
+		require.NoError(t, err)
+		data[string(key)] = string(text)
+	}
+	return data
+}
+
+func TestARotationMakesANewValueAndKeepsTheOneBeforeIt(t *testing.T) {
+	before := declare(t, load(t, "dev"), false)
+	rotated := parse(t, "  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1, JWT_SECRET: 2}}\n")
+	after := declare(t, rotated, false)
+	data := secretData(t, after)
+	assert.Equal(t, "generated-postgres-password-2", data["POSTGRES_PASSWORD"])
+	assert.Equal(t, "generated-postgres-password", data["POSTGRES_PASSWORD_PREVIOUS"], "pods that still have it go on")
+	assert.Equal(t, "postgresql://nova_b:generated-postgres-password-2@postgres.nova-backend.svc.cluster.local:5432/nova", data["DATABASE_URL"])
+	assert.Equal(t, "generated-jwt-secret-3", data["JWT_SECRET"])
+	assert.NotContains(t, data, "JWT_SECRET_PREVIOUS", "nothing would accept it")
+	for _, r := range before {
+		if strings.HasPrefix(r.typ, "random:") || strings.HasPrefix(r.typ, "tls:") {
+			find(t, after, r.typ[strings.LastIndex(r.typ, ":")+1:], r.name)
+		}
+	}
+	keepers := find(t, after, "RandomPassword", "jwt-secret-3").inputs["keepers"].ObjectValue()
+	assert.Equal(t, "2", keepers["rotation"].StringValue())
+}
+
+func TestARotationRollsTheReceiversOfTheKeyAndNobodyElse(t *testing.T) {
+	before, after := configHashes(t, parse(t, "")), configHashes(t, parse(t, "  nova:secretSources: {rotation: {JWT_SECRET: 1}}\n"))
+	for name := range before {
+		assert.Equal(t, name == "user-service", before[name] != after[name], name)
+	}
+	prod := load(t, "prod")
+	before = configHashes(t, prod)
+	prod.SecretSources.Rotation = map[string]int{"SMTP_PASSWORD": 1}
+	after = configHashes(t, prod)
+	for name := range before {
+		assert.Equal(t, name == "user-service", before[name] != after[name], "%s, of an external secret", name)
+	}
+}
+
+func TestExternalSecretsAreFetchedAndNeverSeen(t *testing.T) {
+	for stack, want := range external {
+		all := declare(t, load(t, stack), false)
+		object := find(t, all, "ExternalSecret", externalSecret)
+		spec := unwrap(object.inputs)["spec"].(map[string]any)
+		var keys []string
+		for _, each := range spec["data"].([]any) {
+			entry := each.(map[string]any)
+			key := entry["secretKey"].(string)
+			assert.Equal(t, "nova/"+stack+"/"+key, entry["remoteRef"].(map[string]any)["key"])
+			keys = append(keys, key)
+		}
+		target := spec["target"].(map[string]any)
+		if made, ok := target["template"].(map[string]any); ok {
+			for key := range made["data"].(map[string]any) {
+				keys = append(keys, key)
+			}
+		}
+		slices.Sort(keys)
+		assert.Equal(t, want, keys, stack)
+		assert.Equal(t, externalSecret, target["name"])
+		assert.NotEqual(t, ownSecret, target["name"], "one Secret has one owner")
+		for key := range secretData(t, all) {
+			assert.NotContains(t, want, key, "%s has two places", key)
+		}
+	}
+	assert.Empty(t, ofKind(declare(t, load(t, "dev"), false), "ExternalSecret"))
+}
+
+func TestTheOperatorCompletesAConnectionURLWithAnyPassword(t *testing.T) {
+	object := find(t, declare(t, load(t, "prod"), false), "ExternalSecret", externalSecret)
+	made := unwrap(object.inputs)["spec"].(map[string]any)["target"].(map[string]any)["template"].(map[string]any)["data"].(map[string]any)
+	// As the operator's template engine has it.
+	functions := template.FuncMap{"replace": func(from, to, text string) string { return strings.ReplaceAll(text, from, to) }}
+	parsed, err := template.New("url").Funcs(functions).Parse(made["DATABASE_URL"].(string))
+	require.NoError(t, err)
+	var url strings.Builder
+	require.NoError(t, parsed.Execute(&url, map[string]string{"POSTGRES_PASSWORD": "p@s s/w+rd:%"}))
+	assert.Equal(t, "postgresql://nova_user:p%40s%20s%2Fw%2Brd%3A%25@nova-prod-db.nova.internal:5432/nova?sslmode=require", url.String())
+	assert.Contains(t, made["REDIS_URL"], "rediss://:")
+}
+
+func TestEverySourceOfASecretReachesItsReceiver(t *testing.T) {
+	for source, lines := range map[string]string{
+		ownSecret:      "",
+		externalSecret: "  nova:secretSources: {keys: {JWT_SECRET: external}}\n",
+	} {
+		all := declare(t, parse(t, lines), false)
+		for _, env := range as[appsv1.Deployment](t, find(t, all, "Deployment", "user-service")).Spec.Template.Spec.Containers[0].Env {
+			if env.Name == "JWT_SECRET" {
+				assert.Equal(t, source, env.ValueFrom.SecretKeyRef.Name)
+			}
+		}
+	}
+}
+
+// configHashes are the configuration hashes of the Deployments, by name.
+func configHashes(t *testing.T, c *config.Config) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, r := range ofKind(declare(t, c, false), "Deployment") {
+		metadata := r.inputs["spec"].ObjectValue()["template"].ObjectValue()["metadata"].ObjectValue()
+		annotation, ok := metadata["annotations"]
+		if !ok {
+			continue
+		}
+		hash := annotation.ObjectValue()[resource.PropertyKey("nova.dev/config-hash")]
+		require.True(t, hash.IsString(), "%s: %v", r.name, hash.TypeString())
+		found[r.name] = hash.StringValue()
+	}
+	return found
+}
+
+func TestAPlantedSecretIsInTheClearNowhere(t *testing.T) {
+	supplied := map[string]any{}
+	for _, s := range catalog.Secrets() {
+		switch s.Key {
+		case "JWT_PRIVATE_KEY_PEM", "MESSAGE_ENCRYPTION_MASTER_KEY":
+		default:
+			supplied[s.Key] = config.NewSecret("planted-" + s.Key + "-with-enough-characters")
+		}
+	}
+	c, err := config.Parse("stack", config.Input{"secrets": supplied})
+	require.NoError(t, err)
+	for _, r := range declare(t, c, false) {
+		clear := fmt.Sprint(withoutSecrets(r.inputs))
+		assert.NotContains(t, clear, "planted-", r.urn)
+		assert.NotContains(t, clear, base64.StdEncoding.EncodeToString([]byte("planted-"))[:8], r.urn)
+	}
+}
