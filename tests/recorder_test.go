@@ -22,7 +22,7 @@ type recorded struct {
 	urn, typ, name, parent, provider string
 	inputs                           resource.PropertyMap
 	protect, retain                  bool
-	dependsOn                        []string
+	dependsOn, ignore                []string
 }
 
 // recorder stands for the engine: it keeps what a program declares, and can
@@ -46,7 +46,7 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	rpc := args.RegisterRPC
 	one := recorded{
 		typ: args.TypeToken, name: args.Name, parent: rpc.GetParent(), provider: args.Provider, inputs: args.Inputs,
-		protect: rpc.GetProtect(), retain: rpc.GetRetainOnDelete(), dependsOn: rpc.GetDependencies(),
+		protect: rpc.GetProtect(), retain: rpc.GetRetainOnDelete(), dependsOn: rpc.GetDependencies(), ignore: rpc.GetIgnoreChanges(),
 	}
 	var parentType tokens.Type
 	if parent := urn.URN(one.parent); parent != "" && parent.Type() != "pulumi:pulumi:Stack" {
