@@ -37,7 +37,8 @@ type Options struct {
 	// DryRun evaluates as a preview does.
 	DryRun bool
 	// Made returns the value of a generator's output, such as "result" of a
-	// password. The default is "generated-" and the name of the resource.
+	// password. The default is "generated-" and the name of the resource, or
+	// "public half of" it.
 	Made func(resourceName, output string) string
 	// Refuse may return an error in place of the n-th resource, counted from 1.
 	Refuse func(n int) error
@@ -115,7 +116,7 @@ func (r *recorder) fabricate(args pulumi.MockResourceArgs, outputs resource.Prop
 		secret("base64")
 	case "tls:index/privateKey:PrivateKey":
 		secret("privateKeyPemPkcs8")
-		plain("publicKeyPem", r.made(args.Name, "publicKeyPem"))
+		plain(publicKey, r.made(args.Name, publicKey))
 	case "aws:iam/role:Role":
 		plain("arn", "arn:aws:iam::"+r.config.AWS.Account+":role/"+args.Inputs["name"].StringValue())
 	case "aws:ecr/repository:Repository":
@@ -123,9 +124,15 @@ func (r *recorder) fabricate(args pulumi.MockResourceArgs, outputs resource.Prop
 	}
 }
 
+// publicKey is the one output of a generator that is not secret.
+const publicKey = "publicKeyPem"
+
 func (r *recorder) made(resourceName, output string) string {
 	if r.options.Made != nil {
 		return r.options.Made(resourceName, output)
+	}
+	if output == publicKey {
+		return "public half of " + resourceName
 	}
 	return "generated-" + resourceName
 }
