@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nova.dev/infra/config"
+	"nova.dev/infra/engine"
 	"nova.dev/infra/render"
 )
 
@@ -35,11 +37,11 @@ unless --force is given.`,
 			if out == "" {
 				return usageError{errors.New("--out is required: the folder to write to\nrun `nova render --help`")}
 			}
-			_, c, err := g.configuration()
+			project, c, err := g.configuration()
 			if err != nil {
 				return err
 			}
-			tree, err := render.Tree(c)
+			tree, err := render.Tree(c, g.comparedStacks(project)...)
 			if err != nil {
 				return err
 			}
@@ -53,4 +55,19 @@ unless --force is given.`,
 	cmd.Flags().StringVarP(&out, "out", "o", "", "folder to write to; made if it does not exist")
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite files that were changed by hand or not written by nova")
 	return cmd
+}
+
+// comparedStacks are the stacks of the project whose configuration can be read;
+// a mistake in another stack is no reason not to render this one.
+func (g *globals) comparedStacks(project engine.Project) []*config.Config {
+	var stacks []*config.Config
+	for _, name := range project.Stacks() {
+		c, err := project.Config(name)
+		if err != nil {
+			fmt.Fprintf(g.err, "stack %s is left out of the comments of .env.example: its configuration has mistakes\n", name)
+			continue
+		}
+		stacks = append(stacks, c)
+	}
+	return stacks
 }

@@ -1,0 +1,7 @@
+package render
+
+// Profiles of the compose file.
+const (
+	profileAll        = "all"
+	profileMonitoring = "monitoring"
+)
