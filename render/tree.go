@@ -18,8 +18,9 @@ func Tree(c *config.Config, stacks ...*config.Config) (map[string][]byte, error)
 		files[name] = []byte(text)
 	}
 	for what, render := range map[string]func(*config.Config) (map[string][]byte, error){
-		"manifests":   manifests,
-		"environment": func(c *config.Config) (map[string][]byte, error) { return example(c, stacks) },
+		"manifests":    manifests,
+		"compose file": compose,
+		"environment":  func(c *config.Config) (map[string][]byte, error) { return example(c, stacks) },
 	} {
 		part, err := render(c)
 		if err != nil {

@@ -1,7 +1,0 @@
-package render
-
-// Profiles of the compose file.
-const (
-	profileAll        = "all"
-	profileMonitoring = "monitoring"
-)
