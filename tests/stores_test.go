@@ -25,7 +25,7 @@ func acknowledged(t *testing.T) *config.Config {
 	t.Helper()
 	return parse(t, `  nova:environment: production
   nova:deletionProtection: true
-  nova:images: {version: v1.0.0}
+  nova:images: {registry: registry.example.com, version: v1.0.0}
   nova:dependencies: {acknowledgeInCluster: true, postgres: {mode: inCluster}, redis: {mode: inCluster}, clickhouse: {mode: inCluster}, kafka: {mode: inCluster, brokers: 3, storageClass: fast}, elasticsearch: {mode: inCluster}}
   nova:storage: {mode: inCluster}
 `)
