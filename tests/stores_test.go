@@ -1,9 +1,12 @@
 package tests
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,199 +17,280 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/config"
+	"nova.dev/infra/datastore"
 )
 
-// storesOf are the names of the stores that a stack runs.
-var storesOf = map[string][]string{
-	"dev":     {"postgres", "redis", "clickhouse", "kafka", "elasticsearch", "object-store"},
-	"staging": {"postgres", "redis", "clickhouse", "kafka", "elasticsearch"},
+// acknowledged is production that runs everything itself.
+func acknowledged(t *testing.T) *config.Config {
+	t.Helper()
+	return parse(t, `  nova:environment: production
+  nova:deletionProtection: true
+  nova:images: {registry: registry.example.com, version: v1.0.0}
+  nova:dependencies: {acknowledgeInCluster: true, postgres: {mode: inCluster}, redis: {mode: inCluster}, clickhouse: {mode: inCluster}, kafka: {mode: inCluster, brokers: 3, storageClass: fast}, elasticsearch: {mode: inCluster}}
+  nova:storage: {mode: inCluster}
+`)
 }
 
-func TestAStoreKeepsItsDataOnAVolumeAndStopsInTime(t *testing.T) {
-	for stack, names := range storesOf {
-		c := load(t, stack)
-		all := declare(t, c, false)
-		assert.Len(t, ofKind(all, "StatefulSet"), len(names))
-		for _, name := range names {
-			set := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", name))
-			require.Len(t, set.Spec.VolumeClaimTemplates, 1, name)
-			claim := set.Spec.VolumeClaimTemplates[0].Spec
-			assert.Equal(t, []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}, claim.AccessModes)
-			assert.Positive(t, claim.Resources.Requests.Storage().Value())
-			whenDeleted := appsv1.PersistentVolumeClaimRetentionPolicyType("Delete")
-			if c.DeletionProtection {
-				whenDeleted = "Retain"
-			}
-			assert.Equal(t, whenDeleted, set.Spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted, name)
-			assert.EqualValues(t, "Retain", set.Spec.PersistentVolumeClaimRetentionPolicy.WhenScaled, name)
-			assert.Equal(t, name+"-headless", set.Spec.ServiceName)
-			pod := set.Spec.Template.Spec
-			container := pod.Containers[0]
-			mounted := false
-			for _, mount := range container.VolumeMounts {
-				mounted = mounted || mount.Name == "data"
-			}
-			assert.True(t, mounted, "%s does not mount its data", name)
-			assert.GreaterOrEqual(t, *pod.TerminationGracePeriodSeconds, int64(60), name)
-			assert.NotNil(t, container.StartupProbe, name)
-			assert.NotNil(t, container.ReadinessProbe, name)
-			assert.NotNil(t, container.LivenessProbe, name)
-			assert.Contains(t, container.Image, ":", name)
-			budget := as[policyv1.PodDisruptionBudget](t, find(t, all, "PodDisruptionBudget", name))
-			assert.EqualValues(t, 1, budget.Spec.MaxUnavailable.IntValue())
-		}
+// eachStoreStack runs a test for stacks that run stores, and for prod, which
+// runs none.
+func eachStoreStack(t *testing.T, test func(t *testing.T, c *config.Config, all []recorded)) {
+	for name, c := range map[string]*config.Config{
+		"dev": load(t, "dev"), "staging": load(t, "staging"), "prod": load(t, "prod"), "prod in the cluster": acknowledged(t),
+	} {
+		t.Run(name, func(t *testing.T) { test(t, c, declare(t, c, false)) })
 	}
 }
 
-func TestAChangeOfAVolumesSizeTouchesNoStatefulSet(t *testing.T) {
-	all := declare(t, load(t, "staging"), false)
-	for _, r := range ofKind(all, "StatefulSet") {
-		assert.Contains(t, r.ignore, "spec.volumeClaimTemplates", r.name)
-	}
-}
-
-func TestBrokersStayApartAndStartTogether(t *testing.T) {
-	set := as[appsv1.StatefulSet](t, find(t, declare(t, load(t, "staging"), false), "StatefulSet", "kafka"))
-	assert.EqualValues(t, 3, *set.Spec.Replicas)
-	assert.Equal(t, appsv1.ParallelPodManagement, set.Spec.PodManagementPolicy)
-	require.NotNil(t, set.Spec.Template.Spec.Affinity)
-	term := set.Spec.Template.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0]
-	assert.Equal(t, "kubernetes.io/hostname", term.TopologyKey)
-}
-
-func TestClientsSeeTheClientsPortAndMetricsAlone(t *testing.T) {
-	all := declare(t, load(t, "dev"), false)
+// inside are the stores that a stack runs.
+func inside(c *config.Config) []datastore.Store {
+	var stores []datastore.Store
 	for _, system := range catalog.Dependencies() {
-		store := catalog.FindStore(system)
-		service := as[corev1.Service](t, find(t, all, "Service", store.Name))
-		want := []int32{int32(store.Port)}
-		if store.MetricsPort != 0 {
-			want = append(want, int32(store.MetricsPort))
+		if c.InCluster(system) {
+			stores = append(stores, datastore.New(c, system, datastore.Cluster(c.Namespace)))
 		}
-		var got []int32
-		for _, port := range service.Spec.Ports {
-			got = append(got, port.Port)
-		}
-		assert.Equal(t, want, got, store.Name)
-		assert.Equal(t, "None", as[corev1.Service](t, find(t, all, "Service", store.Name+"-headless")).Spec.ClusterIP)
+	}
+	return stores
+}
+
+func TestAStackRunsTheStoresThatItSaysAndNoOthers(t *testing.T) {
+	for name, want := range map[string]struct {
+		c            *config.Config
+		stores, jobs int
+	}{
+		"dev": {load(t, "dev"), 6, 4}, "staging": {load(t, "staging"), 5, 3}, "prod": {load(t, "prod"), 0, 0}, "prod in the cluster": {acknowledged(t), 6, 4},
+	} {
+		all := declare(t, want.c, false)
+		assert.Len(t, ofKind(all, "StatefulSet"), want.stores, name)
+		assert.Len(t, ofKind(all, "Job"), want.jobs, name)
 	}
 }
 
-func TestEveryExporterHasAServiceWithItsPort(t *testing.T) {
-	for _, stack := range stacks {
-		all := declare(t, load(t, stack), false)
-		for name, port := range map[string]int32{"postgres-exporter": 9187, "redis-exporter": 9121, "kafka-exporter": 9308, "elasticsearch-exporter": 9114} {
-			service := as[corev1.Service](t, find(t, all, "Service", name))
-			assert.Equal(t, "metrics", service.Spec.Ports[0].Name)
-			assert.Equal(t, port, service.Spec.Ports[0].Port)
-			deployment := as[appsv1.Deployment](t, find(t, all, "Deployment", name))
-			assert.Equal(t, port, deployment.Spec.Template.Spec.Containers[0].Ports[0].ContainerPort)
-			assert.Equal(t, service.Spec.Selector, deployment.Spec.Selector.MatchLabels)
+func TestAStoreKeepsItsVolumeAndIsFoundByName(t *testing.T) {
+	eachStoreStack(t, func(t *testing.T, c *config.Config, all []recorded) {
+		for _, s := range inside(c) {
+			set := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", s.Name)).Spec
+			assert.EqualValues(t, s.Replicas, *set.Replicas, s.Name)
+			assert.Equal(t, s.Name+"-headless", set.ServiceName)
+			assert.Equal(t, map[string]string{"app.kubernetes.io/name": s.Name}, set.Selector.MatchLabels)
+			assert.Equal(t, s.Name, set.Template.Labels["app.kubernetes.io/name"])
+
+			want := appsv1.DeletePersistentVolumeClaimRetentionPolicyType
+			if c.DeletionProtection {
+				want = appsv1.RetainPersistentVolumeClaimRetentionPolicyType
+			}
+			assert.Equal(t, want, set.PersistentVolumeClaimRetentionPolicy.WhenDeleted, s.Name)
+			assert.Equal(t, appsv1.RetainPersistentVolumeClaimRetentionPolicyType, set.PersistentVolumeClaimRetentionPolicy.WhenScaled, s.Name)
+			require.Len(t, set.VolumeClaimTemplates, 1)
+			claim, said := set.VolumeClaimTemplates[0], c.Dependency(s.System)
+			assert.Equal(t, said.Storage, claim.Spec.Resources.Requests.Storage().String())
+			assert.Equal(t, said.StorageClass != "", claim.Spec.StorageClassName != nil, s.Name)
+			mounted := slices.ContainsFunc(set.Template.Spec.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool {
+				return m.Name == claim.Name && m.MountPath == s.DataPath
+			})
+			assert.True(t, mounted, "%s writes where its volume is", s.Name)
+
+			client := as[corev1.Service](t, find(t, all, "Service", s.Name)).Spec
+			headless := as[corev1.Service](t, find(t, all, "Service", s.Name+"-headless")).Spec
+			assert.Equal(t, corev1.ClusterIPNone, headless.ClusterIP)
+			assert.Empty(t, client.ClusterIP)
+			assert.Equal(t, s.FindEachOther, headless.PublishNotReadyAddresses, s.Name)
+			assert.False(t, client.PublishNotReadyAddresses)
+			assert.EqualValues(t, catalog.FindStore(s.System).Port, client.Ports[0].Port)
+			for _, port := range s.Ports {
+				offered := slices.ContainsFunc(client.Ports, func(p corev1.ServicePort) bool { return int(p.Port) == port.Number })
+				assert.Equal(t, !port.Internal, offered, "%s %s", s.Name, port.Name)
+			}
+			budget := as[policyv1.PodDisruptionBudget](t, find(t, all, "PodDisruptionBudget", s.Name)).Spec
+			assert.Equal(t, 1, budget.MaxUnavailable.IntValue(), s.Name)
 		}
-	}
-	assert.Len(t, ofKind(declare(t, parse(t, "  nova:dependencies: {redis: {exporter: false}}\n"), false), "Deployment"), 14)
+	})
 }
 
-func TestServicesWaitForTheStoresAndTheirSetUp(t *testing.T) {
-	all := declare(t, load(t, "dev"), false)
-	component, deployment := find(t, all, "NovaService", "auth"), find(t, all, "Deployment", "auth-service")
-	waits := strings.Join(append(component.dependsOn, deployment.dependsOn...), " ")
-	for _, want := range []string{"StatefulSet::redis", "Job::postgres-setup", "Job::kafka-setup", "Job::clickhouse-setup", "Job::object-store-setup", "StatefulSet::elasticsearch"} {
-		assert.Contains(t, waits, want)
-	}
-	for _, r := range ofKind(all, "Job") {
-		job := as[batchv1.Job](t, r)
-		assert.Equal(t, corev1.RestartPolicyOnFailure, job.Spec.Template.Spec.RestartPolicy)
-		assert.Nil(t, job.Spec.TTLSecondsAfterFinished, "a Job that vanishes is made, and run, again")
-		store := strings.TrimSuffix(r.name, "-setup")
-		assert.Contains(t, strings.Join(r.dependsOn, " "), "StatefulSet::"+store)
-	}
+func TestTheMembersOfAQuorumStartTogetherAndOnNodesOfTheirOwn(t *testing.T) {
+	all := declare(t, load(t, "staging"), false)
+	kafka := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", "kafka")).Spec
+	assert.Equal(t, appsv1.ParallelPodManagement, kafka.PodManagementPolicy)
+	apart := kafka.Template.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+	require.Len(t, apart, 1)
+	assert.Equal(t, "kubernetes.io/hostname", apart[0].TopologyKey)
+	assert.Equal(t, kafka.Selector.MatchLabels, apart[0].LabelSelector.MatchLabels)
+	assert.Nil(t, as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", "postgres")).Spec.Template.Spec.Affinity)
 }
 
-func TestSettingsHoldNoSecretAndSecretsComeByReference(t *testing.T) {
-	for stack := range storesOf {
-		all := declare(t, load(t, stack), false)
+func TestAStoreIsNotRestartedBecauseItIsNotReady(t *testing.T) {
+	eachStoreStack(t, func(t *testing.T, c *config.Config, all []recorded) {
+		for _, s := range inside(c) {
+			pod := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", s.Name)).Spec.Template.Spec
+			container := pod.Containers[0]
+			require.NotNil(t, container.StartupProbe, s.Name)
+			assert.GreaterOrEqual(t, container.StartupProbe.PeriodSeconds*container.StartupProbe.FailureThreshold, int32(600), "%s may recover", s.Name)
+			assert.GreaterOrEqual(t, container.LivenessProbe.PeriodSeconds*container.LivenessProbe.FailureThreshold, int32(120), s.Name)
+			assert.EqualValues(t, s.StopSeconds, *pod.TerminationGracePeriodSeconds, s.Name)
+			assert.EqualValues(t, s.User, *pod.SecurityContext.RunAsUser, s.Name)
+			assert.EqualValues(t, s.User, *pod.SecurityContext.FSGroup, s.Name)
+		}
+	})
+}
+
+func TestSettingsOfStoresHoldNoSecretAndEverySecretIsAReference(t *testing.T) {
+	eachStoreStack(t, func(t *testing.T, _ *config.Config, all []recorded) {
 		for _, r := range ofKind(all, "ConfigMap") {
-			for key, value := range r.inputs["data"].ObjectValue() {
-				assert.False(t, value.ContainsSecrets(), "%s %s", r.name, key)
-				assert.NotContains(t, value.StringValue(), "generated-", "%s %s", r.name, key)
+			for key, text := range r.inputs["data"].ObjectValue() {
+				assert.False(t, text.ContainsSecrets(), "%s %s", r.name, key)
+				if text.IsString() {
+					assert.NotContains(t, text.StringValue(), "generated-", "%s %s", r.name, key)
+				}
 			}
 		}
 		for name, pod := range podTemplates(t, all) {
-			for _, env := range pod.Spec.Containers[0].Env {
-				assert.NotContains(t, env.Value, "generated-", "%s %s", name, env.Name)
-				assert.NotEqual(t, "KAFKA_PORT", env.Name)
+			for _, container := range pod.Spec.Containers {
+				assert.Empty(t, container.EnvFrom, name)
+				for _, text := range slices.Concat(container.Command, container.Args) {
+					assert.NotContains(t, text, "generated-", name)
+				}
 			}
 		}
-	}
+	})
 }
 
-// secretKeys are the keys that a workload's container refers to.
-func secretKeys(pod corev1.PodTemplateSpec) []string {
-	var keys []string
-	for _, env := range pod.Spec.Containers[0].Env {
+// secretKeys are the keys of secrets that a container reads, by variable.
+func secretKeys(container corev1.Container) map[string]string {
+	keys := map[string]string{}
+	for _, env := range container.Env {
 		if env.ValueFrom != nil && env.ValueFrom.SecretKeyRef != nil {
-			keys = append(keys, env.ValueFrom.SecretKeyRef.Key)
+			keys[env.Name] = env.ValueFrom.SecretKeyRef.Key
 		}
 	}
 	return keys
 }
 
-func TestStoresReceiveTheirOwnKeysAndNoOthers(t *testing.T) {
-	pods := podTemplates(t, declare(t, load(t, "dev"), false))
-	for name, want := range map[string][]string{
-		"postgres":               {"POSTGRES_SUPERUSER_PASSWORD"},
-		"postgres-setup":         {"POSTGRES_EXPORTER_PASSWORD", "POSTGRES_PASSWORD", "POSTGRES_PASSWORD", "POSTGRES_SUPERUSER_PASSWORD", "POSTGRES_SUPERUSER_PASSWORD"},
-		"postgres-exporter":      {"POSTGRES_EXPORTER_PASSWORD"},
-		"redis":                  {"REDIS_EXPORTER_PASSWORD", "REDIS_PASSWORD", "REDIS_PASSWORD"},
-		"redis-exporter":         {"REDIS_EXPORTER_PASSWORD"},
-		"clickhouse":             {"CLICKHOUSE_PASSWORD", "CLICKHOUSE_PASSWORD"},
-		"clickhouse-setup":       {"CLICKHOUSE_PASSWORD"},
-		"object-store":           {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
-		"object-store-setup":     nil,
-		"kafka":                  nil,
-		"kafka-setup":            nil,
-		"kafka-exporter":         nil,
-		"elasticsearch":          nil,
-		"elasticsearch-exporter": nil,
+func TestAStoreItsSetUpAndItsExporterReadTheirOwnKeysAlone(t *testing.T) {
+	c := parse(t, "  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1, REDIS_PASSWORD: 1}}\n")
+	pods := podTemplates(t, declare(t, c, false))
+	for name, want := range map[string]map[string]string{
+		"postgres": {"POSTGRES_PASSWORD": "POSTGRES_SUPERUSER_PASSWORD"},
+		"postgres-setup": {
+			"PASSWORD": "POSTGRES_PASSWORD", "PREVIOUS_PASSWORD": "POSTGRES_PASSWORD_PREVIOUS", "EXPORTER_PASSWORD": "POSTGRES_EXPORTER_PASSWORD",
+			"SUPERUSER_PASSWORD": "POSTGRES_SUPERUSER_PASSWORD", "PREVIOUS_SUPERUSER_PASSWORD": "POSTGRES_SUPERUSER_PASSWORD",
+		},
+		"postgres-exporter": {"DATA_SOURCE_PASS": "POSTGRES_EXPORTER_PASSWORD"},
+		"redis":             {"REDIS_PASSWORD": "REDIS_PASSWORD", "REDIS_PREVIOUS_PASSWORD": "REDIS_PASSWORD_PREVIOUS", "REDIS_EXPORTER_PASSWORD": "REDIS_EXPORTER_PASSWORD"},
+		"redis-exporter":    {"REDIS_PASSWORD": "REDIS_EXPORTER_PASSWORD"},
+		"clickhouse":        {"NOVA_PASSWORD": "CLICKHOUSE_PASSWORD", "NOVA_PREVIOUS_PASSWORD": "CLICKHOUSE_PASSWORD"},
+		"clickhouse-setup":  {"CLICKHOUSE_PASSWORD": "CLICKHOUSE_PASSWORD"},
+		"kafka":             {}, "kafka-setup": {}, "kafka-exporter": {},
+		"elasticsearch": {}, "elasticsearch-exporter": {},
+		"object-store":       {"AWS_ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY": "AWS_SECRET_ACCESS_KEY"},
+		"object-store-setup": {},
 	} {
-		require.Contains(t, pods, name)
-		assert.ElementsMatch(t, want, secretKeys(pods[name]), name)
+		pod, ok := pods[name]
+		require.True(t, ok, name)
+		assert.Equal(t, want, secretKeys(pod.Spec.Containers[0]), name)
 	}
-	rotated := podTemplates(t, declare(t, parse(t, "  nova:secretSources: {rotation: {REDIS_PASSWORD: 1}}\n"), false))
-	assert.ElementsMatch(t, []string{"REDIS_EXPORTER_PASSWORD", "REDIS_PASSWORD", "REDIS_PASSWORD_PREVIOUS"}, secretKeys(rotated["redis"]))
 }
 
-func TestAnExternalSystemHasANameAndNothingElse(t *testing.T) {
-	all := declare(t, load(t, "prod"), false)
-	assert.Empty(t, ofKind(all, "StatefulSet"))
-	assert.Empty(t, ofKind(all, "Job"))
-	service := as[corev1.Service](t, find(t, all, "Service", "postgres"))
-	assert.Equal(t, corev1.ServiceTypeExternalName, service.Spec.Type)
-	assert.Equal(t, "nova-prod-db.nova.internal", service.Spec.ExternalName)
+// templateHash is the annotation that rolls a pod or makes a Job run anew.
+func templateHash(t *testing.T, all []recorded, kind, name string) string {
+	t.Helper()
+	template := find(t, all, kind, name).inputs["spec"].ObjectValue()["template"].ObjectValue()
+	annotation := template["metadata"].ObjectValue()["annotations"].ObjectValue()["nova.dev/config-hash"]
+	require.True(t, annotation.IsString(), "%s is readable", name)
+	return annotation.StringValue()
+}
 
-	c := parse(t, "  nova:dependencies: {redis: {mode: external, host: 10.1.2.3}}\n  nova:secretSources: {keys: {REDIS_PASSWORD: external, REDIS_EXPORTER_PASSWORD: external}}\n")
-	all = declare(t, c, false)
+func TestAChangeOfAStoreTouchesWhatReadsItAndNothingElse(t *testing.T) {
+	hashes := func(lines string) map[string]string {
+		all := declare(t, parse(t, lines), false)
+		found := map[string]string{}
+		for _, kind := range []string{"StatefulSet", "Job"} {
+			for _, r := range ofKind(all, kind) {
+				found[r.name] = templateHash(t, all, kind, r.name)
+			}
+		}
+		return found
+	}
+	before := hashes("  nova:replicas: 1\n")
+	for lines, want := range map[string][]string{
+		"  nova:dependencies: {redis: {maxMemory: 256Mi}}\n":                     {"redis"},
+		"  nova:dependencies: {kafka: {topics: [{name: own}]}}\n":                {"kafka-setup"},
+		"  nova:storage: {buckets: {media: another-bucket}}\n":                   {"object-store-setup"},
+		"  nova:secretSources: {rotation: {REDIS_PASSWORD: 1}}\n":                {"redis"},
+		"  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1}}\n":             {"postgres-setup"},
+		"  nova:secretSources: {rotation: {POSTGRES_SUPERUSER_PASSWORD: 1}}\n":   {"postgres-setup"},
+		"  nova:secretSources: {rotation: {POSTGRES_EXPORTER_PASSWORD: 1}}\n":    {"postgres-setup"},
+		"  nova:secretSources: {rotation: {CLICKHOUSE_PASSWORD: 1}}\n":           {"clickhouse", "clickhouse-setup"},
+		"  nova:dependencies: {postgres: {storage: 20Gi, storageClass: fast}}\n": nil,
+	} {
+		var got []string
+		after := hashes(lines)
+		for _, name := range slices.Sorted(maps.Keys(before)) {
+			if before[name] != after[name] {
+				got = append(got, name)
+			}
+		}
+		assert.Equal(t, want, got, lines)
+	}
+}
+
+func TestServicesWaitForTheSetUpOfWhatTheyUse(t *testing.T) {
+	all := declare(t, load(t, "dev"), false)
+	for _, s := range ofKind(all, "NovaService") {
+		deployment := find(t, all, "Deployment", s.name+"-service")
+		waits := strings.Join(append(s.dependsOn, deployment.dependsOn...), " ")
+		for _, job := range ofKind(all, "Job") {
+			assert.Contains(t, waits, "Job::"+job.name, s.name)
+		}
+	}
+	for _, job := range ofKind(all, "Job") {
+		spec := as[batchv1.Job](t, job).Spec
+		assert.Contains(t, strings.Join(job.dependsOn, " "), "StatefulSet::"+strings.TrimSuffix(job.name, "-setup"))
+		assert.Nil(t, spec.TTLSecondsAfterFinished, "a removed Job would be run again by the next update")
+		assert.Positive(t, *spec.ActiveDeadlineSeconds)
+		assert.Equal(t, corev1.RestartPolicyOnFailure, spec.Template.Spec.RestartPolicy)
+	}
+}
+
+func TestASystemOutsideKeepsItsNameInside(t *testing.T) {
+	c := parse(t, `  nova:dependencies:
+    postgres: {mode: external, host: db.example.com}
+    redis: {mode: external, host: 10.0.0.7}
+    kafka: {mode: external, host: "k1.example.com,k2.example.com"}
+  nova:secretSources: {keys: {POSTGRES_PASSWORD: external, POSTGRES_EXPORTER_PASSWORD: external, REDIS_PASSWORD: external, REDIS_EXPORTER_PASSWORD: external}}
+`)
+	all := declare(t, c, false)
+	postgres := as[corev1.Service](t, find(t, all, "Service", "postgres")).Spec
+	assert.Equal(t, corev1.ServiceTypeExternalName, postgres.Type)
+	assert.Equal(t, "db.example.com", postgres.ExternalName)
+
+	redis := as[corev1.Service](t, find(t, all, "Service", "redis")).Spec
+	assert.Empty(t, redis.Selector)
 	slice := as[discoveryv1.EndpointSlice](t, find(t, all, "EndpointSlice", "redis"))
-	assert.Equal(t, []string{"10.1.2.3"}, slice.Endpoints[0].Addresses)
 	assert.Equal(t, "redis", slice.Labels["kubernetes.io/service-name"])
-	assert.Empty(t, as[corev1.Service](t, find(t, all, "Service", "redis")).Spec.Selector)
+	assert.Equal(t, []string{"10.0.0.7"}, slice.Endpoints[0].Addresses)
+	assert.EqualValues(t, 6379, *slice.Ports[0].Port)
+
+	for _, r := range all {
+		assert.False(t, r.name == "kafka" && !strings.HasSuffix(r.typ, ":NetworkPolicy"), "several brokers have no one address: %s", r.urn)
+		assert.NotContains(t, r.name, "postgres-setup")
+	}
+	variables := find(t, all, "ConfigMap", "nova-backend-config").inputs["data"].ObjectValue()
+	assert.Equal(t, resource.NewStringProperty("k1.example.com:9092,k2.example.com:9092"), variables["KAFKA_BROKERS"])
 }
 
-func TestProductionRunsItsOwnStoresOnlyWhenItSaysSo(t *testing.T) {
-	c := load(t, "prod")
-	input := config.Input{
-		"environment": "production", "images": map[string]any{"version": "v1"}, "deletionProtection": true,
-		"aws":           map[string]any{"account": "123456789012", "oidcIssuer": "https://oidc.example.com/id/1"},
-		"secretSources": map[string]any{"keys": map[string]any{"AWS_ACCESS_KEY_ID": "external", "AWS_SECRET_ACCESS_KEY": "external"}},
-		"dependencies": map[string]any{"acknowledgeInCluster": true, "postgres": map[string]any{"mode": "inCluster"}, "redis": map[string]any{"mode": "inCluster"},
-			"clickhouse": map[string]any{"mode": "inCluster"}, "kafka": map[string]any{"mode": "inCluster"}, "elasticsearch": map[string]any{"mode": "inCluster"}},
-	}
-	acknowledged, err := config.Parse(c.Stack, input)
-	require.NoError(t, err)
-	all := declare(t, acknowledged, false)
-	assert.Len(t, ofKind(all, "StatefulSet"), 5)
-	for _, r := range ofKind(all, "StatefulSet") {
-		assert.EqualValues(t, "Retain", as[appsv1.StatefulSet](t, r).Spec.PersistentVolumeClaimRetentionPolicy.WhenDeleted)
-	}
+func TestExportersServeMetricsInEveryMode(t *testing.T) {
+	ports := map[string]int32{"postgres-exporter": 9187, "redis-exporter": 9121, "kafka-exporter": 9308, "elasticsearch-exporter": 9114}
+	eachStoreStack(t, func(t *testing.T, c *config.Config, all []recorded) {
+		for name, port := range ports {
+			container := as[appsv1.Deployment](t, find(t, all, "Deployment", name)).Spec.Template.Spec.Containers[0]
+			assert.Equal(t, "metrics", container.Ports[0].Name)
+			assert.Equal(t, port, container.Ports[0].ContainerPort)
+			service := as[corev1.Service](t, find(t, all, "Service", name)).Spec
+			assert.Equal(t, port, service.Ports[0].Port)
+			assert.Equal(t, map[string]string{"app.kubernetes.io/name": name}, service.Selector)
+		}
+		if c.InCluster(catalog.ClickHouse) {
+			clickhouse := as[corev1.Service](t, find(t, all, "Service", "clickhouse")).Spec
+			assert.True(t, slices.ContainsFunc(clickhouse.Ports, func(p corev1.ServicePort) bool { return p.Name == "metrics" && p.Port == 9363 }))
+		}
+	})
 }
