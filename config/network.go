@@ -15,6 +15,7 @@ type Network struct {
 	DNS        Peer     `config:"dns" doc:"Where the cluster's DNS runs."`
 	Prometheus Peer     `config:"prometheus" doc:"Where Prometheus runs, which may reach the metrics ports."`
 	Ingress    Peer     `config:"ingress" doc:"Where the ingress controller or gateway runs, which may reach the public services."`
+	Mesh       Peer     `config:"mesh" doc:"Where the control plane of nova:mesh runs, which sidecars reach; the default is that of its installation."`
 	Private    []string `config:"private" doc:"Networks that count as private: egress to providers on the internet leaves them out."`
 }
 
@@ -62,6 +63,9 @@ func defaultIngress() Ingress {
 func (c *Config) checkNetwork(found *mistakes) {
 	for name, peer := range map[string]Peer{"dns": c.Network.DNS, "prometheus": c.Network.Prometheus, "ingress": c.Network.Ingress} {
 		checkPeer(found, "nova:network."+name, peer)
+	}
+	if c.Mesh == MeshIstio || c.Mesh == MeshLinkerd {
+		checkPeer(found, "nova:network.mesh", c.Network.Mesh)
 	}
 	checkCIDRs(found, "nova:network.private", c.Network.Private)
 	checkPrivate(found, "nova:network.private", c.Network.Private)
