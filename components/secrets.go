@@ -133,7 +133,11 @@ func (s *secrets) takeGenerated(secret catalog.Secret, generations []generation)
 }
 
 func (s *secrets) takeSupplied(c *config.Config, secret catalog.Secret) error {
-	text, _ := c.Secrets[secret.Key].Reveal()
+	supplied, own := c.Secrets[secret.Key]
+	if !own {
+		return nil // A URL with a supplied password, composed later.
+	}
+	text, _ := supplied.Reveal()
 	s.values[secret.Key] = pulumi.ToSecret(pulumi.String(text)).(pulumi.StringOutput)
 	if secret.Generate == catalog.GenerateRSA {
 		public, err := config.PublicKeyPEM(text)

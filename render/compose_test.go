@@ -39,15 +39,20 @@ func rendered(t testing.TB, c *config.Config) map[string][]byte {
 	return files
 }
 
-// environment is a .env that has all secrets.
+// environment is a .env that has all secrets. Making keys takes long, so each
+// stack has one for all tests.
 func environment(t *testing.T, c *config.Config) map[string]string {
 	t.Helper()
-	text, err := render.Env(c)
-	require.NoError(t, err)
-	values, err := envfile.Parse(text)
-	require.NoError(t, err)
-	return values
+	if _, made := environments[c.Stack]; !made {
+		text, err := render.Env(c)
+		require.NoError(t, err)
+		environments[c.Stack], err = envfile.Parse(text)
+		require.NoError(t, err)
+	}
+	return maps.Clone(environments[c.Stack])
 }
+
+var environments = map[string]map[string]string{}
 
 // composed loads a compose file as Docker Compose does: interpolated, checked
 // against the schema and for consistency.

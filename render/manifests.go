@@ -147,13 +147,13 @@ func (p placement) file(o object) string {
 	case monitoringStack:
 		return "60-monitoring.yaml"
 	case infraStack:
-		return infrastructureFile(o.kind)
+		return infrastructureFile(o)
 	}
 	return "20-" + owner.name + ".yaml"
 }
 
-func infrastructureFile(kind string) string {
-	switch kind {
+func infrastructureFile(o object) string {
+	switch o.kind {
 	case "Namespace", "PriorityClass", "ResourceQuota", "LimitRange":
 		return "00-namespace.yaml"
 	case "NetworkPolicy":
@@ -163,5 +163,26 @@ func infrastructureFile(kind string) string {
 	case "Ingress", "HTTPRoute", "GRPCRoute", "Gateway":
 		return "50-ingress.yaml"
 	}
+	if system := systemOf(o.name); system != "" {
+		return "20-" + system + ".yaml"
+	}
 	return "10-configuration.yaml"
+}
+
+// systemOf is the stateful system or exporter that an object is named after, as
+// "kafka" of kafka-setup.
+func systemOf(name string) string {
+	best := ""
+	for _, store := range catalog.Stores() {
+		names := []string{store.Name}
+		if store.Exporter != nil {
+			names = append(names, store.Exporter.Name)
+		}
+		for _, candidate := range names {
+			if (name == candidate || strings.HasPrefix(name, candidate+"-")) && len(candidate) > len(best) {
+				best = candidate
+			}
+		}
+	}
+	return best
 }

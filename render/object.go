@@ -14,8 +14,6 @@ import (
 // object is a Kubernetes object of the stack.
 type object struct {
 	kind, namespace, name string
-	// labels are those of the object.
-	labels map[string]any
 	// owners are the components that it lies in, the closest first.
 	owners []component
 	fields map[string]any
@@ -32,7 +30,6 @@ func newObject(r evaluate.Resource, owners []component) (object, error) {
 	metadata, _ := fields["metadata"].(map[string]any)
 	o.name, _ = metadata["name"].(string)
 	o.namespace, _ = metadata["namespace"].(string)
-	o.labels, _ = metadata["labels"].(map[string]any)
 	if version, _ := fields["apiVersion"].(string); version == "" || o.kind == "" || o.name == "" {
 		return o, fmt.Errorf("%s cannot be written as a manifest: it has no apiVersion, kind or name", r.URN)
 	}
