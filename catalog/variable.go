@@ -76,6 +76,9 @@ type Environment struct {
 	Buckets map[Bucket]string
 	// Services are the enabled services with the stack's overrides.
 	Services []Service
+	// Compose says that the services run under Docker Compose, where their host
+	// names are their short ones.
+	Compose bool
 }
 
 // Endpoint is where a stateful system answers.
@@ -109,6 +112,14 @@ func (e Endpoint) HTTP() string {
 		return "https://" + e.Address()
 	}
 	return "http://" + e.Address()
+}
+
+// host is the name under which others reach a service.
+func (e Environment) host(s Service) string {
+	if e.Compose {
+		return s.KubernetesName()
+	}
+	return s.Host(e.Namespace)
 }
 
 // Service returns the enabled service of a name.

@@ -145,7 +145,7 @@ func serviceVariables() []Variable {
 		})
 		host := Variable{
 			Key: prefix + "_SERVICE_HOST", Group: GroupHosts, Unread: true, Locked: true,
-			Derive: of(s.Name, func(e Environment, s Service) string { return s.Host(e.Namespace) }),
+			Derive: of(s.Name, Environment.host),
 			Doc:    "DNS name of " + s.Name + ".",
 		}
 		if bind, ok := s.Env[host.Key]; ok {
@@ -172,10 +172,10 @@ func serviceVariables() []Variable {
 }
 
 func grpcURL(e Environment, s Service) string {
-	if e.HeadlessGRPC {
+	if e.HeadlessGRPC && !e.Compose {
 		return fmt.Sprintf("http://%s:%d", s.HeadlessHost(e.Namespace), s.GRPCPort())
 	}
-	return fmt.Sprintf("http://%s:%d", s.Host(e.Namespace), s.GRPCPort())
+	return fmt.Sprintf("http://%s:%d", e.host(s), s.GRPCPort())
 }
 
 // of derives a value from a service as the stack has it. A service that the

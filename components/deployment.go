@@ -1,6 +1,8 @@
 package components
 
 import (
+	"maps"
+
 	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
@@ -67,9 +69,7 @@ func (d *declaration) podTemplate(account *corev1.ServiceAccount) *corev1.PodTem
 
 func (d *declaration) podAnnotations() pulumi.StringMap {
 	annotations := pulumi.StringMap{configHashAnnotation: configHash(d.args.Infra.HashKey, d.received())}
-	if d.c.Mesh == "linkerd" {
-		annotations["linkerd.io/inject"] = pulumi.String("enabled")
-	}
+	maps.Copy(annotations, sidecarAnnotations(d.c.Mesh))
 	return annotations
 }
 

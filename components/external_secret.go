@@ -70,21 +70,22 @@ func newExternalSecret(ctx *pulumi.Context, c *config.Config, namespace pulumi.S
 // composedFrom is the key of the password that completes an external URL, or
 // empty where the key is no URL or is fetched whole.
 func composedFrom(c *config.Config, key string) string {
-	i := slices.IndexFunc(composedURLs(c), func(u composedURL) bool { return u.key == key })
+	urls := c.CatalogEnvironment().ConnectionURLs()
+	i := slices.IndexFunc(urls, func(u catalog.ConnectionURL) bool { return u.Key == key })
 	if i < 0 || c.SecretSources.Keys[key] == string(config.SourceExternal) {
 		return ""
 	}
-	return composedURLs(c)[i].password
+	return urls[i].Password
 }
 
 // urlTemplates are the connection URLs that the operator completes with a
 // password which it fetches.
 func urlTemplates(c *config.Config) pulumi.StringMap {
 	templates := pulumi.StringMap{}
-	for _, composed := range composedURLs(c) {
-		secret, _ := catalog.FindSecret(composed.key)
-		if c.Source(secret) == config.SourceExternal && composedFrom(c, composed.key) != "" {
-			templates[composed.key] = pulumi.String(urlTemplate(composed))
+	for _, composed := range c.CatalogEnvironment().ConnectionURLs() {
+		secret, _ := catalog.FindSecret(composed.Key)
+		if c.Source(secret) == config.SourceExternal && composedFrom(c, composed.Key) != "" {
+			templates[composed.Key] = pulumi.String(urlTemplate(composed))
 		}
 	}
 	return templates
@@ -92,10 +93,10 @@ func urlTemplates(c *config.Config) pulumi.StringMap {
 
 // urlTemplate has the password percent-encoded by the operator. urlquery is
 // made for queries, where a space is a plus; in the user part it is %20.
-func urlTemplate(composed composedURL) string {
+func urlTemplate(composed catalog.ConnectionURL) string {
 	const mark = "password"
-	complete := composed.base
+	complete := composed.Base
 	complete.User = url.UserPassword(complete.User.Username(), mark)
-	action := "{{ ." + composed.password + ` | urlquery | replace "+" "%20" }}`
+	action := "{{ ." + composed.Password + ` | urlquery | replace "+" "%20" }}`
 	return strings.Replace(complete.String(), ":"+mark+"@", ":"+action+"@", 1)
 }

@@ -42,7 +42,7 @@ func serviceLabels(c *config.Config, s catalog.Service) pulumi.StringMap {
 // podLabels are those of a service's pods.
 func podLabels(c *config.Config, s catalog.Service) pulumi.StringMap {
 	all := maps.Clone(serviceLabels(c, s))
-	if c.Mesh == "istio" {
+	if c.Mesh == config.MeshIstio {
 		all["sidecar.istio.io/inject"] = pulumi.String("true")
 	}
 	return all

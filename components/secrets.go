@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -134,7 +133,11 @@ func (s *secrets) takeGenerated(secret catalog.Secret, generations []generation)
 }
 
 func (s *secrets) takeSupplied(c *config.Config, secret catalog.Secret) error {
-	text, _ := c.Secrets[secret.Key].Reveal()
+	supplied, own := c.Secrets[secret.Key]
+	if !own {
+		return nil // A URL with a supplied password, composed later.
+	}
+	text, _ := supplied.Reveal()
 	s.values[secret.Key] = pulumi.ToSecret(pulumi.String(text)).(pulumi.StringOutput)
 	if secret.Generate == catalog.GenerateRSA {
 		public, err := config.PublicKeyPEM(text)
@@ -158,45 +161,18 @@ func newPassword(ctx *pulumi.Context, name string, keepers pulumi.StringMap, opt
 
 // composeURLs fills in the connection URLs whose passwords are known here.
 func (s *secrets) composeURLs(c *config.Config) {
-	for _, composed := range composedURLs(c) {
-		password, known := s.values[composed.password]
-		if _, own := s.values[composed.key]; !own && known {
-			s.values[composed.key] = withPassword(composed.base, password)
+	for _, composed := range c.CatalogEnvironment().ConnectionURLs() {
+		password, known := s.values[composed.Password]
+		if _, own := s.values[composed.Key]; !own && known {
+			s.values[composed.Key] = withPassword(composed, password)
 		}
-	}
-}
-
-// composedURL is a connection URL that lacks only its password.
-type composedURL struct {
-	key, password string
-	base          url.URL
-}
-
-func composedURLs(c *config.Config) []composedURL {
-	endpoints := c.CatalogEnvironment().Endpoints
-	postgres := endpoints[catalog.Postgres]
-	database := url.URL{Scheme: "postgresql", User: url.User(postgres.User), Host: postgres.Address(), Path: "/" + postgres.Database}
-	if postgres.TLS {
-		database.RawQuery = "sslmode=require"
-	}
-	redis := url.URL{Scheme: "redis", User: url.User(""), Host: endpoints[catalog.Redis].Address()}
-	if endpoints[catalog.Redis].TLS {
-		redis.Scheme = "rediss"
-	}
-	return []composedURL{
-		{"DATABASE_URL", "POSTGRES_PASSWORD", database},
-		{"REDIS_URL", "REDIS_PASSWORD", redis},
 	}
 }
 
 // withPassword completes a URL with a password; the result is as secret as the
 // password.
-func withPassword(base url.URL, password pulumi.StringInput) pulumi.StringOutput {
-	return password.ToStringOutput().ApplyT(func(password string) string {
-		complete := base
-		complete.User = url.UserPassword(base.User.Username(), password)
-		return complete.String()
-	}).(pulumi.StringOutput)
+func withPassword(u catalog.ConnectionURL, password pulumi.StringInput) pulumi.StringOutput {
+	return password.ToStringOutput().ApplyT(u.With).(pulumi.StringOutput)
 }
 
 // base64Values encodes values for the data of a Secret. Unlike stringData, a

@@ -88,7 +88,7 @@ func (c *Config) check(found *mistakes) {
 	c.checkProbes(found)
 	oneOf(found, "nova:spread.zones", c.Spread.Zones, "required", "preferred", "off")
 	oneOf(found, "nova:spread.hosts", c.Spread.Hosts, "required", "preferred", "off")
-	oneOf(found, "nova:mesh", c.Mesh, "none", "istio", "linkerd")
+	oneOf(found, "nova:mesh", c.Mesh, MeshNone, MeshIstio, MeshLinkerd)
 	oneOf(found, "nova:grpc.discovery", c.GRPC.Discovery, "clusterIP", "headless")
 	c.checkDependencies(found)
 	c.checkMonitoring(found)

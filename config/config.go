@@ -28,7 +28,7 @@ type Config struct {
 	Disruption   Disruption        `config:"disruption" doc:"How many pods of a service a node drain may take."`
 	Spread       Spread            `config:"spread" doc:"How the pods of a service are spread."`
 	Autoscaling  Autoscaling       `config:"autoscaling" doc:"Horizontal autoscaling. Where it is on, the autoscaler owns the replica count."`
-	Mesh         string            `config:"mesh" doc:"Service mesh whose sidecar is injected: none, istio or linkerd."`
+	Mesh         string            `config:"mesh" doc:"Service mesh whose sidecar is injected: none, istio or linkerd. Its network plugin must run in the cluster: Pod Security refuses its privileged init container."`
 	GRPC         GRPC              `config:"grpc" doc:"How gRPC clients find servers."`
 	Dependencies Dependencies      `config:"dependencies" doc:"The stateful systems."`
 	Monitoring   Monitoring        `config:"monitoring" doc:"Who watches the stack, and who is told."`
@@ -228,7 +228,7 @@ func Defaults(stack string) *Config {
 		Disruption:  Disruption{MaxUnavailable: &one},
 		Spread:      Spread{Zones: "preferred", Hosts: "preferred"},
 		Autoscaling: Autoscaling{MaxReplicas: 10, CPUPercent: 70, MemoryPercent: 80},
-		Mesh:        "none",
+		Mesh:        MeshNone,
 		GRPC:        GRPC{Discovery: "clusterIP"},
 		Probes: Probes{
 			Startup:   Probe{PeriodSeconds: 5, TimeoutSeconds: 3, FailureThreshold: 30},

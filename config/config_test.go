@@ -111,6 +111,15 @@ func TestAClassIsSizedTogether(t *testing.T) {
 	}
 }
 
+func TestAListOrMapOfAStackReplacesTheDefaults(t *testing.T) {
+	c, err := parse(t, "mine", "  nova:network: {private: [10.0.0.0/8], dns: {labels: {}}, prometheus: {namespace: watch, labels: {app: p}}}\n")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"10.0.0.0/8"}, c.Network.Private)
+	assert.Equal(t, config.Peer{Namespace: "watch", Labels: map[string]string{"app": "p"}}, c.Network.Prometheus)
+	assert.Empty(t, c.Network.DNS.Labels, "every pod of the namespace")
+	assert.Equal(t, "ingress-nginx", c.Network.Ingress.Labels["app.kubernetes.io/name"], "said nothing of")
+}
+
 func TestADigestWinsAndTheTagStaysForReading(t *testing.T) {
 	digest := "sha256:" + fmt.Sprintf("%064x", 7)
 	c, err := parse(t, "s", released+"  nova:services: {auth: {image: {digest: '"+digest+"'}}}\n")

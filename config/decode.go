@@ -164,6 +164,10 @@ func convert(from, to reflect.Value) (any, error) {
 		return toText(value)
 	case target.Kind() == reflect.Struct, target.Kind() == reflect.Map:
 		if value == nil || from.Kind() == reflect.Map {
+			if target.Kind() == reflect.Map && to.CanSet() {
+				// The decoder would add to the labels of a default, say.
+				to.SetZero()
+			}
 			return value, nil
 		}
 		return nil, &typeError{value, "must be an object with named fields"}

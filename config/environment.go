@@ -18,7 +18,12 @@ func (c *Config) CatalogEnvironment() catalog.Environment {
 // VariableValues are the keys and values of ConfigMap nova-backend-config,
 // without those that only the deployment knows (JWT_PUBLIC_KEY_PEM).
 func (c *Config) VariableValues() map[string]string {
-	environment := c.CatalogEnvironment()
+	return c.VariableValuesIn(c.CatalogEnvironment())
+}
+
+// VariableValuesIn is VariableValues where the stack's services and systems
+// answer elsewhere.
+func (c *Config) VariableValuesIn(environment catalog.Environment) map[string]string {
 	values := map[string]string{}
 	for _, v := range catalog.Variables() {
 		values[v.Key] = v.Value(environment)

@@ -2,7 +2,10 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // Network says who may talk to whom. Inside of the namespace it follows from
@@ -12,6 +15,7 @@ type Network struct {
 	DNS        Peer     `config:"dns" doc:"Where the cluster's DNS runs."`
 	Prometheus Peer     `config:"prometheus" doc:"Where Prometheus runs, which may reach the metrics ports."`
 	Ingress    Peer     `config:"ingress" doc:"Where the ingress controller or gateway runs, which may reach the public services."`
+	Mesh       Peer     `config:"mesh" doc:"Where the control plane of nova:mesh runs, which sidecars reach; the default is that of its installation."`
 	Private    []string `config:"private" doc:"Networks that count as private: egress to providers on the internet leaves them out."`
 }
 
@@ -58,9 +62,14 @@ func defaultIngress() Ingress {
 
 func (c *Config) checkNetwork(found *mistakes) {
 	for name, peer := range map[string]Peer{"dns": c.Network.DNS, "prometheus": c.Network.Prometheus, "ingress": c.Network.Ingress} {
-		label(found, "nova:network."+name+".namespace", peer.Namespace)
+		checkPeer(found, "nova:network."+name, peer)
+	}
+	if c.Mesh == MeshIstio || c.Mesh == MeshLinkerd {
+		checkPeer(found, "nova:network.mesh", c.Network.Mesh)
 	}
 	checkCIDRs(found, "nova:network.private", c.Network.Private)
+	checkPrivate(found, "nova:network.private", c.Network.Private)
+	c.checkPathOwners(found)
 	i := c.Ingress
 	oneOf(found, "nova:ingress.kind", i.Kind, IngressNone, IngressIngress, IngressGateway)
 	if i.Kind == IngressNone {
@@ -74,10 +83,57 @@ func (c *Config) checkNetwork(found *mistakes) {
 	if i.Kind == IngressGateway {
 		if i.Gateway == "" {
 			found.missing("nova:ingress.gateway", "is required when kind is gateway: the name of the Gateway")
+		} else {
+			label(found, "nova:ingress.gateway", i.Gateway)
+		}
+		if i.GatewayIn != "" {
+			label(found, "nova:ingress.gatewayNamespace", i.GatewayIn)
 		}
 		return
 	}
+	if i.ClassName != "" {
+		label(found, "nova:ingress.className", i.ClassName)
+	}
 	label(found, "nova:ingress.tlsSecret", i.TLSSecret)
+}
+
+func checkPeer(found *mistakes, key string, peer Peer) {
+	label(found, key+".namespace", peer.Namespace)
+	for name, value := range peer.Labels {
+		if len(validation.IsQualifiedName(name)) > 0 {
+			found.add(key+".labels."+name, value, "is not a label: the key must be a name with or without a prefix, such as app.kubernetes.io/name")
+		}
+		if len(validation.IsValidLabelValue(value)) > 0 {
+			found.add(key+".labels."+name, value, "is not the value of a label; allowed: letters, digits, -, _ and ., at most 63, beginning and ending with a letter or digit")
+		}
+	}
+}
+
+// checkPrivate sees to it that each network can be left out of the internet of
+// a policy: the API server wants a true part of 0.0.0.0/0.
+func checkPrivate(found *mistakes, key string, values []string) {
+	for i, value := range values {
+		if prefix, err := netip.ParsePrefix(value); err == nil && (!prefix.Addr().Is4() || prefix.Bits() == 0) {
+			found.add(fmt.Sprintf("%s.%d", key, i), value, "cannot be left out of the internet; allowed: networks of IPv4 smaller than 0.0.0.0/0")
+		}
+	}
+}
+
+// checkPathOwners refuses a path that two services publish: which of them
+// answered would be left to the controller. A longer path of another service is
+// no conflict, since the longest match wins.
+func (c *Config) checkPathOwners(found *mistakes) {
+	owners := map[string]string{}
+	for _, s := range c.Services {
+		for i, path := range s.PublicPaths {
+			key := fmt.Sprintf("nova:services.%s.publicPaths.%d", s.Name, i)
+			if owner, taken := owners[path]; taken {
+				found.add(key, path, "is published by %s already", owner)
+				continue
+			}
+			owners[path] = key
+		}
+	}
 }
 
 // hidden are paths of a service that no ingress may publish; facts are those of

@@ -12,6 +12,7 @@ func Parse(stack string, input Input) (*Config, error) {
 	found := &mistakes{}
 	decode(input, c, found)
 	c.resolveModes()
+	c.resolveMesh()
 	c.resolve(found)
 	c.checkNames(found)
 	c.check(found)

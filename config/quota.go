@@ -38,6 +38,9 @@ func (c *Config) QuotaLimits() corev1.ResourceList {
 	plan := corev1.ResourceList{}
 	for _, s := range c.Services {
 		addPods(plan, s.Resources, c.PeakPods(s))
+		if c.Mesh != MeshNone {
+			addContainers(plan, c.sidecar(), c.PeakPods(s))
+		}
 	}
 	claims, storage := 0, resource.Quantity{}
 	for _, system := range catalog.Dependencies() {
@@ -70,15 +73,22 @@ func (c *Config) QuotaLimits() corev1.ResourceList {
 	return plan
 }
 
+// addPods adds pods of one container.
 func addPods(plan corev1.ResourceList, r Resources, pods int) {
+	total := plan[corev1.ResourcePods]
+	total.Add(*resource.NewQuantity(int64(pods), resource.DecimalSI))
+	plan[corev1.ResourcePods] = total
+	addContainers(plan, r, pods)
+}
+
+func addContainers(plan corev1.ResourceList, r Resources, containers int) {
 	add := func(name corev1.ResourceName, each string) {
 		total := plan[name]
 		quantity := resource.MustParse(each)
-		quantity.Mul(int64(pods))
+		quantity.Mul(int64(containers))
 		total.Add(quantity)
 		plan[name] = total
 	}
-	add(corev1.ResourcePods, "1")
 	add(corev1.ResourceRequestsCPU, r.Requests.CPU)
 	add(corev1.ResourceRequestsMemory, r.Requests.Memory)
 	add(corev1.ResourceRequestsEphemeralStorage, r.Requests.EphemeralStorage)

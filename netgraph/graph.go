@@ -72,7 +72,7 @@ func (g *graph) service(s config.Service) {
 	name := s.KubernetesName()
 	for _, callee := range g.c.Services {
 		if slices.Contains(s.Calls, callee.Name) {
-			g.add(workload(name), workload(callee.KubernetesName()), callee.GRPCPort())
+			g.add(workload(name), workload(callee.KubernetesName()), g.meshed(callee.GRPCPort())...)
 		}
 	}
 	for _, system := range s.Needs {
@@ -82,11 +82,23 @@ func (g *graph) service(s config.Service) {
 		g.add(workload(name), End{Outside: g.internet()}, s.InternetPorts...)
 	}
 	if s.MetricsPath != "" {
-		g.add(g.prometheus(), workload(name), s.HTTPPort)
+		g.add(g.prometheus(), workload(name), g.meshed(s.HTTPPort)...)
 	}
 	if g.c.Ingress.Kind != config.IngressNone && len(s.PublicPaths) > 0 {
-		g.add(End{Neighbour: &g.c.Network.Ingress}, workload(name), s.HTTPPort)
+		g.add(End{Neighbour: &g.c.Network.Ingress}, workload(name), g.meshed(s.HTTPPort)...)
 	}
+	if ports := g.c.MeshPorts(); len(ports) > 0 {
+		g.add(workload(name), End{Neighbour: &g.c.Network.Mesh}, ports...)
+	}
+}
+
+// meshed are the ports on which a service takes a connection to one of its own:
+// in some meshes the client's sidecar comes to that of the server instead.
+func (g *graph) meshed(port int) []int {
+	if inbound := g.c.MeshInbound(); inbound != 0 {
+		return []int{port, inbound}
+	}
+	return []int{port}
 }
 
 // toSystem adds the way of a workload to a stateful system, whoever runs it.

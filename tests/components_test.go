@@ -69,15 +69,51 @@ func unwrap(m resource.PropertyMap) map[string]any {
 	})
 }
 
-func TestEveryStackDeclaresItsElevenServices(t *testing.T) {
-	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, _ bool) {
-		for kind, count := range map[string]int{
-			"NovaService": 11, "Deployment": 11, "Service": 22, "ServiceAccount": 11, "PodDisruptionBudget": 11,
-			"InfraStack": 1, "Namespace": 1, "ConfigMap": 1, "Secret": 1, "HorizontalPodAutoscaler": 0,
-		} {
-			assert.Len(t, ofKind(all, kind), count, kind)
+// kinds are what each stack declares, by kind.
+var kinds = map[string]map[string]int{
+	"dev": {
+		"ConfigMap": 10, "Deployment": 15, "InfraStack": 1, "Job": 4, "LimitRange": 1, "Namespace": 1, "NetworkPolicy": 27,
+		"NovaService": 11, "PodDisruptionBudget": 17, "PriorityClass": 2, "PrivateKey": 1, "RandomBytes": 1, "RandomPassword": 11,
+		"ResourceQuota": 1, "Secret": 1, "Service": 38, "ServiceAccount": 21, "StatefulSet": 6,
+		"kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
+	},
+	"staging": {
+		"BucketCorsConfigurationV2": 3, "BucketLifecycleConfigurationV2": 4, "BucketOwnershipControls": 4, "BucketPolicy": 4,
+		"BucketPublicAccessBlock": 4, "BucketServerSideEncryptionConfigurationV2": 4, "BucketV2": 4, "BucketVersioningV2": 4,
+		"LifecyclePolicy": 11, "Repository": 11, "Role": 4, "RolePolicy": 4,
+		"ConfigMap": 8, "Deployment": 15, "ExternalSecret": 1, "InfraStack": 1, "Ingress": 1, "Job": 3, "LimitRange": 1,
+		"Namespace": 1, "NetworkPolicy": 25, "NovaService": 11, "PodDisruptionBudget": 16, "PriorityClass": 2, "PrivateKey": 1,
+		"RandomBytes": 1, "RandomPassword": 11, "ResourceQuota": 1, "Secret": 1, "Service": 36, "ServiceAccount": 20, "StatefulSet": 5,
+		"aws": 1, "kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
+	},
+	"prod": {
+		"BucketCorsConfigurationV2": 3, "BucketLifecycleConfigurationV2": 4, "BucketOwnershipControls": 4, "BucketPolicy": 4,
+		"BucketPublicAccessBlock": 4, "BucketServerSideEncryptionConfigurationV2": 4, "BucketV2": 4, "BucketVersioningV2": 4,
+		"LifecyclePolicy": 11, "Repository": 11, "Role": 4, "RolePolicy": 4,
+		"ConfigMap": 1, "Deployment": 15, "ExternalSecret": 1, "InfraStack": 1, "Ingress": 1, "LimitRange": 1,
+		"Namespace": 1, "NetworkPolicy": 17, "NovaService": 11, "PodDisruptionBudget": 11, "PriorityClass": 2, "PrivateKey": 1,
+		"RandomBytes": 1, "RandomPassword": 11, "ResourceQuota": 1, "Secret": 1, "Service": 30, "ServiceAccount": 15,
+		"aws": 1, "kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
+	},
+}
+
+func TestEveryStackDeclaresWhatItConsistsOf(t *testing.T) {
+	for _, stack := range stacks {
+		for _, dryRun := range []bool{false, true} {
+			got := map[string]int{}
+			for _, r := range declare(t, load(t, stack), dryRun) {
+				got[r.typ[strings.LastIndex(r.typ, ":")+1:]]++
+			}
+			got["Stack"] = 1 // The mocks may or may not be told of it.
+			assert.Equal(t, kinds[stack], got, "%s, dryRun=%t", stack, dryRun)
+			t.Logf("%s: %v", stack, got)
 		}
-	})
+	}
+}
+
+// services are the Deployments of the 11 services.
+func services(all []recorded) []recorded {
+	return slices.DeleteFunc(ofKind(all, "Deployment"), func(r recorded) bool { return !strings.HasSuffix(r.name, "-service") })
 }
 
 func TestURNsDoNotChangeByAccident(t *testing.T) {
@@ -131,17 +167,29 @@ func TestPodsMeetPodSecurityRestrictedAndOurOwnBaseline(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	require.NoError(t, err)
 	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
-		for _, r := range ofKind(all, "Deployment") {
-			template := as[appsv1.Deployment](t, r).Spec.Template
+		for name, template := range podTemplates(t, all) {
 			for _, result := range evaluator.EvaluatePod(psa.LevelVersion{Level: psa.LevelRestricted, Version: psa.LatestVersion()}, &template.ObjectMeta, &template.Spec) {
-				assert.True(t, result.Allowed, "%s: %s: %s", r.name, result.ForbiddenReason, result.ForbiddenDetail)
+				assert.True(t, result.Allowed, "%s: %s: %s", name, result.ForbiddenReason, result.ForbiddenDetail)
 			}
+			assert.False(t, *template.Spec.AutomountServiceAccountToken, name)
+			assert.False(t, *template.Spec.EnableServiceLinks, name)
+			assert.NotEmpty(t, template.Spec.ServiceAccountName, name)
+			for _, container := range template.Spec.Containers {
+				assert.True(t, *container.SecurityContext.ReadOnlyRootFilesystem, name)
+				assert.NotContains(t, container.Image, ":latest")
+				for _, kind := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage} {
+					assert.Contains(t, container.Resources.Requests, kind, name)
+					assert.Contains(t, container.Resources.Limits, kind, name)
+				}
+			}
+			for _, volume := range template.Spec.Volumes {
+				assert.True(t, volume.EmptyDir == nil || volume.EmptyDir.SizeLimit != nil, "%s: %s grows without bound", name, volume.Name)
+			}
+		}
+		for _, r := range services(all) {
+			template := as[appsv1.Deployment](t, r).Spec.Template
 			pod, container := template.Spec, template.Spec.Containers[0]
-			assert.False(t, *pod.AutomountServiceAccountToken)
-			assert.False(t, *pod.EnableServiceLinks)
 			assert.EqualValues(t, 1000, *pod.SecurityContext.RunAsUser)
-			assert.True(t, *container.SecurityContext.ReadOnlyRootFilesystem)
-			assert.NotNil(t, pod.Volumes[0].EmptyDir.SizeLimit)
 			assert.NotEqual(t, container.LivenessProbe.HTTPGet.Path, container.ReadinessProbe.HTTPGet.Path)
 			assert.NotEqual(t, container.StartupProbe.HTTPGet.Path, container.LivenessProbe.HTTPGet.Path)
 			assert.EqualValues(t, 10, container.Lifecycle.PreStop.Sleep.Seconds)
@@ -156,7 +204,7 @@ func TestPodsMeetPodSecurityRestrictedAndOurOwnBaseline(t *testing.T) {
 
 func TestAnUpdateTakesNoPodAwayEarly(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
-		for _, r := range ofKind(all, "Deployment") {
+		for _, r := range services(all) {
 			spec := as[appsv1.Deployment](t, r).Spec
 			assert.EqualValues(t, c.Replicas, *spec.Replicas)
 			assert.Zero(t, spec.Strategy.RollingUpdate.MaxUnavailable.IntValue())
@@ -240,7 +288,7 @@ func TestTheKubeconfigIsHandedOverAsASecret(t *testing.T) {
 func TestAnAutoscalerOwnsTheReplicaCount(t *testing.T) {
 	all := declare(t, parse(t, "  nova:replicas: 3\n  nova:autoscaling: {enabled: true, maxReplicas: 8}\n  nova:dependencies: {postgres: {maxConnections: 2000}}\n"), false)
 	assert.Len(t, ofKind(all, "HorizontalPodAutoscaler"), 11)
-	for _, r := range ofKind(all, "Deployment") {
+	for _, r := range services(all) {
 		assert.Nil(t, as[appsv1.Deployment](t, r).Spec.Replicas)
 	}
 	spec := unwrap(find(t, all, "HorizontalPodAutoscaler", "auth-service").inputs)["spec"].(map[string]any)
@@ -253,7 +301,7 @@ func TestAMeshIsAskedForInItsOwnWay(t *testing.T) {
 		"linkerd": func(p corev1.PodTemplateSpec) string { return p.Annotations["linkerd.io/inject"] },
 		"istio":   func(p corev1.PodTemplateSpec) string { return p.Labels["sidecar.istio.io/inject"] },
 	} {
-		for _, r := range ofKind(declare(t, parse(t, "  nova:mesh: "+mesh+"\n"), false), "Deployment") {
+		for _, r := range services(declare(t, parse(t, "  nova:mesh: "+mesh+"\n"), false)) {
 			assert.NotEmpty(t, in(as[appsv1.Deployment](t, r).Spec.Template), mesh)
 		}
 	}
@@ -261,7 +309,7 @@ func TestAMeshIsAskedForInItsOwnWay(t *testing.T) {
 
 func TestADisabledServiceIsNotDeclared(t *testing.T) {
 	all := declare(t, parse(t, "  nova:services: {events: {enabled: false}}\n"), false)
-	assert.Len(t, ofKind(all, "Deployment"), 10)
+	assert.Len(t, services(all), 10)
 	for _, r := range all {
 		assert.NotContains(t, r.name, "events")
 	}

@@ -161,7 +161,8 @@ func declared(c *config.Config, n network) map[string]bool {
 			if _, ok := n.pods[store.Name+"-setup"]; ok {
 				add(store.Name+"-setup", store.Name, port)
 			}
-			if system == catalog.Kafka {
+			// Brokers, and the parts of the object store, talk by their names.
+			if system == catalog.Kafka || system == catalog.ObjectStorage {
 				add(store.Name, store.Name, port)
 			}
 		}

@@ -212,7 +212,7 @@ func TestARoleIsForOneServiceAccountAndTheObjectsThatItsCodeWrites(t *testing.T)
 			role := inputsOf(t, all, "aws:iam/role:Role", s.KubernetesName())
 			name := "nova-" + stack + "-" + s.Name
 			assert.Equal(t, name, role["name"])
-			assert.Equal(t, "arn:aws:iam::role/"+name, account.Annotations["eks.amazonaws.com/role-arn"])
+			assert.Equal(t, "arn:aws:iam::"+c.AWS.Account+":role/"+name, account.Annotations["eks.amazonaws.com/role-arn"])
 			assert.False(t, *account.AutomountServiceAccountToken)
 
 			trust := document(t, role["assumeRolePolicy"])

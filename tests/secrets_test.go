@@ -241,3 +241,10 @@ func TestAPlantedSecretIsInTheClearNowhere(t *testing.T) {
 		assert.NotContains(t, clear, base64.StdEncoding.EncodeToString([]byte("planted-"))[:8], r.urn)
 	}
 }
+
+func TestAURLIsComposedWithASuppliedPasswordToo(t *testing.T) {
+	c, err := config.Parse("stack", config.Input{"secrets": map[string]any{"POSTGRES_PASSWORD": config.NewSecret("supplied")}})
+	require.NoError(t, err)
+	data := secretData(t, declare(t, c, false))
+	assert.Equal(t, "postgresql://nova_a:supplied@postgres.nova-backend.svc.cluster.local:5432/nova", data["DATABASE_URL"])
+}

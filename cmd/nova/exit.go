@@ -7,6 +7,7 @@ import (
 	"nova.dev/infra/config"
 	"nova.dev/infra/engine"
 	"nova.dev/infra/image"
+	"nova.dev/infra/render"
 )
 
 // The exit codes that scripts rely on.
@@ -34,6 +35,7 @@ func exitCode(ctx context.Context, err error) int {
 		mistake *config.Error
 		refused *engine.RefusedError
 		exists  *image.ExistsError
+		taken   *render.OccupiedError
 	)
 	switch {
 	case err == nil:
@@ -42,7 +44,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage), errors.As(err, &mistake):
 		return exitUsage
-	case errors.As(err, &refused), errors.As(err, &exists):
+	case errors.As(err, &refused), errors.As(err, &exists), errors.As(err, &taken):
 		return exitRefused
 	}
 	return exitFailed

@@ -59,6 +59,7 @@ failed; 2 wrong usage or configuration; 3 refused by a guard; 130 interrupted.`,
 		newUpCommand(g), newPreviewCommand(g), newDestroyCommand(g), newStatusCommand(g),
 		newServicesCommand(g), newSecretsCommand(g), newLocalCommand(g), newDoctorCommand(g), newVersionCommand(g),
 		newImagesCommand(g),
+		newRenderCommand(g), newEnvCommand(g),
 	)
 	reportUsage(root)
 	return root

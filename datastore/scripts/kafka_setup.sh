@@ -8,7 +8,8 @@ configs() { /opt/kafka/bin/kafka-configs.sh --bootstrap-server "$BOOTSTRAP_SERVE
 
 # One line for each topic; each call of a tool starts Java, so only what differs
 # is changed.
-existing=$(topics --describe --exclude-internal | grep PartitionCount: || true)
+described=$(topics --describe --exclude-internal)
+existing=$(printf '%s\n' "$described" | grep PartitionCount: || true)
 
 field() { # field LINE NAME: the number after NAME
 	printf '%s\n' "$1" | sed -n "s/.*$2\\([0-9][0-9]*\\).*/\\1/p"

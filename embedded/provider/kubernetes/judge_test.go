@@ -11,6 +11,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	kresource "k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -214,6 +215,44 @@ func TestAPodIsTriedWithoutItsServiceAccountWhenThatIsStillToCome(t *testing.T) 
 	bad := privileged(d.Namespace, "bad")
 	bad.Spec.Template.Spec.ServiceAccountName = "later"
 	wantError(t, s.preview("bad", bad).err, "PodSecurity")
+}
+
+// priority is a PriorityClass.
+func priority(name string) *schedulingv1.PriorityClass {
+	return &schedulingv1.PriorityClass{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "scheduling.k8s.io/v1", Kind: "PriorityClass"},
+		ObjectMeta: metav1.ObjectMeta{Name: name}, Value: 1000,
+	}
+}
+
+func TestAPodIsTriedWithoutItsPriorityClassWhenThatComesInTheSameRun(t *testing.T) {
+	s := newStack(t, mutable)
+	const warning = "its pods would be refused now"
+	d := deployment(namespace(t, enforce), "web", 1)
+	d.Spec.Template.Spec.PriorityClassName = "planned-" + rand.String(6)
+	bad := privileged(d.Namespace, "bad")
+	bad.Spec.Template.Spec.PriorityClassName = d.Spec.Template.Spec.PriorityClassName
+
+	wantOp(t, s.preview("web", d), "create")
+	if !s.engine.logged(warning) || !s.engine.logged("no PriorityClass with name " + d.Spec.Template.Spec.PriorityClassName) {
+		t.Errorf("a class that nobody plans is not pointed out; log: %s", s.engine.all())
+	}
+	s.run()
+	class := priority(d.Spec.Template.Spec.PriorityClassName)
+	wantOp(t, s.preview("class", class), "create")
+	wantOp(t, s.preview("web", d), "create")
+	if s.engine.logged(warning) {
+		t.Errorf("log: %s", s.engine.all())
+	}
+	wantError(t, s.preview("bad", bad).err, "PodSecurity")
+
+	// An update does not let anything pass: there the class has to exist.
+	wantError(t, s.up("web", d).err, "no PriorityClass with name "+class.Name)
+	s.mustUp("class", class)
+	s.mustUp("web", d)
+	if err := s.destroy(urnOf("class", properties(t, class))); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestValuesWhichAreNotKnownYetDoNotStopTheJudgement(t *testing.T) {

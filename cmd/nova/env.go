@@ -1,0 +1,88 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"nova.dev/infra/engine"
+	"nova.dev/infra/render"
+)
+
+func newEnvCommand(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "env",
+		Short: "Make the environment of the compose file",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newEnvInitCommand(g))
+	return cmd
+}
+
+func newEnvInitCommand(g *globals) *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write a .env with new secrets",
+		Long: `Write a .env for docker-compose.yml with new secrets, readable by you alone.
+
+Docker Compose, dotenv libraries and POSIX shells read the file alike; keys
+stand in it over several lines. kubectl's --from-env-file and docker run's
+--env-file do not know quotes and cannot read it.
+
+An existing file is never overwritten (exit code 3): the stateful systems keep
+the passwords that they were made with.`,
+		Example: "  nova env init --out deploy/.env\n  cd deploy && docker compose up -d",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, c, err := g.configuration()
+			if err != nil {
+				return err
+			}
+			if _, err := os.Lstat(out); err == nil {
+				return envExists(out)
+			}
+			text, err := render.Env(c)
+			if err != nil {
+				return err
+			}
+			if err := createPrivate(out, text); err != nil {
+				return fmt.Errorf("--out: %w", err)
+			}
+			fmt.Fprintf(g.out, "%s holds new secrets for stack %s; never commit it\n", out, g.stack)
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&out, "out", "o", ".env", "file to write")
+	return cmd
+}
+
+func envExists(path string) error {
+	return &engine.RefusedError{Reason: fmt.Sprintf("--out: %s exists and is never overwritten: the stateful systems keep the passwords that they were made with; remove it yourself if they are new", path)}
+}
+
+// createPrivate makes a file for the user alone, all of it or nothing. It fails
+// if the file exists by then, also where another process made it meanwhile.
+func createPrivate(path string, text []byte) error {
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".env-*") // Mode 0600.
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name())
+	_, err = temporary.Write(text)
+	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
+		return err
+	}
+	// Unlike a rename a link never replaces anything.
+	if err := os.Link(temporary.Name(), path); errors.Is(err, fs.ErrExist) {
+		return envExists(path)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/ptr"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"nova.dev/infra/config"
+	"nova.dev/infra/netgraph"
+)
+
+// narrow is a stack whose quota has no room above the plan, and whose API a
+// Gateway publishes.
+const narrow = `  nova:namespace: narrow
+  nova:replicas: 2
+  nova:quota: {headroomPercent: 0}
+  nova:ingress: {kind: gateway, host: api.example.com, gateway: public, gatewayNamespace: gateways}
+`
+
+func TestAStackUpdatesItselfWithinItsQuotaAndItsNetworkIsWhatTheGraphSays(t *testing.T) {
+	p := sharedProject(t)
+	const stack, namespace = "narrow", "narrow"
+	p.stack(t, stack, narrow)
+	p.must(t, "up", "--stack", stack)
+	ctx, client := t.Context(), p.client(t)
+	c, err := config.Load(stack, filepath.Join(p.dir, "Pulumi."+stack+".yaml"))
+	require.NoError(t, err)
+
+	t.Log("the cluster holds the policies of the graph, and no others")
+	policies, err := client.NetworkingV1().NetworkPolicies(namespace).List(ctx, metav1.ListOptions{})
+	require.NoError(t, err)
+	live := map[string]networkingv1.NetworkPolicySpec{}
+	for _, policy := range policies.Items {
+		live[policy.Name] = policy.Spec
+	}
+	assert.Equal(t, netgraph.Policies(c), live)
+
+	t.Log("the route is what the API of gateways takes")
+	assert.Len(t, p.route(t, namespace).Spec.Rules, 5)
+
+	t.Log("a pod that asks for nothing gets the defaults; one that asks for too much is refused")
+	created, err := client.CoreV1().Pods(namespace).Create(ctx, barePod(nil), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	require.NoError(t, err)
+	assert.Equal(t, "512Mi", created.Spec.Containers[0].Resources.Limits.Memory().String())
+	assert.Equal(t, "100m", created.Spec.Containers[0].Resources.Requests.Cpu().String())
+	_, err = client.CoreV1().Pods(namespace).Create(ctx, barePod(corev1.ResourceList{
+		corev1.ResourceMemory: quantity("1Ti"), corev1.ResourceCPU: quantity("1"), corev1.ResourceEphemeralStorage: quantity("1Gi"),
+	}), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	require.True(t, apierrors.IsForbidden(err), "%v", err)
+	assert.ErrorContains(t, err, "exceeded quota: nova")
+
+	t.Log("an update of all services at once fits")
+	before := p.hashes(t, namespace)
+	p.stack(t, stack, narrow+"  nova:variables: {LOG_LEVEL: trace}\n")
+	assert.Empty(t, p.preview(t, stack).Warnings)
+	p.must(t, "up", "--stack", stack)
+	rolled := 0
+	for name, hash := range p.hashes(t, namespace) {
+		if strings.HasSuffix(name, "-service") {
+			assert.NotEqual(t, before[name], hash, name)
+			rolled++
+		}
+	}
+	assert.Equal(t, 11, rolled)
+	p.neverRefused(t, namespace)
+	quota, err := client.CoreV1().ResourceQuotas(namespace).Get(ctx, "nova", metav1.GetOptions{})
+	require.NoError(t, err)
+	for name, hard := range quota.Status.Hard {
+		used := quota.Status.Used[name]
+		assert.Positive(t, used.Sign(), name)
+		assert.LessOrEqual(t, used.Cmp(hard), 0, "%s: %s of %s", name, &used, &hard)
+		t.Logf("%s: %s of %s", name, &used, &hard)
+	}
+
+	t.Log("other priorities are other classes, which pods take on while they serve")
+	p.stack(t, stack, narrow+"  nova:variables: {LOG_LEVEL: trace}\n  nova:priority: {services: 1500, stores: 2500}\n")
+	replaced := 0
+	result := p.preview(t, stack)
+	assert.Empty(t, result.Warnings)
+	for _, change := range result.Changes {
+		if strings.HasSuffix(change.Type, ":PriorityClass") {
+			assert.Equal(t, "replace", change.Op)
+			replaced++
+		}
+	}
+	assert.Equal(t, 2, replaced)
+	p.must(t, "up", "--stack", stack)
+	p.neverRefused(t, namespace)
+	assert.Contains(t, p.must(t, "status", "--stack", stack).out, "11 of 11 services available")
+	classes, err := client.SchedulingV1().PriorityClasses().List(ctx, metav1.ListOptions{})
+	require.NoError(t, err)
+	values := map[string]int32{}
+	for _, class := range classes.Items {
+		if strings.HasPrefix(class.Name, namespace+"-") {
+			values[class.Name] = class.Value
+		}
+	}
+	assert.Equal(t, map[string]int32{"narrow-priority-services-1500": 1500, "narrow-priority-stores-2500": 2500}, values)
+	require.Eventually(t, func() bool {
+		pods, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name in (auth-service,postgres)"})
+		if err != nil || len(pods.Items) != 3 {
+			return false
+		}
+		for _, pod := range pods.Items {
+			want := int32(1500)
+			if pod.Labels["app.kubernetes.io/name"] == "postgres" {
+				want = 2500
+			}
+			if pod.Spec.Priority == nil || *pod.Spec.Priority != want {
+				return false
+			}
+		}
+		return true
+	}, time.Minute, time.Second)
+	assert.Contains(t, p.must(t, "up", "--stack", stack).out, "no changes")
+	p.must(t, "destroy", "--stack", stack, "--yes")
+}
+
+// route reads the HTTPRoute of the public API.
+func (p *project) route(t *testing.T, namespace string) gatewayv1.HTTPRoute {
+	t.Helper()
+	access, err := clientcmd.BuildConfigFromFlags("", filepath.Join(p.dir, ".nova", "kubeconfig"))
+	require.NoError(t, err)
+	client, err := dynamic.NewForConfig(access)
+	require.NoError(t, err)
+	object, err := client.Resource(schema.GroupVersion(gatewayv1.GroupVersion).WithResource("httproutes")).Namespace(namespace).Get(t.Context(), "nova-api", metav1.GetOptions{})
+	require.NoError(t, err)
+	var route gatewayv1.HTTPRoute
+	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &route))
+	return route
+}
+
+// neverRefused asserts that no controller was kept from making a pod.
+func (p *project) neverRefused(t *testing.T, namespace string) {
+	t.Helper()
+	events, err := p.client(t).CoreV1().Events(namespace).List(t.Context(), metav1.ListOptions{FieldSelector: "reason=FailedCreate"})
+	require.NoError(t, err)
+	for _, event := range events.Items {
+		t.Errorf("%s %s: %s", event.InvolvedObject.Kind, event.InvolvedObject.Name, event.Message)
+	}
+}
+
+// barePod is a pod that Pod Security "restricted" admits, with requests and
+// limits alike.
+func barePod(resources corev1.ResourceList) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: "bare"},
+		Spec: corev1.PodSpec{
+			SecurityContext: &corev1.PodSecurityContext{
+				RunAsNonRoot:   ptr.To(true),
+				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+			},
+			Containers: []corev1.Container{{
+				Name: "bare", Image: "registry.example/bare:1",
+				Resources: corev1.ResourceRequirements{Requests: resources, Limits: resources},
+				SecurityContext: &corev1.SecurityContext{
+					AllowPrivilegeEscalation: ptr.To(false),
+					Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+				},
+			}},
+		},
+	}
+}
