@@ -20,7 +20,7 @@ func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
 	dir := t.TempDir()
-	for _, name := range []string{"catalog", "config", "components", "iampolicy", "platform", "main.go", "go.mod", "go.sum"} {
+	for _, name := range []string{"catalog", "config", "components", "datastore", "iampolicy", "monitoring", "netgraph", "platform", "main.go", "go.mod", "go.sum"} {
 		require.NoError(t, os.Symlink(filepath.Join(root, name), filepath.Join(dir, name)))
 	}
 	for _, name := range []string{"Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.staging.yaml"} {
