@@ -35,9 +35,10 @@ test: tools packages build lint ## every test: unit, engine and cluster
 	@CGO_ENABLED=0 go test -timeout 20m ./...
 
 # Debian packages, and the command by which each is recognised.
-PACKAGES := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager docker.io:dockerd mmdebstrap:mmdebstrap
+PACKAGES := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager docker.io:dockerd mmdebstrap:mmdebstrap \
+	postgresql-15:/usr/lib/postgresql/15/bin/initdb redis-server:redis-server
 
-packages: # the real Prometheus, Alertmanager and Docker engine, which tests run; nothing is started as a service
+packages: # the real Prometheus, Alertmanager, Docker engine, PostgreSQL and Redis, which tests run; nothing is started as a service
 	@missing=; for each in $(PACKAGES); do command -v $${each#*:} >/dev/null || missing="$$missing $${each%%:*}"; done; \
 	if [ -n "$$missing" ]; then \
 		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \

@@ -3,6 +3,7 @@ package catalog
 import (
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // Variable is one environment variable of the system that is not a secret. Its
@@ -134,10 +135,14 @@ func (e Environment) Service(name string) (Service, bool) {
 
 // FindVariable returns the variable of a key.
 func FindVariable(key string) (Variable, bool) {
-	for _, v := range Variables() {
-		if v.Key == key {
-			return v, true
-		}
-	}
-	return Variable{}, false
+	v, ok := variablesByKey()[key]
+	return v, ok
 }
+
+var variablesByKey = sync.OnceValue(func() map[string]Variable {
+	all := map[string]Variable{}
+	for _, v := range Variables() {
+		all[v.Key] = v
+	}
+	return all
+})

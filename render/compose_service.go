@@ -16,7 +16,7 @@ const (
 	probeCommand = "/usr/local/bin/healthprobe"
 	// probePatience is how long it waits, in seconds, before it says why.
 	probePatience = 3
-	healthPath   = "HEALTH_PATH"
+	healthPath    = "HEALTH_PATH"
 	// scratchMount is the only path that a service may write to.
 	scratchMount = "/tmp:mode=1777,size=256m"
 )

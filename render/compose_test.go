@@ -21,23 +21,40 @@ import (
 
 var stacks = []string{"dev", "staging", "prod"}
 
+// load reads a stack file of the repository; nobody changes the result.
 func load(t testing.TB, stack string) *config.Config {
 	t.Helper()
-	c, err := config.Load(stack, "../Pulumi."+stack+".yaml")
-	require.NoError(t, err)
-	return c
+	if loaded[stack] == nil {
+		c, err := config.Load(stack, "../Pulumi."+stack+".yaml")
+		require.NoError(t, err)
+		loaded[stack] = c
+	}
+	return loaded[stack]
 }
 
-func rendered(t testing.TB, c *config.Config) map[string][]byte {
+func loadAll(t testing.TB) []*config.Config {
 	t.Helper()
 	var all []*config.Config
 	for _, stack := range stacks {
 		all = append(all, load(t, stack))
 	}
-	files, err := render.Tree(c, all...)
-	require.NoError(t, err)
-	return files
+	return all
 }
+
+func rendered(t testing.TB, c *config.Config) map[string][]byte {
+	t.Helper()
+	if trees[c] == nil {
+		files, err := render.Tree(c, loadAll(t)...)
+		require.NoError(t, err)
+		trees[c] = files
+	}
+	return trees[c]
+}
+
+var (
+	loaded = map[string]*config.Config{}
+	trees  = map[*config.Config]map[string][]byte{}
+)
 
 // environment is a .env that has all secrets. Making keys takes long, so each
 // stack has one for all tests.

@@ -55,8 +55,9 @@ func rank(c *config.Config) int { return slices.Index(config.KnownEnvironments()
 // every container has its own value of them.
 func perContainer(c *config.Config) []string {
 	names := map[string]bool{}
+	environment := newLocal(c).environment
 	for _, s := range c.Services {
-		for name := range own(s, newLocal(c).environment) {
+		for name := range own(s, environment) {
 			if _, shared := catalog.FindVariable(name); !shared {
 				names[name] = true
 			}

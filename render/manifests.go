@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/yaml"
+	"go.yaml.in/yaml/v2" // What sigs.k8s.io/yaml writes with, without its way over JSON.
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/config"

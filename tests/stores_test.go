@@ -106,6 +106,14 @@ func TestAStoreKeepsItsVolumeAndIsFoundByName(t *testing.T) {
 	})
 }
 
+func TestAChangeOfAVolumesSizeReplacesNoStatefulSet(t *testing.T) {
+	all := declare(t, load(t, "staging"), false)
+	require.Len(t, ofKind(all, "StatefulSet"), 5)
+	for _, r := range ofKind(all, "StatefulSet") {
+		assert.Equal(t, []string{"spec.volumeClaimTemplates"}, r.ignore, r.name)
+	}
+}
+
 func TestTheMembersOfAQuorumStartTogetherAndOnNodesOfTheirOwn(t *testing.T) {
 	all := declare(t, load(t, "staging"), false)
 	kafka := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", "kafka")).Spec

@@ -33,19 +33,23 @@ func TestAStackLivesFromUpToDestroy(t *testing.T) {
 		p.must(t, "status", "--stack", stack)
 	}
 
-	up("82 changed: 82 create")
+	up("create; 0 unchanged")
 	assert.Contains(t, p.must(t, "status", "--stack", stack).out, "11 of 11 services available")
-	up("no changes; 82 unchanged")
+	p.storesAreUp(t, namespace)
+	up("no changes")
 
-	t.Log("a changed replica count touches only Deployments")
+	t.Log("a changed replica count touches only Deployments, and the quota that makes room for them")
 	p.stack(t, stack, base+"  nova:replicas: 2\n")
 	result := p.preview(t, stack)
-	require.Len(t, result.Changes, 11)
+	require.Len(t, result.Changes, 12)
 	for _, change := range result.Changes {
+		if change.Type == "kubernetes:core/v1:ResourceQuota" {
+			continue
+		}
 		assert.Equal(t, "kubernetes:apps/v1:Deployment", change.Type)
 		assert.Equal(t, []string{"spec.replicas"}, change.Properties)
 	}
-	up("11 changed: 11 update")
+	up("12 changed: 12 update")
 
 	t.Log("a changed value rolls the pods of those who receive it, and no others")
 	before := p.hashes(t, namespace)
@@ -85,6 +89,35 @@ func TestAStackLivesFromUpToDestroy(t *testing.T) {
 	_, err = p.client(t).CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
 	assert.True(t, apierrors.IsNotFound(err), "%v", err)
 	assert.Equal(t, exitFailed, p.nova(t, "status", "--stack", stack).code)
+}
+
+// storesAreUp looks in the cluster whether every stateful system runs on a
+// volume of its own and has been set up.
+func (p *project) storesAreUp(t *testing.T, namespace string) {
+	t.Helper()
+	client := p.client(t)
+	sets, err := client.AppsV1().StatefulSets(namespace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	var names []string
+	for _, set := range sets.Items {
+		names = append(names, set.Name)
+		assert.Equal(t, *set.Spec.Replicas, set.Status.ReadyReplicas, set.Name)
+	}
+	assert.ElementsMatch(t, []string{"postgres", "redis", "clickhouse", "kafka", "elasticsearch", "object-store"}, names)
+
+	claims, err := client.CoreV1().PersistentVolumeClaims(namespace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	assert.Len(t, claims.Items, len(names))
+	for _, claim := range claims.Items {
+		assert.Equal(t, corev1.ClaimBound, claim.Status.Phase, claim.Name)
+	}
+
+	jobs, err := client.BatchV1().Jobs(namespace).List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	assert.Len(t, jobs.Items, 4)
+	for _, job := range jobs.Items {
+		assert.EqualValues(t, 1, job.Status.Succeeded, job.Name)
+	}
 }
 
 func TestPreviewsOfStagingAndProductionAreAcceptedByTheAPIServer(t *testing.T) {

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"nova.dev/infra/engine"
+)
+
+// changed are the changes of a result, as "op Kind name", sorted.
+func changed(result engine.Result) []string {
+	var all []string
+	for _, c := range result.Changes {
+		all = append(all, strings.Join([]string{c.Op, c.Type[strings.LastIndex(c.Type, ":")+1:], c.Name}, " "))
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestARotationOrAnotherModeTouchesOnlyWhatItMust(t *testing.T) {
+	p := sharedProject(t)
+	const base = "  nova:namespace: touch\n  nova:deletionProtection: true\n"
+	p.stack(t, "touch", base)
+	p.must(t, "up", "--stack", "touch")
+
+	t.Log("a rotated token secret: one more generator, the Secret, and the one service that receives it")
+	p.stack(t, "touch", base+"  nova:secretSources: {rotation: {JWT_SECRET: 1}}\n")
+	assert.Equal(t, []string{"create RandomPassword jwt-secret-2", "update Deployment user-service", "update Secret nova-backend-secrets"},
+		changed(p.preview(t, "touch")))
+
+	t.Log("a rotated database password: the set-up runs again, services roll, and the server itself stays")
+	p.stack(t, "touch", base+"  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1}}\n")
+	for _, change := range changed(p.preview(t, "touch")) {
+		switch {
+		case strings.HasPrefix(change, "update Deployment") && strings.HasSuffix(change, "-service"):
+		case slices.Contains([]string{"create RandomPassword postgres-password-2", "update Secret nova-backend-secrets", "update ConfigMap postgres-setup"}, change):
+		case strings.HasSuffix(change, "Job postgres-setup"):
+		default:
+			t.Errorf("not expected: %s", change)
+		}
+	}
+
+	t.Log("another mode of each system: its own objects and its receivers, and nothing that holds data")
+	for system, lines := range map[string]string{
+		"redis":         "  nova:dependencies: {redis: {mode: external, host: redis.example.com}}\n  nova:secretSources: {keys: {REDIS_PASSWORD: external, REDIS_EXPORTER_PASSWORD: external}}\n",
+		"kafka":         "  nova:dependencies: {kafka: {mode: external, host: kafka.example.com}}\n",
+		"elasticsearch": "  nova:dependencies: {elasticsearch: {mode: external, host: search.example.com}}\n",
+	} {
+		p.stack(t, "touch", base+lines)
+		result := p.preview(t, "touch")
+		assert.Empty(t, result.Errors, system)
+		for _, c := range result.Changes {
+			kind := c.Type[strings.LastIndex(c.Type, ":")+1:]
+			if strings.Contains(c.Op, "delete") || strings.Contains(c.Op, "replace") {
+				assert.True(t, strings.HasPrefix(c.Name, system), "%s: %s %s %s", system, c.Op, kind, c.Name)
+				assert.NotContains(t, []string{"Namespace", "PersistentVolumeClaim", "RandomPassword", "RandomBytes", "PrivateKey", "BucketV2"}, kind)
+			}
+			if kind == "StatefulSet" {
+				assert.Equal(t, system, c.Name, "the other stores stay")
+			}
+		}
+	}
+	p.stack(t, "touch", "  nova:namespace: touch\n")
+	p.must(t, "up", "--stack", "touch") // Takes the protection off.
+	p.must(t, "destroy", "--stack", "touch", "--yes")
+}
