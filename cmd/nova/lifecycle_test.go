@@ -131,7 +131,10 @@ func TestPreviewsOfStagingAndProductionAreAcceptedByTheAPIServer(t *testing.T) {
 			assert.Equal(t, "create", change.Op)
 			kinds[change.Type[strings.LastIndex(change.Type, ":")+1:]]++
 		}
-		for kind, count := range map[string]int{"Namespace": 1, "Deployment": 11, "Service": 22, "ServiceAccount": 11, "PodDisruptionBudget": 11, "ConfigMap": 1, "Secret": 1} {
+		for kind, count := range map[string]int{
+			"Namespace": 1, "NovaService": 11, "Deployment": 15, "PodDisruptionBudget": kinds["StatefulSet"] + 11, "Secret": 1,
+			"MonitoringStack": 1, "PrometheusRule": 1, "PodMonitor": 11, "AlertmanagerConfig": 1,
+		} {
 			assert.Equal(t, count, kinds[kind], kind)
 		}
 		for kind, count := range map[string]int{
