@@ -32,7 +32,7 @@ build: ## build bin/nova
 	@CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$$(git describe --always --dirty 2>/dev/null || echo dev)" -o bin/nova ./cmd/nova
 
 test: tools packages build lint ## every test: unit, engine and cluster
-	@CGO_ENABLED=0 go test -timeout 20m ./...
+	@CGO_ENABLED=0 go test -timeout 45m ./...
 
 # Debian packages, and the command by which each is recognised.
 PACKAGES := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager docker.io:dockerd mmdebstrap:mmdebstrap \

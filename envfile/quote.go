@@ -23,5 +23,5 @@ func Quote(value string) (string, error) {
 	case !strings.ContainsAny(value, "\"$`\\!"):
 		return `"` + value + `"`, nil
 	}
-	return "", errors.New("holds characters that env files cannot carry for every reader: a backslash, a carriage return, or a single quote beside one of \" $ ` !")
+	return "", errors.New("holds characters that env files cannot carry for every reader: a backslash, a carriage return, or a single quote beside a double one, a dollar sign, a backtick or an exclamation mark")
 }

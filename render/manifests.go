@@ -81,20 +81,20 @@ func declared(c *config.Config) ([]object, error) {
 
 // manifest writes the objects of one file.
 func manifest(c *config.Config, objects []object) ([]byte, error) {
-	var text bytes.Buffer
-	text.WriteString(notice(c))
-	if slices.ContainsFunc(objects, func(o object) bool { return o.kind == "Secret" }) {
-		text.WriteString("# Fill in every <NAME> before you apply this file.\n")
-	}
+	var documents bytes.Buffer
 	for _, o := range objects {
 		document, err := yaml.Marshal(o.fields)
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", o.kind, o.name, err)
 		}
-		text.WriteString("---\n")
-		text.Write(document)
+		documents.WriteString("---\n")
+		documents.Write(document)
 	}
-	return text.Bytes(), nil
+	head := notice(c)
+	if placeholder.Match(documents.Bytes()) {
+		head += "# Fill in every <NAME> before you apply this file.\n"
+	}
+	return append([]byte(head), documents.Bytes()...), nil
 }
 
 // notice heads every file that may carry comments.

@@ -66,6 +66,9 @@ func plain(v resource.PropertyValue) any {
 		}
 		return v.NumberValue()
 	case v.IsArray():
+		if len(v.ArrayValue()) == 0 {
+			return nil // To the API server it is the same, to kubectl a difference.
+		}
 		list := make([]any, 0, len(v.ArrayValue()))
 		for _, each := range v.ArrayValue() {
 			list = append(list, plain(each))

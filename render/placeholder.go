@@ -27,6 +27,9 @@ const (
 
 var marker = regexp.MustCompile(markerBefore + "([A-Z0-9_]+)" + markerAfter)
 
+// placeholder is what stands in a file for the value of a secret.
+var placeholder = regexp.MustCompile("<[A-Z0-9_]+>")
+
 func mark(key string) string { return markerBefore + key + markerAfter }
 
 // showPlaceholders turns the markers in a text into placeholders.

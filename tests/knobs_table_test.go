@@ -207,6 +207,8 @@ var turns = map[string][]turn{
 	"network.prometheus.labels.<name>": {{at: "network.prometheus.labels.app", to: "prometheus"}},
 	"network.ingress.namespace":        {{to: "gateways"}},
 	"network.ingress.labels.<name>":    {{at: "network.ingress.labels.app", to: "ingress"}},
+	"network.mesh.namespace":           {{to: "mesh"}},
+	"network.mesh.labels.<name>":       {{at: "network.mesh.labels.app", to: "istiod"}},
 	"network.private":                  {{to: []any{"10.0.0.0/8"}}},
 	"ingress.kind":                     {{to: "none"}, {to: "gateway", also: map[string]any{"ingress": map[string]any{"gateway": "public"}}}},
 	"ingress.host":                     {{to: "api.example.com"}},

@@ -131,11 +131,21 @@ func TestPreviewsOfStagingAndProductionAreAcceptedByTheAPIServer(t *testing.T) {
 			assert.Equal(t, "create", change.Op)
 			kinds[change.Type[strings.LastIndex(change.Type, ":")+1:]]++
 		}
-		for kind, count := range map[string]int{
-			"Namespace": 1, "NovaService": 11, "Deployment": 15, "PodDisruptionBudget": kinds["StatefulSet"] + 11, "Secret": 1,
-			"MonitoringStack": 1, "PrometheusRule": 1, "PodMonitor": 11, "AlertmanagerConfig": 1,
-		} {
-			assert.Equal(t, count, kinds[kind], kind)
+		for kind, count := range map[string]map[string]int{
+			"staging": {
+				"Namespace": 1, "Deployment": 15, "StatefulSet": 5, "Job": 3, "Service": 36, "ServiceAccount": 20,
+				"PodDisruptionBudget": 16, "ConfigMap": 13, "Secret": 1, "ExternalSecret": 1, "NetworkPolicy": 25, "Ingress": 1,
+				"ResourceQuota": 1, "LimitRange": 1, "PriorityClass": 2,
+				"PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 5, "AlertmanagerConfig": 1,
+			},
+			"prod": {
+				"Namespace": 1, "Deployment": 15, "StatefulSet": 0, "Job": 0, "Service": 30, "ServiceAccount": 15,
+				"PodDisruptionBudget": 11, "ConfigMap": 6, "Secret": 1, "ExternalSecret": 1, "NetworkPolicy": 17, "Ingress": 1,
+				"ResourceQuota": 1, "LimitRange": 1, "PriorityClass": 2,
+				"PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 4, "AlertmanagerConfig": 1,
+			},
+		}[stack] {
+			assert.Equal(t, count, kinds[kind], "%s of %s", kind, stack)
 		}
 		for kind, count := range map[string]int{
 			"BucketV2": 4, "BucketOwnershipControls": 4, "BucketPublicAccessBlock": 4, "BucketServerSideEncryptionConfigurationV2": 4,
@@ -161,14 +171,14 @@ func TestAPodThatMayNotRunIsRefusedInThePreview(t *testing.T) {
 	_, err = p.client(t).CoreV1().LimitRanges("refused").Create(t.Context(), &corev1.LimitRange{
 		ObjectMeta: metav1.ObjectMeta{Name: "small"},
 		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
-			Type: corev1.LimitTypeContainer, Max: corev1.ResourceList{corev1.ResourceMemory: quantity("1Gi")},
+			Type: corev1.LimitTypeContainer, Max: corev1.ResourceList{corev1.ResourceMemory: quantity("2Gi")},
 		}}},
 	}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	d := p.nova(t, "preview", "--stack", "refused")
 	assert.Equal(t, exitFailed, d.code)
 	assert.Contains(t, d.err, "auth-service")
-	assert.Contains(t, d.err, "maximum memory usage per Container is 1Gi")
+	assert.Contains(t, d.err, "maximum memory usage per Container is 2Gi")
 }
 
 // planted are secret values that must appear nowhere in the clear.

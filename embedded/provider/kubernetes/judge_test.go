@@ -234,7 +234,7 @@ func TestAPodIsTriedWithoutItsPriorityClassWhenThatComesInTheSameRun(t *testing.
 	bad.Spec.Template.Spec.PriorityClassName = d.Spec.Template.Spec.PriorityClassName
 
 	wantOp(t, s.preview("web", d), "create")
-	if !s.engine.logged(warning) || !s.engine.logged("no PriorityClass with name " + d.Spec.Template.Spec.PriorityClassName) {
+	if !s.engine.logged(warning) || !s.engine.logged("no PriorityClass with name "+d.Spec.Template.Spec.PriorityClassName) {
 		t.Errorf("a class that nobody plans is not pointed out; log: %s", s.engine.all())
 	}
 	s.run()
