@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/monitoring/rule"
 	"nova.dev/infra/monitoring/slo"
 )
 
@@ -110,11 +111,17 @@ func (c *Config) checkReceivers(found *mistakes) {
 	if c.Monitoring.Mode == MonitoringNone && len(c.Monitoring.Receivers) > 0 {
 		found.missing("nova:monitoring.receivers", "nobody would be told anything, since nova:monitoring.mode is none")
 	}
+	teams := rule.Teams()
+	for _, watching := range c.Monitoring.Services {
+		if watching.Team != "" {
+			teams = append(teams, watching.Team)
+		}
+	}
 	for i, r := range c.Monitoring.Receivers {
 		key := fmt.Sprintf("nova:monitoring.receivers.%d", i)
 		found.joined(key, r.record().Validate())
-		if r.Team != "" {
-			label(found, key+".team", r.Team)
+		if r.Team != "" && !slices.Contains(teams, r.Team) {
+			found.add(key+".team", r.Team, "is the team of no alert%s", didYouMean(r.Team, teams))
 		}
 		if r.Secret.Name != "" && len(validation.IsDNS1123Subdomain(r.Secret.Name)) > 0 {
 			found.add(key+".secret.name", r.Secret.Name, "is not the name of a Secret; allowed: lower-case letters, digits, - and .")

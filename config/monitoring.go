@@ -102,7 +102,7 @@ type Limits struct {
 type Receiver struct {
 	Kind     string    `config:"kind" doc:"pagerduty (Events API v2), slack or webhook."`
 	Severity string    `config:"severity" doc:"Which alerts: critical, warning, or watchdog for a dead man's switch, which is told every minute that alerting works."`
-	Team     string    `config:"team" doc:"Only alerts of this team; empty takes those that no other receiver of the severity takes."`
+	Team     string    `config:"team" doc:"Only alerts of this team: backend, data, platform or one of nova:monitoring.services; empty takes those that no other receiver of the severity takes."`
 	Secret   SecretKey `config:"secret" doc:"Where the routing key of PagerDuty, or the address of Slack or the webhook, is kept."`
 	URL      string    `config:"url" doc:"Address of a webhook that is not secret, in place of secret."`
 	Channel  string    `config:"channel" doc:"Channel of Slack; empty is the webhook's own."`

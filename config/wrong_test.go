@@ -196,6 +196,7 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 		"a receiver of an unknown kind":    {watched + "{kind: email, severity: warning, secret: {name: a, key: b}}]}\n", []string{`nova:monitoring.receivers.0: kind is "email", want pagerduty, slack or webhook`}},
 		"a receiver's Secret with capital": {watched + "{kind: slack, severity: warning, secret: {name: A, key: b}}]}\n", []string{`nova:monitoring.receivers.0.secret.name: "A": is not the name of a Secret`}},
 		"a key with a slash":               {watched + "{kind: slack, severity: warning, secret: {name: a, key: b/c}}]}\n", []string{`nova:monitoring.receivers.0.secret.key: "b/c": is not a key`}},
+		"a receiver of no team":            {watched + "{kind: slack, severity: warning, team: dta, secret: {name: a, key: b}}]}\n", []string{`nova:monitoring.receivers.0.team: "dta": is the team of no alert; did you mean "data"?`}},
 		"receivers that nobody tells":      {"  nova:monitoring: {receivers: [{kind: webhook, severity: watchdog, url: 'http://x'}]}\n", []string{"nova:monitoring.receivers: nobody would be told anything, since nova:monitoring.mode is none"}},
 		"no patience at all":               {"  nova:monitoring: {timing: {wait: 0s}}\n", []string{"nova:monitoring.timing.wait: 0s: is too short"}},
 		"a link that is none":              {"  nova:monitoring: {grafanaURL: grafana}\n", []string{`nova:monitoring.grafanaURL: "grafana": is not an address`}},
