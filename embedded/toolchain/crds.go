@@ -36,9 +36,6 @@ var crdFiles = []struct {
 		"monitoring.coreos.com_alertmanagerconfigs.yaml", "monitoring.coreos.com_podmonitors.yaml",
 		"monitoring.coreos.com_prometheusrules.yaml", "monitoring.coreos.com_servicemonitors.yaml",
 	}},
-	{"github.com/argoproj/argo-rollouts", "manifests/crds", []string{
-		"rollout-crd.yaml", "analysis-template-crd.yaml", "analysis-run-crd.yaml",
-	}},
 }
 
 // CRDs are the custom resource definitions in bin/.

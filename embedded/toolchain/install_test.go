@@ -85,8 +85,8 @@ func TestInstallBuildsEveryToolOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(entries) != 8 {
-			t.Errorf("found %v, want seven tools and their stamps", entries)
+		if len(entries) != 9 {
+			t.Errorf("found %v, want seven tools, their stamps and the custom resource definitions", entries)
 		}
 	})
 	t.Run("a second call builds nothing", func(t *testing.T) {

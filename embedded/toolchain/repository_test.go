@@ -33,6 +33,10 @@ func (f fixture) writeTo(t *testing.T, root string) {
 	writeFiles(t, root, map[string]string{
 		"go.mod": "module example.invalid/repository\n\ngo 1.26.0\n",
 
+		// The definitions are the real ones: nothing is built for them.
+		"tools/crds/go.mod": ours(t, "tools/crds/go.mod"),
+		"tools/crds/go.sum": ours(t, "tools/crds/go.sum"),
+
 		"tools/etcd/go.mod":         pinningModule("etcd", map[string]string{"go.etcd.io/etcd/server/v3": f.etcd}),
 		"tools/etcd/go.sum":         "",
 		"tools/etcd/src/0/go.mod":   "module go.etcd.io/etcd/server/v3\n\ngo 1.26\n",
@@ -130,4 +134,14 @@ func linkProgram(t *testing.T, dir, name string) {
 	if err := os.Symlink(path, filepath.Join(dir, name)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// ours is a file of this repository.
+func ours(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

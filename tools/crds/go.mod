@@ -5,7 +5,6 @@ module nova.dev/infra/tools/crds
 go 1.26.1
 
 require (
-	github.com/argoproj/argo-rollouts v1.10.1
 	github.com/external-secrets/external-secrets v1.3.2
 	github.com/prometheus-operator/prometheus-operator v0.85.0
 	sigs.k8s.io/gateway-api v1.4.0
