@@ -40,6 +40,14 @@ const (
 	GenerateURL Generator = "url"
 )
 
+// Sizes of generated secrets, wherever they are made.
+const (
+	// KeyBytes is the length of a key, for AES-256.
+	KeyBytes = 32
+	// RSABits is the length of the modulus of a signing key.
+	RSABits = 3072
+)
+
 // Secrets returns every secret of the system, in the order of the
 // documentation.
 func Secrets() []Secret {

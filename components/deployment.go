@@ -20,7 +20,7 @@ func (d *declaration) deployment(account *corev1.ServiceAccount) (*appsv1.Deploy
 		return nil, err
 	}
 	spec := &appsv1.DeploymentSpecArgs{
-		Selector:                &metav1.LabelSelectorArgs{MatchLabels: selector(d.s.Service)},
+		Selector:                &metav1.LabelSelectorArgs{MatchLabels: selector(d.s.KubernetesName())},
 		MinReadySeconds:         pulumi.Int(d.c.Rollout.MinReadySeconds),
 		ProgressDeadlineSeconds: pulumi.Int(d.c.Rollout.ProgressDeadlineSeconds),
 		RevisionHistoryLimit:    pulumi.Int(d.c.Rollout.RevisionHistory),

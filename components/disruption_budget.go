@@ -11,7 +11,7 @@ import (
 // not healthy may always go, or a broken service would block the drain.
 func (d *declaration) disruptionBudget(*appsv1.Deployment) error {
 	spec := &policyv1.PodDisruptionBudgetSpecArgs{
-		Selector:                   &metav1.LabelSelectorArgs{MatchLabels: selector(d.s.Service)},
+		Selector:                   &metav1.LabelSelectorArgs{MatchLabels: selector(d.s.KubernetesName())},
 		UnhealthyPodEvictionPolicy: pulumi.String("AlwaysAllow"),
 	}
 	if keep := d.s.Disruption.MinAvailable; keep != nil {

@@ -21,23 +21,19 @@ func newExporter(ctx *pulumi.Context, c *config.Config, exporter datastore.Expor
 	if err != nil {
 		return err
 	}
-	container := pod.container(config.ExporterResources)
-	container.Ports = corev1.ContainerPortArray{&corev1.ContainerPortArgs{
-		Name: pulumi.String(datastore.MetricsPort), ContainerPort: pulumi.Int(exporter.Port), Protocol: pulumi.String("TCP"),
-	}}
+	container := pod.container(config.ExporterResources, datastore.Port{Name: datastore.MetricsPort, Number: exporter.Port})
 	// An exporter asks its system only when it is scraped, so an open port says
 	// all about the exporter itself.
 	open := datastore.Check{Port: exporter.Port}
 	container.StartupProbe = check(open, startupTiming)
 	container.ReadinessProbe = check(open, readinessTiming)
 	container.LivenessProbe = check(open, livenessTiming)
-	matching := pulumi.StringMap{labelName: pulumi.String(exporter.Name)}
 	deployment, err := appsv1.NewDeployment(ctx, exporter.Name, &appsv1.DeploymentArgs{
 		Metadata: metadata(c, exporter.Name, stack.Namespace),
 		Spec: &appsv1.DeploymentSpecArgs{
 			Replicas:             pulumi.Int(1),
 			RevisionHistoryLimit: pulumi.Int(c.Rollout.RevisionHistory),
-			Selector:             &metav1.LabelSelectorArgs{MatchLabels: matching},
+			Selector:             &metav1.LabelSelectorArgs{MatchLabels: selector(exporter.Name)},
 			Template:             pod.template(pod.spec(account, container)),
 		},
 	}, pulumi.Parent(stack))
@@ -48,7 +44,7 @@ func newExporter(ctx *pulumi.Context, c *config.Config, exporter datastore.Expor
 		Metadata: metadata(c, exporter.Name, stack.Namespace),
 		Spec: &corev1.ServiceSpecArgs{
 			Type:     pulumi.String("ClusterIP"),
-			Selector: matching,
+			Selector: selector(exporter.Name),
 			Ports: corev1.ServicePortArray{&corev1.ServicePortArgs{
 				Name: pulumi.String(datastore.MetricsPort), Port: pulumi.Int(exporter.Port),
 				TargetPort: pulumi.String(datastore.MetricsPort), Protocol: pulumi.String("TCP"),

@@ -19,8 +19,8 @@ import (
 // would take turns to undo each other's work.
 const externalSecretName = "nova-backend-secrets-external"
 
-// newExternalSecret declares what the External Secrets Operator fetches, and
-// returns the name of the Secret that it writes. The operator's Go types are a
+// newExternalSecret declares what the External Secrets Operator fetches. The
+// operator's Go types are a
 // module of their own; this is its published form of version external-secrets.io/v1.
 func newExternalSecret(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, parent pulumi.Resource) error {
 	data, rotations := pulumi.Array{}, 0

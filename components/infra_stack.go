@@ -4,8 +4,10 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"nova.dev/infra/config"
+	"nova.dev/infra/netgraph"
 )
 
 // The names that tools outside rely on.
@@ -55,12 +57,14 @@ type InfraStack struct {
 	c        *config.Config
 	previous pulumi.StringMap
 	priority *priorities
+	// policies are the network policies of the stack, by workload.
+	policies map[string]networkingv1.NetworkPolicySpec
 }
 
 // NewInfraStack declares an InfraStack. It needs providers for kubernetes,
 // random and tls among its options, and for aws where storage is aws.
 func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts ...pulumi.ResourceOption) (*InfraStack, error) {
-	stack := &InfraStack{c: args.Config}
+	stack := &InfraStack{c: args.Config, policies: netgraph.Policies(args.Config)}
 	if err := ctx.RegisterComponentResource("nova:platform:InfraStack", name, stack, opts...); err != nil {
 		return nil, err
 	}
@@ -102,9 +106,10 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 		return nil, err
 	}
 
-	for _, declare := range []func(*pulumi.Context, *config.Config, pulumi.StringInput, pulumi.Resource) error{
-		newQuota, newNetworkPolicies, newPublicAPI,
-	} {
+	if err := newNetworkPolicies(ctx, c, stack.policies, namespace.Metadata.Name().Elem(), stack); err != nil {
+		return nil, err
+	}
+	for _, declare := range []func(*pulumi.Context, *config.Config, pulumi.StringInput, pulumi.Resource) error{newQuota, newPublicAPI} {
 		if err := declare(ctx, c, namespace.Metadata.Name().Elem(), stack); err != nil {
 			return nil, err
 		}

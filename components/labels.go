@@ -27,10 +27,10 @@ func labels(c *config.Config, name string) pulumi.StringMap {
 	}
 }
 
-// selector picks the pods of a service. It is immutable in a Deployment, so it
-// holds nothing but the service's name.
-func selector(s catalog.Service) pulumi.StringMap {
-	return pulumi.StringMap{labelName: pulumi.String(s.KubernetesName())}
+// selector picks the pods of a workload. It is immutable in a Deployment or
+// StatefulSet, so it holds nothing but the workload's name.
+func selector(workload string) pulumi.StringMap {
+	return pulumi.StringMap{labelName: pulumi.String(workload)}
 }
 
 func serviceLabels(c *config.Config, s catalog.Service) pulumi.StringMap {

@@ -12,12 +12,15 @@ import (
 
 // newNetworkPolicies declares the policies that belong to no service. Those of
 // services come and go with them.
-func newNetworkPolicies(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, parent pulumi.Resource) error {
-	policies := netgraph.Policies(c)
+func newNetworkPolicies(ctx *pulumi.Context, c *config.Config, policies map[string]networkingv1.NetworkPolicySpec, namespace pulumi.StringInput, parent pulumi.Resource) error {
+	ofServices := map[string]bool{}
 	for _, s := range c.Services {
-		delete(policies, s.KubernetesName())
+		ofServices[s.KubernetesName()] = true
 	}
 	for _, name := range netgraph.Names(policies) {
+		if ofServices[name] {
+			continue
+		}
 		if err := newNetworkPolicy(ctx, metadata(c, name, namespace), name, policies[name], parent); err != nil {
 			return err
 		}
@@ -28,7 +31,7 @@ func newNetworkPolicies(ctx *pulumi.Context, c *config.Config, namespace pulumi.
 // networkPolicy declares what the service may reach and who may reach it.
 func (d *declaration) networkPolicy() error {
 	name := d.s.KubernetesName()
-	spec, ok := netgraph.Policies(d.c)[name]
+	spec, ok := d.args.Infra.policies[name]
 	if !ok {
 		return nil
 	}

@@ -29,7 +29,7 @@ func (d *declaration) headlessService(deployment *appsv1.Deployment) error {
 func (d *declaration) networkService(name, clusterIP string, deployment *appsv1.Deployment) error {
 	spec := &corev1.ServiceSpecArgs{
 		Type:     pulumi.String("ClusterIP"),
-		Selector: selector(d.s.Service),
+		Selector: selector(d.s.KubernetesName()),
 		Ports: corev1.ServicePortArray{
 			servicePort(portHTTP, d.s.HTTPPort, "http"),
 			servicePort(portGRPC, d.s.GRPCPort(), "kubernetes.io/h2c"),

@@ -15,12 +15,9 @@ import (
 	"nova.dev/infra/config"
 )
 
-// Sizes of generated secrets.
-const (
-	passwordLength = 40 // Letters and digits: 238 bits.
-	keyBytes       = 32 // AES-256.
-	rsaBits        = 3072
-)
+// passwordLength is that of a generated password, of letters and digits: 238
+// bits.
+const passwordLength = 40
 
 // secrets are the secret values of a stack that the program knows.
 type secrets struct {
@@ -99,7 +96,7 @@ func generate(ctx *pulumi.Context, c *config.Config, secret catalog.Secret, opts
 			}
 			generations = append(generations, generation{value: password.Result})
 		case catalog.GenerateKey:
-			key, err := random.NewRandomBytes(ctx, name, &random.RandomBytesArgs{Length: pulumi.Int(keyBytes), Keepers: keepers}, opts...)
+			key, err := random.NewRandomBytes(ctx, name, &random.RandomBytesArgs{Length: pulumi.Int(catalog.KeyBytes), Keepers: keepers}, opts...)
 			if err != nil {
 				return nil, err
 			}
@@ -107,7 +104,7 @@ func generate(ctx *pulumi.Context, c *config.Config, secret catalog.Secret, opts
 		case catalog.GenerateRSA:
 			key, err := tls.NewPrivateKey(ctx, name, &tls.PrivateKeyArgs{
 				Algorithm: pulumi.String("RSA"),
-				RsaBits:   pulumi.Int(rsaBits),
+				RsaBits:   pulumi.Int(catalog.RSABits),
 			}, opts...)
 			if err != nil {
 				return nil, err

@@ -28,7 +28,7 @@ func spread(s config.Spread, service catalog.Service) corev1.TopologySpreadConst
 			MaxSkew:           pulumi.Int(1),
 			TopologyKey:       pulumi.String(rule.key),
 			WhenUnsatisfiable: pulumi.String(unsatisfiable),
-			LabelSelector:     &metav1.LabelSelectorArgs{MatchLabels: selector(service)},
+			LabelSelector:     &metav1.LabelSelectorArgs{MatchLabels: selector(service.KubernetesName())},
 			MatchLabelKeys:    pulumi.StringArray{pulumi.String("pod-template-hash")},
 		})
 	}

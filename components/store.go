@@ -88,18 +88,13 @@ const dataVolume = "data"
 // be an outage for nothing.
 func (d *storeDeclaration) statefulSet(account *corev1.ServiceAccount, pod *pod, headless *corev1.Service) (*appsv1.StatefulSet, error) {
 	said := d.c.Dependency(d.store.System)
-	container := pod.container(said.Resources)
-	for _, port := range d.store.Ports {
-		container.Ports = append(container.Ports.(corev1.ContainerPortArray), &corev1.ContainerPortArgs{
-			Name: pulumi.String(port.Name), ContainerPort: pulumi.Int(port.Number), Protocol: pulumi.String("TCP"),
-		})
-	}
+	pod.mounts = append(pod.mounts, &corev1.VolumeMountArgs{
+		Name: pulumi.String(dataVolume), MountPath: pulumi.String(d.store.DataPath),
+	})
+	container := pod.container(said.Resources, d.store.Ports...)
 	container.StartupProbe = check(d.store.Alive, startupTiming)
 	container.ReadinessProbe = check(d.store.Ready, readinessTiming)
 	container.LivenessProbe = check(d.store.Alive, livenessTiming)
-	container.VolumeMounts = append(container.VolumeMounts.(corev1.VolumeMountArray), &corev1.VolumeMountArgs{
-		Name: pulumi.String(dataVolume), MountPath: pulumi.String(d.store.DataPath),
-	})
 	spec := pod.spec(account, container)
 	spec.PriorityClassName = d.stack.priority.stores
 	spec.TerminationGracePeriodSeconds = pulumi.Int(d.store.StopSeconds)
@@ -127,7 +122,7 @@ func (d *storeDeclaration) statefulSet(account *corev1.ServiceAccount, pod *pod,
 			Replicas:            pulumi.Int(d.store.Replicas),
 			ServiceName:         headless.Metadata.Name().Elem(),
 			PodManagementPolicy: pulumi.String(management),
-			Selector:            &metav1.LabelSelectorArgs{MatchLabels: pulumi.StringMap{labelName: pulumi.String(d.store.Name)}},
+			Selector:            &metav1.LabelSelectorArgs{MatchLabels: selector(d.store.Name)},
 			Template:            pod.template(spec),
 			PersistentVolumeClaimRetentionPolicy: &appsv1.StatefulSetPersistentVolumeClaimRetentionPolicyArgs{
 				WhenDeleted: pulumi.String(whenDeleted),
@@ -146,7 +141,7 @@ func apart(name string) *corev1.AffinityArgs {
 	return &corev1.AffinityArgs{PodAntiAffinity: &corev1.PodAntiAffinityArgs{
 		RequiredDuringSchedulingIgnoredDuringExecution: corev1.PodAffinityTermArray{&corev1.PodAffinityTermArgs{
 			TopologyKey:   pulumi.String("kubernetes.io/hostname"),
-			LabelSelector: &metav1.LabelSelectorArgs{MatchLabels: pulumi.StringMap{labelName: pulumi.String(name)}},
+			LabelSelector: &metav1.LabelSelectorArgs{MatchLabels: selector(name)},
 		}},
 	}}
 }
@@ -156,7 +151,7 @@ func apart(name string) *corev1.AffinityArgs {
 func (d *storeDeclaration) service(name string, headless bool, after ...pulumi.Resource) (*corev1.Service, error) {
 	spec := &corev1.ServiceSpecArgs{
 		Type:     pulumi.String("ClusterIP"),
-		Selector: pulumi.StringMap{labelName: pulumi.String(d.store.Name)},
+		Selector: selector(d.store.Name),
 	}
 	if headless {
 		spec.ClusterIP = pulumi.String("None")
@@ -186,7 +181,7 @@ func (d *storeDeclaration) disruptionBudget() error {
 	_, err := policyv1.NewPodDisruptionBudget(d.ctx, d.store.Name, &policyv1.PodDisruptionBudgetArgs{
 		Metadata: metadata(d.c, d.store.Name, d.stack.Namespace),
 		Spec: &policyv1.PodDisruptionBudgetSpecArgs{
-			Selector:                   &metav1.LabelSelectorArgs{MatchLabels: pulumi.StringMap{labelName: pulumi.String(d.store.Name)}},
+			Selector:                   &metav1.LabelSelectorArgs{MatchLabels: selector(d.store.Name)},
 			MaxUnavailable:             pulumi.Int(1),
 			UnhealthyPodEvictionPolicy: pulumi.String("AlwaysAllow"),
 		},

@@ -16,30 +16,66 @@ import (
 
 // pod makes the pod template of a container of package datastore.
 type pod struct {
-	c         *config.Config
-	stack     *InfraStack
-	name      string
-	from      datastore.Container
-	configMap *corev1.ConfigMap
+	c     *config.Config
+	stack *InfraStack
+	name  string
+	from  datastore.Container
+	// mounts are what the container mounts, volumes what is behind them.
+	mounts  corev1.VolumeMountArray
+	volumes corev1.VolumeArray
 }
 
 // newPod declares the ConfigMap with the container's files, where it has any.
 // Files hold no secret: those come as environment variables.
 func newPod(ctx *pulumi.Context, c *config.Config, stack *InfraStack, name string, from datastore.Container) (*pod, error) {
 	p := &pod{c: c, stack: stack, name: name, from: from}
-	if len(from.Files) == 0 {
-		return p, nil
+	if len(from.Files) > 0 {
+		if err := p.files(ctx); err != nil {
+			return nil, err
+		}
 	}
+	for _, folder := range from.Scratch {
+		p.empty(folder, "")
+	}
+	for _, folder := range from.Memory {
+		p.empty(folder, "Memory")
+	}
+	return p, nil
+}
+
+// files declares the ConfigMap and mounts each file in its place.
+func (p *pod) files(ctx *pulumi.Context) error {
 	data := pulumi.StringMap{}
-	for file, text := range from.Files {
-		data[fileKey(file)] = pulumi.String(text)
+	for _, file := range slices.Sorted(maps.Keys(p.from.Files)) {
+		data[fileKey(file)] = pulumi.String(p.from.Files[file])
+		p.mounts = append(p.mounts, &corev1.VolumeMountArgs{
+			Name: pulumi.String(filesVolume), MountPath: pulumi.String(file), SubPath: pulumi.String(fileKey(file)), ReadOnly: pulumi.Bool(true),
+		})
 	}
-	var err error
-	p.configMap, err = corev1.NewConfigMap(ctx, name, &corev1.ConfigMapArgs{
-		Metadata: metadata(c, name, stack.Namespace),
+	configMap, err := corev1.NewConfigMap(ctx, p.name, &corev1.ConfigMapArgs{
+		Metadata: metadata(p.c, p.name, p.stack.Namespace),
 		Data:     data,
-	}, pulumi.Parent(stack))
-	return p, err
+	}, pulumi.Parent(p.stack))
+	if err != nil {
+		return err
+	}
+	p.volumes = append(p.volumes, &corev1.VolumeArgs{
+		Name:      pulumi.String(filesVolume),
+		ConfigMap: &corev1.ConfigMapVolumeSourceArgs{Name: configMap.Metadata.Name()},
+	})
+	return nil
+}
+
+// empty mounts an empty folder. Each is a volume of its own, so that none sees
+// another's.
+func (p *pod) empty(folder, medium string) {
+	name := strings.ReplaceAll(strings.Trim(folder, "/"), "/", "-")
+	source := &corev1.EmptyDirVolumeSourceArgs{SizeLimit: pulumi.String(scratchSize)}
+	if medium != "" {
+		source.Medium = pulumi.String(medium)
+	}
+	p.mounts = append(p.mounts, &corev1.VolumeMountArgs{Name: pulumi.String(name), MountPath: pulumi.String(folder)})
+	p.volumes = append(p.volumes, &corev1.VolumeArgs{Name: pulumi.String(name), EmptyDir: source})
 }
 
 // fileKey is the key of a file in a ConfigMap.
@@ -50,49 +86,22 @@ func fileKey(file string) string {
 // The volume of the files.
 const filesVolume = "files"
 
-// volumes are what a container mounts, with the volumes that are behind it.
-// Each writable folder is a volume of its own, so that none sees another's.
-func (p *pod) volumes() (mounts corev1.VolumeMountArray, volumes corev1.VolumeArray) {
-	if p.configMap != nil {
-		volumes = append(volumes, &corev1.VolumeArgs{
-			Name:      pulumi.String(filesVolume),
-			ConfigMap: &corev1.ConfigMapVolumeSourceArgs{Name: p.configMap.Metadata.Name()},
+func (p *pod) container(r config.Resources, ports ...datastore.Port) *corev1.ContainerArgs {
+	open := corev1.ContainerPortArray{}
+	for _, port := range ports {
+		open = append(open, &corev1.ContainerPortArgs{
+			Name: pulumi.String(port.Name), ContainerPort: pulumi.Int(port.Number), Protocol: pulumi.String("TCP"),
 		})
-		for _, file := range slices.Sorted(maps.Keys(p.from.Files)) {
-			mounts = append(mounts, &corev1.VolumeMountArgs{
-				Name: pulumi.String(filesVolume), MountPath: pulumi.String(file), SubPath: pulumi.String(fileKey(file)), ReadOnly: pulumi.Bool(true),
-			})
-		}
 	}
-	empty := func(folder, medium string) {
-		name := strings.ReplaceAll(strings.Trim(folder, "/"), "/", "-")
-		source := &corev1.EmptyDirVolumeSourceArgs{SizeLimit: pulumi.String(scratchSize)}
-		if medium != "" {
-			source.Medium = pulumi.String(medium)
-		}
-		mounts = append(mounts, &corev1.VolumeMountArgs{Name: pulumi.String(name), MountPath: pulumi.String(folder)})
-		volumes = append(volumes, &corev1.VolumeArgs{Name: pulumi.String(name), EmptyDir: source})
-	}
-	for _, folder := range p.from.Scratch {
-		empty(folder, "")
-	}
-	for _, folder := range p.from.Memory {
-		empty(folder, "Memory")
-	}
-	return mounts, volumes
-}
-
-func (p *pod) container(r config.Resources) *corev1.ContainerArgs {
-	mounts, _ := p.volumes()
 	container := &corev1.ContainerArgs{
 		Name:            pulumi.String(p.name),
 		Image:           pulumi.String(p.from.Image),
 		ImagePullPolicy: pulumi.String("IfNotPresent"),
-		Ports:           corev1.ContainerPortArray{},
+		Ports:           open,
 		Env:             p.env(),
 		Resources:       resources(r),
 		SecurityContext: containerSecurity(),
-		VolumeMounts:    mounts,
+		VolumeMounts:    p.mounts,
 	}
 	if len(p.from.Command) > 0 {
 		container.Command = pulumi.ToStringArray(p.from.Command)
@@ -139,7 +148,6 @@ func (p *pod) received() pulumi.StringMap {
 }
 
 func (p *pod) spec(account *corev1.ServiceAccount, container *corev1.ContainerArgs) *corev1.PodSpecArgs {
-	_, volumes := p.volumes()
 	return &corev1.PodSpecArgs{
 		ServiceAccountName:           account.Metadata.Name(),
 		AutomountServiceAccountToken: pulumi.Bool(false),
@@ -148,7 +156,7 @@ func (p *pod) spec(account *corev1.ServiceAccount, container *corev1.ContainerAr
 		SecurityContext:              podSecurity(p.from.User),
 		ImagePullSecrets:             pullSecrets(p.c),
 		Containers:                   corev1.ContainerArray{container},
-		Volumes:                      volumes,
+		Volumes:                      p.volumes,
 	}
 }
 

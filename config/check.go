@@ -19,9 +19,8 @@ import (
 // Bounds of numbers. MaxReplicas keeps a slip of the finger from asking a
 // cluster for thousands of pods.
 const (
-	maxReplicas      = 100
-	minSecretLength  = 32 // JWT_SECRET in production, by the code of user.
-	messageKeyLength = 32 // AES-256.
+	maxReplicas     = 100
+	minSecretLength = 32 // JWT_SECRET in production, by the code of user.
 )
 
 var validVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -197,8 +196,8 @@ func (c *Config) checkSecrets(found *mistakes) {
 				found.add(path, secret, "%v", err)
 			}
 		case key == "MESSAGE_ENCRYPTION_MASTER_KEY":
-			if raw, err := base64.StdEncoding.DecodeString(value); err != nil || len(raw) != messageKeyLength {
-				found.add(path, secret, "is not the base64 form of %d bytes", messageKeyLength)
+			if raw, err := base64.StdEncoding.DecodeString(value); err != nil || len(raw) != catalog.KeyBytes {
+				found.add(path, secret, "is not the base64 form of %d bytes", catalog.KeyBytes)
 			}
 		}
 	}

@@ -40,12 +40,12 @@ func (c *Config) PeakPods(s Service) int {
 	return replicas + extra
 }
 
-// pool is the most connections to PostgreSQL that one pod of a service opens.
-func (c *Config) pool(s Service, values map[string]string) (int, error) {
+// pool is the most connections to PostgreSQL that one pod of a service opens;
+// wrong names a variable that is no number of connections.
+func (s Service) pool(values map[string]string) (largest int, wrong string) {
 	if !slices.Contains(s.Needs, catalog.Postgres) {
-		return 0, nil
+		return 0, ""
 	}
-	largest := 0
 	for _, variable := range s.PoolVariables {
 		value, own := s.Env[variable]
 		if !own {
@@ -53,11 +53,11 @@ func (c *Config) pool(s Service, values map[string]string) (int, error) {
 		}
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 1 {
-			return 0, fmt.Errorf("%s", variable)
+			return 0, variable
 		}
 		largest = max(largest, n)
 	}
-	return largest, nil
+	return largest, ""
 }
 
 // checkConnections adds up the connections of the worst moment: every pool
@@ -67,9 +67,9 @@ func (c *Config) checkConnections(found *mistakes) {
 	var terms []string
 	total := 0
 	for _, s := range c.Services {
-		pool, err := c.pool(s, values)
-		if err != nil {
-			found.add("nova:variables."+err.Error(), values[err.Error()], "is not a number of connections; allowed: 1 and more")
+		pool, wrong := s.pool(values)
+		if wrong != "" {
+			found.add("nova:variables."+wrong, values[wrong], "is not a number of connections; allowed: 1 and more")
 			return
 		}
 		if pool == 0 {

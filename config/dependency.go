@@ -135,7 +135,7 @@ func (c *Config) InCluster(system catalog.Dependency) bool {
 	return c.Dependency(system).Mode == InCluster
 }
 
-// Replicas is how many pods a system has in the cluster.
+// StoreReplicas is how many pods a system has in the cluster.
 func (c *Config) StoreReplicas(system catalog.Dependency) int {
 	if system == catalog.Kafka {
 		return c.Dependencies.Kafka.Brokers

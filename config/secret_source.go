@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -174,7 +173,7 @@ func (c *Config) checkSecretSources(found *mistakes) {
 	if d, err := time.ParseDuration(e.RefreshInterval); err != nil || d < time.Minute {
 		found.add(key+".external.refreshInterval", e.RefreshInterval, "is not an interval of a minute or more; expected a form such as 1h")
 	}
-	if !validPath.MatchString(strings.Trim(fmt.Sprint(c.ExternalKey("x")), "/")) {
+	if !validPath.MatchString(strings.Trim(c.ExternalKey("x"), "/")) {
 		found.add(key+".external.prefix", e.Prefix, "is not a path; allowed: lower-case letters, digits, -, _, . and /")
 	}
 }

@@ -41,11 +41,12 @@ func Edges(c *config.Config) []Edge {
 	for _, s := range c.Services {
 		g.service(s)
 	}
+	site := datastore.Cluster(c.Namespace)
 	for _, system := range catalog.Dependencies() {
 		if c.InCluster(system) {
-			g.store(datastore.New(c, system, datastore.Cluster(c.Namespace)))
+			g.store(datastore.New(c, system, site))
 		}
-		if exporter, ok := datastore.NewExporter(c, system, datastore.Cluster(c.Namespace)); ok {
+		if exporter, ok := datastore.NewExporter(c, system, site); ok {
 			g.toSystem(exporter.Name, system)
 			g.add(g.prometheus(), workload(exporter.Name), exporter.Port)
 		}
@@ -104,8 +105,8 @@ func (g *graph) meshed(port int) []int {
 // toSystem adds the way of a workload to a stateful system, whoever runs it.
 func (g *graph) toSystem(name string, system catalog.Dependency) {
 	if g.c.InCluster(system) {
-		store := datastore.New(g.c, system, datastore.Cluster(g.c.Namespace))
-		g.add(workload(name), workload(store.Name), store.Ports[0].Number)
+		store := catalog.FindStore(system)
+		g.add(workload(name), workload(store.Name), store.Port)
 		return
 	}
 	d := g.c.Dependency(system)

@@ -11,12 +11,6 @@ import (
 	"nova.dev/infra/config"
 )
 
-// Sizes of generated secrets, as in the clusters.
-const (
-	keyBytes = 32 // AES-256.
-	rsaBits  = 3072
-)
-
 // newSecretValues makes a value for every secret that can be generated, and for
 // the variables that follow from one, by key.
 func newSecretValues(l local) (map[string]string, error) {
@@ -27,7 +21,7 @@ func newSecretValues(l local) (map[string]string, error) {
 			// 260 bits of letters and digits: nothing that a URL would escape.
 			values[secret.Key] = rand.Text() + rand.Text()
 		case catalog.GenerateKey:
-			key := make([]byte, keyBytes)
+			key := make([]byte, catalog.KeyBytes)
 			if _, err := rand.Read(key); err != nil {
 				return nil, err
 			}
@@ -51,7 +45,7 @@ func newSecretValues(l local) (map[string]string, error) {
 
 // newSigningKey makes an RSA key in PKCS #8 PEM.
 func newSigningKey() (string, error) {
-	key, err := rsa.GenerateKey(rand.Reader, rsaBits)
+	key, err := rsa.GenerateKey(rand.Reader, catalog.RSABits)
 	if err != nil {
 		return "", err
 	}

@@ -6,8 +6,11 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
+
+	"nova.dev/infra/config"
 )
 
 func TestTheQuotaHoldsThePlanAtItsPeak(t *testing.T) {
@@ -29,6 +32,33 @@ func TestTheQuotaHoldsThePlanAtItsPeak(t *testing.T) {
 	assert.EqualValues(t, 5856, cpu.MilliValue())
 	claims := hard[corev1.ResourcePersistentVolumeClaims]
 	assert.Zero(t, claims.Value(), "production keeps no data in the cluster")
+}
+
+func TestTheQuotaHasRoomForSidecarsAsTheirInjectorIsAskedForThem(t *testing.T) {
+	for mesh, keys := range map[string][4]string{
+		"istio":   {"sidecar.istio.io/proxyCPU", "sidecar.istio.io/proxyMemory", "sidecar.istio.io/proxyCPULimit", "sidecar.istio.io/proxyMemoryLimit"},
+		"linkerd": {"config.linkerd.io/proxy-cpu-request", "config.linkerd.io/proxy-memory-request", "config.linkerd.io/proxy-cpu-limit", "config.linkerd.io/proxy-memory-limit"},
+	} {
+		c, err := config.LoadWith("prod", "../Pulumi.prod.yaml", func(in config.Input) { in["mesh"] = mesh })
+		require.NoError(t, err)
+		all := declare(t, c, false)
+		for _, r := range services(all) {
+			annotations := as[appsv1.Deployment](t, r).Spec.Template.Annotations
+			for i, want := range []string{"100m", "128Mi", "1", "256Mi"} {
+				assert.Equal(t, want, annotations[keys[i]], r.name)
+			}
+		}
+		hard := as[corev1.ResourceQuota](t, find(t, all, "ResourceQuota", "nova")).Spec.Hard
+		pods, cpu, memory, disk := hard[corev1.ResourcePods], hard[corev1.ResourceRequestsCPU], hard[corev1.ResourceLimitsMemory], hard[corev1.ResourceRequestsEphemeralStorage]
+		assert.EqualValues(t, 72, pods.Value(), "a sidecar is no pod")
+		// 4,880 m without them, 44 × 100 m, and a fifth more.
+		assert.EqualValues(t, 11136, cpu.MilliValue())
+		// 50,176 Mi without them, 44 × 256 Mi, and a fifth more.
+		assert.EqualValues(t, 73728<<20, memory.Value())
+		// 44 × 64 Mi twice, the second by the LimitRange, 16 × 16 Mi, and a fifth
+		// more, whole.
+		assert.EqualValues(t, 7066<<20, disk.Value())
+	}
 }
 
 func TestAContainerThatSaysNothingGetsTheDefaults(t *testing.T) {

@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 
+	storagev1 "k8s.io/api/storage/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	storagev1 "k8s.io/api/storage/v1"
 )
 
 // storageClass is the default class of volumes. Its provisioner is part of the
