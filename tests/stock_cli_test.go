@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
 	dir := t.TempDir()
-	for _, name := range []string{"catalog", "config", "components", "datastore", "iampolicy", "monitoring", "netgraph", "platform", "main.go", "go.mod", "go.sum"} {
+	for _, name := range append(programFolders(t, root), "main.go", "go.mod", "go.sum") {
 		require.NoError(t, os.Symlink(filepath.Join(root, name), filepath.Join(dir, name)))
 	}
 	for _, name := range []string{"Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.staging.yaml"} {
@@ -78,6 +79,27 @@ func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {
 	must("config", "rm", "--stack", "dev", "nova:replica")
 	must("config", "rm", "--stack", "dev", "nova:mesh")
 	assert.Contains(t, must("destroy", "--stack", "dev", "--yes", "--skip-preview"), "- "+created[1]+" deleted")
+}
+
+// programFolders returns the folders at the root of the module that hold the
+// packages of the program: what the stock command has to compile.
+func programFolders(t *testing.T, root string) []string {
+	t.Helper()
+	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if .Main}}{{$.Dir}}{{end}}{{end}}", ".")
+	list.Dir = root
+	out, err := list.Output()
+	require.NoError(t, err)
+	var folders []string
+	for dir := range strings.Lines(string(out)) {
+		inside, err := filepath.Rel(root, strings.TrimSpace(dir))
+		require.NoError(t, err)
+		folder, _, _ := strings.Cut(filepath.ToSlash(inside), "/")
+		if folder != "." && !slices.Contains(folders, folder) {
+			folders = append(folders, folder)
+		}
+	}
+	require.NotEmpty(t, folders)
+	return folders
 }
 
 // testWriter passes progress on to the test's log.
