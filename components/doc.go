@@ -1,6 +1,6 @@
 // Package components declares the resources of a Nova stack as Pulumi
 // components: InfraStack holds what all services share, NovaService is one
-// service.
+// service, MonitoringStack watches them.
 //
 // A component takes inputs in its Args and gives outputs in its fields. All of
 // its resources are its children and use the providers that the caller passed

@@ -90,6 +90,7 @@ func (c *Config) check(found *mistakes) {
 	oneOf(found, "nova:mesh", c.Mesh, MeshNone, MeshIstio, MeshLinkerd)
 	oneOf(found, "nova:grpc.discovery", c.GRPC.Discovery, "clusterIP", "headless")
 	c.checkDependencies(found)
+	c.checkMonitoring(found)
 	c.checkStorage(found)
 	c.checkSecrets(found)
 	c.checkSecretSources(found)

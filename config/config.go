@@ -31,6 +31,7 @@ type Config struct {
 	Mesh         string            `config:"mesh" doc:"Service mesh whose sidecar is injected: none, istio or linkerd. Its network plugin must run in the cluster: Pod Security refuses its privileged init container."`
 	GRPC         GRPC              `config:"grpc" doc:"How gRPC clients find servers."`
 	Dependencies Dependencies      `config:"dependencies" doc:"The stateful systems."`
+	Monitoring   Monitoring        `config:"monitoring" doc:"Who watches the stack, and who is told."`
 	Storage      Storage           `config:"storage" doc:"Object storage."`
 	AWS          AWS               `config:"aws" doc:"The account of a stack whose storage is aws."`
 	Network      Network           `config:"network" doc:"Who may talk to whom."`
@@ -242,6 +243,7 @@ func Defaults(stack string) *Config {
 		Quota:         Quota{Enabled: true, HeadroomPercent: 20},
 		Priority:      Priority{Services: 1000, Stores: 2000},
 		SecretSources: defaultSecretSources(),
+		Monitoring:    defaultMonitoring(),
 	}
 }
 

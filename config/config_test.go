@@ -3,13 +3,17 @@ package config_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/config"
+	"nova.dev/infra/monitoring/alertmanager"
+	"nova.dev/infra/monitoring/slo"
 )
 
 func service(t *testing.T, c *config.Config, name string) config.Service {
@@ -175,5 +179,85 @@ func TestASecretPrintsAsAMaskInEveryForm(t *testing.T) {
 	require.NoError(t, err)
 	for _, shown := range []string{string(text), fmt.Sprint(s), fmt.Sprintf("%+v %#v %s %q", s, s, s, s)} {
 		assert.NotContains(t, shown, "hunter2")
+	}
+}
+
+func TestMonitoringTakesTheStacksNumbersOverTheRecords(t *testing.T) {
+	c, err := parse(t, "blue", `
+  nova:services: {cdn: {metricsPath: ""}}
+  nova:monitoring:
+    mode: existing
+    slo: {errorHigh: 4, p99: {alert: 2s}}
+    limits: {kafkaBrokers: 2, redisMemory: 75.5}
+    services: {feed: {team: feeds, slo: {objective: "99.5"}}}
+    labels: {rules: {release: main}}
+    receivers: [{kind: slack, severity: warning, team: feeds, secret: {name: alerting, key: slack}}]
+    timing: {repeatWarning: 24h}
+`)
+	require.NoError(t, err)
+	s := c.MonitoringSettings()
+	require.NoError(t, s.Validate())
+	all := slo.Default().With(s.SLO)
+	want := slo.Default()
+	want.ErrorHigh, want.P99.Alert = 4, 2*time.Second
+	assert.Equal(t, want, all, "what is not set is the record's")
+	want.Objective = 99.5
+	assert.Equal(t, want, all.With(s.ServiceSLOs["feed"]))
+	assert.Equal(t, map[string]string{"feed": "feeds"}, s.Teams)
+	limits := slo.DefaultDependencies()
+	limits.KafkaBrokers, limits.RedisMemory = 2, 75.5
+	assert.Equal(t, limits, s.Limits)
+	assert.Equal(t, map[string]string{"release": "main"}, s.Labels.Rules)
+	assert.Equal(t, []alertmanager.Receiver{{
+		Kind: alertmanager.Slack, Severity: "warning", Team: "feeds", Secret: alertmanager.Secret{Name: "alerting", Key: "slack"},
+	}}, s.Receivers)
+	assert.Equal(t, 24*time.Hour, s.Timing.RepeatWarning)
+	assert.Equal(t, 10*time.Second, s.Intervals.Services)
+	assert.Equal(t, "blue", s.Environment)
+	assert.Contains(t, strings.Join(s.Notes(), "\n"), "cdn-service exports no metrics")
+}
+
+func TestMonitoringFollowsWhoRunsASystem(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lines      string
+		brokers    int
+		single     bool
+		unexported []catalog.Dependency
+	}{
+		"all of it in the cluster": {"", 1, true, []catalog.Dependency{catalog.ObjectStorage}},
+		"three brokers":            {"  nova:dependencies: {kafka: {brokers: 3}}\n", 3, true, []catalog.Dependency{catalog.ObjectStorage}},
+		"others elsewhere": {`
+  nova:secretSources: {keys: {POSTGRES_PASSWORD: external, CLICKHOUSE_PASSWORD: external}}
+  nova:dependencies:
+    postgres: {mode: external, host: db, exporter: false}
+    clickhouse: {mode: external, host: ch}
+    kafka: {mode: external, host: k}
+    elasticsearch: {mode: external, host: es}
+`, 3, false, []catalog.Dependency{catalog.Postgres, catalog.ClickHouse, catalog.ObjectStorage}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := parse(t, "s", tc.lines)
+			require.NoError(t, err)
+			s := c.MonitoringSettings()
+			assert.Equal(t, tc.brokers, s.Limits.KafkaBrokers)
+			assert.Equal(t, tc.single, s.SingleNodeSearch)
+			assert.Equal(t, tc.unexported, s.Unexported)
+		})
+	}
+}
+
+func TestDevelopmentTellsNobodyAndTheOthersTellSomeone(t *testing.T) {
+	for stack, told := range map[string][]string{
+		"dev": nil, "staging": {"critical", "warning", "watchdog"}, "prod": {"critical", "warning", "watchdog"},
+	} {
+		c, err := config.Load(stack, "../Pulumi."+stack+".yaml")
+		require.NoError(t, err)
+		assert.Equal(t, config.MonitoringExisting, c.Monitoring.Mode, stack)
+		var severities []string
+		for _, r := range c.Monitoring.Receivers {
+			severities = append(severities, r.Severity)
+			assert.NotEmpty(t, r.Secret.Name, "%s: an address in the clear", stack)
+		}
+		assert.Equal(t, told, severities, stack)
 	}
 }

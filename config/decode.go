@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/agext/levenshtein"
 	"github.com/go-viper/mapstructure/v2"
@@ -138,6 +140,9 @@ func convert(from, to reflect.Value) (any, error) {
 		target = target.Elem()
 	}
 	value := from.Interface()
+	if target == reflect.TypeFor[SecretKey]() && from.Kind() != reflect.Map {
+		return nil, &typeError{NewSecret(""), "must be the name and key of a Secret, such as {name: nova-alerting, key: slack}; the value itself stays in the cluster"}
+	}
 	if secret, ok := value.(Secret); ok {
 		if target == reflect.TypeFor[Secret]() {
 			return secret, nil
@@ -147,6 +152,10 @@ func convert(from, to reflect.Value) (any, error) {
 	switch {
 	case target == reflect.TypeFor[Secret]():
 		return nil, &typeError{NewSecret(""), "must be encrypted: set it with `pulumi config set --secret --path`"}
+	case target == reflect.TypeFor[time.Duration]():
+		return toDuration(value)
+	case target.Kind() == reflect.Float64:
+		return toFloat(value)
 	case target.Kind() == reflect.Bool:
 		return toBool(value)
 	case target.Kind() == reflect.Int:
@@ -197,6 +206,34 @@ func toInt(value any) (any, error) {
 		return n, nil
 	}
 	return nil, &typeError{value, "is not a whole number"}
+}
+
+func toFloat(value any) (any, error) {
+	text := ""
+	switch v := value.(type) {
+	case float64: // A pointer's value passes twice.
+		return v, nil
+	case json.Number:
+		text = v.String()
+	case string:
+		text = v
+	}
+	if f, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
+		return f, nil
+	}
+	return nil, &typeError{value, "is not a number"}
+}
+
+func toDuration(value any) (any, error) {
+	switch v := value.(type) {
+	case time.Duration: // A pointer's value passes twice.
+		return v, nil
+	case string:
+		if d, err := time.ParseDuration(v); err == nil {
+			return d, nil
+		}
+	}
+	return nil, &typeError{value, "is not a duration; expected a form such as 300ms, 30s or 5m"}
 }
 
 func toText(value any) (any, error) {

@@ -100,7 +100,7 @@ func row(out *strings.Builder, key string, kind reflect.Type, values []reflect.V
 		}
 		cells = append(cells, cell)
 	}
-	name := strings.NewReplacer("*", "", "map[string]", "", "config.", "", "[]string", "list").Replace(kind.String())
+	name := strings.NewReplacer("*", "", "map[string]", "", "config.", "", "time.", "", "float64", "number", "[]string", "list").Replace(kind.String())
 	fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", key, strings.ToLower(name), strings.Join(cells, " | "), doc)
 }
 

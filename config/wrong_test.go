@@ -36,6 +36,12 @@ const elsewhere = `  nova:dependencies:
   nova:aws: {account: "123456789012", oidcIssuer: "https://oidc.example.com/id/1"}
 `
 
+// owned runs on a cluster of one's own; watched begins a list of receivers.
+const (
+	owned   = "  nova:cluster: {kubeconfig: kubeconfig, identifier: mine}\n"
+	watched = "  nova:monitoring: {mode: existing, receivers: ["
+)
+
 func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 	for name, tc := range map[string]struct {
 		lines string
@@ -165,6 +171,36 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 		"stores below services":           {"  nova:priority: {services: 500, stores: 100}\n", []string{"nova:priority.stores: 100: is out of range; allowed: 500 to"}},
 		"own cluster, no identifier":      {"  nova:cluster: {kubeconfig: /etc/kubeconfig}\n", []string{"nova:cluster.identifier: is required with a kubeconfig of your own"}},
 		"no kubeconfig":                   {"  nova:cluster: {kubeconfig: ''}\n", []string{"nova:cluster.kubeconfig: must not be empty"}},
+
+		"an unknown way of monitoring":     {"  nova:monitoring: {mode: helm}\n", []string{`nova:monitoring.mode: "helm": is not known; allowed: none, existing, install`}},
+		"a chart on the embedded cluster":  {"  nova:monitoring: {mode: install, chart: {version: 1.2.3}}\n", []string{`nova:monitoring.mode: "install": is refused on the embedded control plane`}},
+		"a chart without version":          {owned + "  nova:monitoring: {mode: install}\n", []string{"nova:monitoring.chart.version: is required with mode install"}},
+		"a range of chart versions":        {owned + "  nova:monitoring: {mode: install, chart: {version: '77'}}\n", []string{`nova:monitoring.chart.version: "77": is not an exact version`}},
+		"a chart from nowhere":             {owned + "  nova:monitoring: {mode: install, chart: {version: 1.2.3, repository: charts}}\n", []string{`nova:monitoring.chart.repository: "charts": is not the address`}},
+		"a retention without unit":         {owned + "  nova:monitoring: {mode: install, chart: {version: 1.2.3, retention: '15'}}\n", []string{`nova:monitoring.chart.retention: "15": is not a duration of Prometheus`}},
+		"a volume without meaning":         {owned + "  nova:monitoring: {mode: install, chart: {version: 1.2.3, storage: big}}\n", []string{`nova:monitoring.chart.storage: "big": is not a positive Kubernetes quantity`}},
+		"Prometheus among the services":    {owned + "  nova:monitoring: {mode: install, chart: {version: 1.2.3}}\n  nova:network: {prometheus: {namespace: nova-backend}}\n", []string{`nova:network.prometheus.namespace: "nova-backend": is the stack's own`}},
+		"an objective above 100":           {"  nova:monitoring: {slo: {objective: 120}}\n", []string{"nova:monitoring.slo.objective: is 120 %, want more than 0 and less than 100"}},
+		"an objective of a service":        {"  nova:monitoring: {services: {feed: {slo: {errorHigh: 0}}}}\n", []string{"nova:monitoring.services.feed.slo.errorHigh: is 0 %, want more than 0"}},
+		"an alert that comes too late":     {"  nova:monitoring: {services: {feed: {slo: {p95: {alert: 2s}}}}}\n", []string{"nova:monitoring.services.feed.slo.p95.alert: is above p99.alert"}},
+		"an objective in words":            {"  nova:monitoring: {slo: {objective: high}}\n", []string{`nova:monitoring.slo.objective: "high": is not a number`}},
+		"a duration without unit":          {"  nova:monitoring: {slo: {p95: {alert: 500}}}\n", []string{"nova:monitoring.slo.p95.alert: 500: is not a duration; expected a form such as 300ms"}},
+		"a limit above 100":                {"  nova:monitoring: {limits: {redisMemory: 101}}\n", []string{"nova:monitoring.limits.redisMemory: is 101 %"}},
+		"an objective for nobody":          {"  nova:monitoring: {services: {fede: {slo: {objective: 99}}}}\n", []string{`nova:monitoring.services.fede: unknown service; did you mean "feed"?`}},
+		"an objective for who is away":     {"  nova:services: {events: {enabled: false}}\n  nova:monitoring: {services: {events: {team: x}}}\n", []string{"nova:monitoring.services.events: is not part of the stack: nova:services.events.enabled is false"}},
+		"a team with a space":              {"  nova:monitoring: {services: {feed: {team: our team}}}\n", []string{`nova:monitoring.services.feed.team: "our team": is not a Kubernetes name`}},
+		"a receiver without secret":        {watched + "{kind: pagerduty, severity: critical}]}\n", []string{"nova:monitoring.receivers.0: secret is missing, want the name and key of a Secret"}},
+		"a receiver with half a secret":    {watched + "{kind: slack, severity: warning, secret: {name: a}}]}\n", []string{"nova:monitoring.receivers.0: secret is missing"}},
+		"a receiver with a plain secret":   {watched + "{kind: slack, severity: warning, secret: hunter2}]}\n", []string{"nova:monitoring.receivers.0.secret: [secret]: must be the name and key of a Secret"}},
+		"a receiver with a plain address":  {watched + "{kind: slack, severity: warning, secret: {name: a, key: b}, url: 'https://hunter2'}]}\n", []string{"url is set, but the address of Slack is secret"}},
+		"a receiver of an unknown kind":    {watched + "{kind: email, severity: warning, secret: {name: a, key: b}}]}\n", []string{`nova:monitoring.receivers.0: kind is "email", want pagerduty, slack or webhook`}},
+		"a receiver's Secret with capital": {watched + "{kind: slack, severity: warning, secret: {name: A, key: b}}]}\n", []string{`nova:monitoring.receivers.0.secret.name: "A": is not the name of a Secret`}},
+		"a key with a slash":               {watched + "{kind: slack, severity: warning, secret: {name: a, key: b/c}}]}\n", []string{`nova:monitoring.receivers.0.secret.key: "b/c": is not a key`}},
+		"a receiver of no team":            {watched + "{kind: slack, severity: warning, team: dta, secret: {name: a, key: b}}]}\n", []string{`nova:monitoring.receivers.0.team: "dta": is the team of no alert; did you mean "data"?`}},
+		"receivers that nobody tells":      {"  nova:monitoring: {receivers: [{kind: webhook, severity: watchdog, url: 'http://x'}]}\n", []string{"nova:monitoring.receivers: nobody would be told anything, since nova:monitoring.mode is none"}},
+		"no patience at all":               {"  nova:monitoring: {timing: {wait: 0s}}\n", []string{"nova:monitoring.timing.wait: 0s: is too short"}},
+		"a link that is none":              {"  nova:monitoring: {grafanaURL: grafana}\n", []string{`nova:monitoring.grafanaURL: "grafana": is not an address`}},
+		"a label with a space":             {"  nova:monitoring: {labels: {rules: {release: my release}}}\n", []string{`nova:monitoring.labels.rules.release: "my release": is not a Kubernetes label`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parse(t, "s", tc.lines)

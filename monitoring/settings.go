@@ -34,6 +34,9 @@ type Settings struct {
 	// single ones, by Name.
 	SLO         slo.Override
 	ServiceSLOs map[string]slo.Override
+	// Unexported are the systems whose metrics nobody exports. No alert
+	// watches them.
+	Unexported []catalog.Dependency
 	// Limits are those of the dependencies; the zero value takes the
 	// defaults.
 	Limits slo.Dependencies
@@ -148,6 +151,12 @@ func (s Settings) Notes() []string {
 			}
 		}
 	}
+	for _, d := range s.needed() {
+		// Object storage has no exporter at all.
+		if _, ok := scrape.ExporterOf(d); ok && slices.Contains(s.Unexported, d) {
+			notes = append(notes, fmt.Sprintf("nobody exports the metrics of %s: no alert watches it", d))
+		}
+	}
 	return append(notes, s.delivery().Notes()...)
 }
 
@@ -166,8 +175,14 @@ func (s Settings) delivery() alertmanager.Input {
 	return alertmanager.Input{Receivers: s.Receivers, Timing: s.Timing}
 }
 
-// dependencies are the systems that any enabled service needs, in order.
+// dependencies are the systems that are watched, in order: those that any
+// enabled service needs and whose metrics are exported.
 func (s Settings) dependencies() []catalog.Dependency {
+	return slices.DeleteFunc(s.needed(), func(d catalog.Dependency) bool { return slices.Contains(s.Unexported, d) })
+}
+
+// needed are the systems that any enabled service needs.
+func (s Settings) needed() []catalog.Dependency {
 	return slices.DeleteFunc(catalog.Dependencies(), func(d catalog.Dependency) bool {
 		return !slices.ContainsFunc(s.Services, func(service catalog.Service) bool { return slices.Contains(service.Needs, d) })
 	})

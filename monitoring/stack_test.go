@@ -155,6 +155,18 @@ func TestAServiceWithoutMetricsIsWatchedByItsPods(t *testing.T) {
 	assert.Len(t, alerts(s, "ServiceAbsent"), 10)
 }
 
+func TestASystemThatNobodyExportsIsNotWatched(t *testing.T) {
+	s := settings()
+	s.Unexported = []catalog.Dependency{catalog.ClickHouse, catalog.ObjectStorage}
+	require.NoError(t, s.Validate())
+	notes := strings.Join(s.Notes(), "\n")
+	assert.Contains(t, notes, "nobody exports the metrics of clickhouse: no alert watches it")
+	assert.NotContains(t, notes, "s3", "there is no exporter that could run")
+	assert.Empty(t, alerts(s, "ClickHouseDown"), "it would fire for ever")
+	assert.NotEmpty(t, alerts(s, "PostgreSQLDown"))
+	assert.NotContains(t, monitoring.Scraping(s).Exporters, catalog.ClickHouse)
+}
+
 func TestAStackOfNothingButSilentServicesStillWorks(t *testing.T) {
 	s := settings()
 	s.Services = changed("cdn", func(c *catalog.Service) { c.MetricsPath = "" })[9:10]

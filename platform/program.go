@@ -1,5 +1,6 @@
 // Package platform is the program: from the configuration of a stack and the
-// catalogue it declares the providers, the InfraStack and every NovaService.
+// catalogue it declares the providers, the InfraStack, every NovaService and the
+// MonitoringStack.
 package platform
 
 import (
@@ -46,5 +47,5 @@ func Declare(ctx *pulumi.Context, c *config.Config, kubeconfig string) error {
 		return err
 	}
 	export(ctx, c, infra, services)
-	return nil
+	return declareMonitoring(ctx, c, infra, providers)
 }

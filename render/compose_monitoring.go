@@ -98,14 +98,15 @@ func (d *composition) addTool(name string, port, user int, data string, complete
 	d.project.Services[name] = tool
 }
 
-// monitoringSettings are those of a stack that runs without a cluster.
+// monitoringSettings are those of a stack that runs without a cluster, with one
+// member of each system and every exporter; it sends nowhere.
 func (d *composition) monitoringSettings() monitoring.Settings {
-	return monitoring.Settings{
-		Namespace:        d.c.Namespace,
-		Environment:      d.c.Environment,
-		Services:         d.c.CatalogServices(),
-		SingleNodeSearch: true,
-	}
+	s := d.c.MonitoringSettings()
+	s.Kubernetes, s.Rollouts = false, false
+	s.Receivers = nil
+	s.SingleNodeSearch, s.Limits.KafkaBrokers = true, 1
+	s.Unexported = []catalog.Dependency{catalog.ObjectStorage}
+	return s
 }
 
 const dashboardFolder = "/var/lib/grafana/dashboards"

@@ -63,6 +63,9 @@ func declared(c *config.Config) ([]object, error) {
 		if !strings.HasPrefix(r.Type, "kubernetes:") {
 			continue
 		}
+		if strings.HasPrefix(r.Type, "kubernetes:helm.sh/") {
+			return nil, fmt.Errorf("%s is a Helm release, which no manifest can hold: install the chart with helm and set nova:monitoring.mode to %s", r.Name, config.MonitoringExisting)
+		}
 		var owners []component
 		for parent, ok := byURN[r.Parent]; ok; parent, ok = byURN[parent.Parent] {
 			owners = append(owners, component{parent.Type, parent.Name})

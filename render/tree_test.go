@@ -74,3 +74,16 @@ func TestARotatedPasswordLeavesBothPlaceholders(t *testing.T) {
 	assert.Contains(t, secrets, "POSTGRES_PASSWORD_PREVIOUS: <POSTGRES_PASSWORD_PREVIOUS>\n")
 	assert.Contains(t, secrets, "nova_a:<POSTGRES_PASSWORD>@")
 }
+
+func TestPlainFilesFollowTheStacksObjectivesAndTellNobody(t *testing.T) {
+	c, err := config.Parse("dev", config.Input{"monitoring": map[string]any{
+		"mode": "existing", "slo": map[string]any{"errorHigh": "6"},
+		"receivers": []any{map[string]any{"kind": "webhook", "severity": "critical", "url": "http://example.com/told"}},
+	}})
+	require.NoError(t, err)
+	files, err := render.Tree(c)
+	require.NoError(t, err)
+	assert.Contains(t, strings.Join(strings.Fields(string(files["prometheus/rules/nova-services.yml"])), " "), "> 0.06")
+	assert.NotContains(t, string(files["alertmanager/alertmanager.yml"]), "example.com")
+	assert.Contains(t, string(files["kubernetes/60-monitoring.yaml"]), "http://example.com/told")
+}

@@ -58,6 +58,9 @@ var valuesBySuffix = map[string]any{
 	".limits.ephemeralStorage":   "2Gi",
 	".cidrs":                     []any{"10.1.0.0/16"},
 	".storageClass":              "fast",
+	".p99.alert":                 "900ms",
+	".runbookURL":                "https://runbooks.example.com",
+	".grafanaURL":                "https://grafana.example.com",
 }
 
 // enough connections for more pods than the stack file has.
@@ -67,6 +70,22 @@ var autoscaled = map[string]any{
 	"autoscaling":  map[string]any{"enabled": true},
 	"dependencies": manyConnections["dependencies"],
 }
+
+// ownOperators is a cluster that is not the embedded one, whose operators are
+// installed or exist.
+func ownOperators(mode string) map[string]any {
+	return map[string]any{
+		"cluster":    ownCluster["cluster"],
+		"monitoring": map[string]any{"mode": mode, "chart": map[string]any{"version": "1.2.3"}},
+	}
+}
+
+// toldBy has one receiver in place of the stack's.
+func toldBy(receiver map[string]any) []turn {
+	return []turn{{at: "monitoring.receivers", to: []any{receiver}}}
+}
+
+var alertingSecret = map[string]any{"name": "other", "key": "other"}
 
 // elsewhere is a registry that the stack does not declare.
 var elsewhere = map[string]any{"images": map[string]any{"registry": "registry.example.com/nova"}}
@@ -199,6 +218,27 @@ var turns = map[string][]turn{
 	"ingress.gateway":                  {{with: gateway, to: "other"}},
 	"ingress.gatewayNamespace":         {{with: gateway, to: "gateways"}},
 	"ingress.annotations.<name>":       {{at: "ingress.annotations.note", to: "text"}},
+
+	"monitoring.mode": {
+		{to: "none", also: map[string]any{"monitoring": map[string]any{"receivers": []any{}}}},
+		{with: ownOperators("existing"), to: "install"},
+	},
+	"monitoring.chart.version":              {{with: ownOperators("install"), to: "1.2.4"}},
+	"monitoring.chart.repository":           {{with: ownOperators("install"), to: "https://charts.example.com"}},
+	"monitoring.chart.retention":            {{with: ownOperators("install"), to: "30d"}},
+	"monitoring.chart.storage":              {{with: ownOperators("install"), to: "50Gi"}},
+	"monitoring.labels.rules.<name>":        {{at: "monitoring.labels.rules.prometheus", to: "main"}},
+	"monitoring.labels.monitors.<name>":     {{at: "monitoring.labels.monitors.prometheus", to: "main"}},
+	"monitoring.labels.alertmanager.<name>": {{at: "monitoring.labels.alertmanager.alertmanager", to: "main"}},
+	"monitoring.labels.dashboards.<name>":   {{at: "monitoring.labels.dashboards.folder", to: "nova"}},
+	"monitoring.services.<name>.team":       {{to: "cdn"}},
+	"monitoring.receivers.kind":             toldBy(map[string]any{"kind": "webhook", "severity": "warning", "secret": alertingSecret}),
+	"monitoring.receivers.severity":         toldBy(map[string]any{"kind": "slack", "severity": "critical", "secret": alertingSecret}),
+	"monitoring.receivers.team":             toldBy(map[string]any{"kind": "slack", "severity": "warning", "team": "data", "secret": alertingSecret}),
+	"monitoring.receivers.secret.name":      toldBy(map[string]any{"kind": "slack", "severity": "warning", "secret": alertingSecret}),
+	"monitoring.receivers.secret.key":       toldBy(map[string]any{"kind": "slack", "severity": "warning", "secret": alertingSecret}),
+	"monitoring.receivers.url":              toldBy(map[string]any{"kind": "webhook", "severity": "watchdog", "url": "https://switch.example.com"}),
+	"monitoring.receivers.channel":          toldBy(map[string]any{"kind": "slack", "severity": "warning", "channel": "#other", "secret": alertingSecret}),
 
 	"variables.<name>": {
 		{at: "variables.CDN_DOMAIN", to: "cdn.example.com"},

@@ -1,12 +1,14 @@
 package tests
 
 import (
+	"fmt"
 	"os"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
@@ -71,6 +73,21 @@ func (k knob) turned(t *testing.T) []turn {
 		if strings.HasSuffix(k.key, suffix) {
 			return []turn{{to: value}}
 		}
+	}
+	value, kind := k.value, k.value.Type()
+	for kind.Kind() == reflect.Pointer {
+		value, kind = value.Elem(), kind.Elem()
+	}
+	set := value.IsValid() // A pointer to nothing has no value.
+	switch {
+	case kind == reflect.TypeFor[time.Duration]() && set:
+		return []turn{{to: (time.Duration(value.Int()) - time.Millisecond).String()}}
+	case kind == reflect.TypeFor[time.Duration]():
+		return []turn{{to: "400ms"}}
+	case kind.Kind() == reflect.Float64 && set:
+		return []turn{{to: fmt.Sprint(value.Float() * 0.99)}}
+	case kind.Kind() == reflect.Float64:
+		return []turn{{to: "1"}}
 	}
 	switch k.value.Kind() {
 	case reflect.Bool:

@@ -86,36 +86,45 @@ type Input struct {
 func (in Input) Validate() error {
 	var errs []error
 	for i, r := range in.Receivers {
-		fail := func(format string, args ...any) {
-			errs = append(errs, fmt.Errorf("receivers[%d] (%s for %s): "+format, append([]any{i, r.Kind, r.Severity}, args...)...))
-		}
-		if !slices.Contains([]Kind{PagerDuty, Slack, Webhook}, r.Kind) {
-			fail("kind is %q, want pagerduty, slack or webhook", r.Kind)
-		}
-		if !slices.Contains([]string{rule.Critical, rule.Warning, Switch}, r.Severity) {
-			fail("severity is %q, want critical, warning or watchdog", r.Severity)
-		}
-		if r.Severity == Switch && r.Team != "" {
-			fail("team is %q, want none: the Watchdog belongs to no team", r.Team)
-		}
-		hasSecret := r.Secret.Name != "" && r.Secret.Key != ""
-		switch {
-		case r.Kind == Webhook && hasSecret == (r.URL != ""):
-			fail("want either a secret (name and key) or a url")
-		case r.Kind != Webhook && !hasSecret:
-			fail("secret is missing, want the name and key of a Secret")
-		}
-		if r.Kind == Slack && r.URL != "" {
-			fail("url is set, but the address of Slack is secret: put it into the Secret")
-		}
-		if u, err := url.Parse(r.URL); r.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-			fail("url is %q, want an address with http or https", r.URL)
-		}
-		if r.Channel != "" && r.Kind != Slack {
-			fail("channel is %q, but only Slack has channels", r.Channel)
+		for _, mistake := range r.mistakes() {
+			errs = append(errs, fmt.Errorf("receivers[%d] (%s for %s): %w", i, r.Kind, r.Severity, mistake))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Validate reports why a receiver cannot work, joined. Addresses that may be
+// secret are not repeated.
+func (r Receiver) Validate() error { return errors.Join(r.mistakes()...) }
+
+func (r Receiver) mistakes() []error {
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if !slices.Contains([]Kind{PagerDuty, Slack, Webhook}, r.Kind) {
+		fail("kind is %q, want pagerduty, slack or webhook", r.Kind)
+	}
+	if !slices.Contains([]string{rule.Critical, rule.Warning, Switch}, r.Severity) {
+		fail("severity is %q, want critical, warning or watchdog", r.Severity)
+	}
+	if r.Severity == Switch && r.Team != "" {
+		fail("team is %q, want none: the Watchdog belongs to no team", r.Team)
+	}
+	hasSecret := r.Secret.Name != "" && r.Secret.Key != ""
+	switch {
+	case r.Kind == Webhook && hasSecret == (r.URL != ""):
+		fail("want either a secret (name and key) or a url")
+	case r.Kind != Webhook && !hasSecret:
+		fail("secret is missing, want the name and key of a Secret")
+	}
+	if r.Kind == Slack && r.URL != "" {
+		fail("url is set, but the address of Slack is secret: put it into the Secret")
+	} else if u, err := url.Parse(r.URL); r.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		fail("url is %q, want an address with http or https", r.URL)
+	}
+	if r.Channel != "" && r.Kind != Slack {
+		fail("channel is %q, but only Slack has channels", r.Channel)
+	}
+	return errs
 }
 
 // Notes says which alerts reach nobody.

@@ -33,6 +33,9 @@ const (
 	TeamPlatform = "platform"
 )
 
+// Teams returns them.
+func Teams() []string { return []string{TeamBackend, TeamData, TeamPlatform} }
+
 // Service is what rules must know about a service.
 type Service struct {
 	// Name is the value of its label app, such as "auth-service".

@@ -119,7 +119,21 @@ func replace[T any](field *T, value *T) {
 	}
 }
 
-// Validate reports every objective that cannot be meant, joined.
+// Mistake is an objective or a limit that cannot be meant.
+type Mistake struct {
+	// Field is the name of the field, as messages have it.
+	Field string
+	// Problem is its value and what is allowed.
+	Problem string
+}
+
+func (m Mistake) Error() string { return m.Field + " " + m.Problem }
+
+func mistake(field, format string, args ...any) error {
+	return Mistake{Field: field, Problem: fmt.Sprintf(format, args...)}
+}
+
+// Validate reports every objective that cannot be meant, as joined Mistakes.
 func (s Service) Validate() error {
 	var errs []error
 	for _, p := range []struct {
@@ -134,7 +148,7 @@ func (s Service) Validate() error {
 		{"grpcErrorAlert", s.GRPCErrorAlert},
 	} {
 		if !(p.value > 0 && p.value < 100) {
-			errs = append(errs, fmt.Errorf("%s is %v %%, want more than 0 and less than 100", p.name, float64(p.value)))
+			errs = append(errs, mistake(p.name, "is %v %%, want more than 0 and less than 100", float64(p.value)))
 		}
 	}
 	for _, d := range []struct {
@@ -149,11 +163,11 @@ func (s Service) Validate() error {
 		{"window", s.Window},
 	} {
 		if d.value <= 0 {
-			errs = append(errs, fmt.Errorf("%s is %v, want a duration above 0", d.name, d.value))
+			errs = append(errs, mistake(d.name, "is %v, want a duration above 0", d.value))
 		}
 	}
 	if !(s.MinRequestRate > 0) || math.IsInf(s.MinRequestRate, 0) {
-		errs = append(errs, fmt.Errorf("minRequestRate is %v requests per second, want a number above 0", s.MinRequestRate))
+		errs = append(errs, mistake("minRequestRate", "is %v requests per second, want a number above 0", s.MinRequestRate))
 	}
 	for _, o := range []struct {
 		lower, upper string
@@ -166,7 +180,7 @@ func (s Service) Validate() error {
 		{"p95.alert", "p99.alert", s.P95.Alert <= s.P99.Alert},
 	} {
 		if !o.ordered {
-			errs = append(errs, fmt.Errorf("%s is above %s, so the stricter would never be reached first", o.lower, o.upper))
+			errs = append(errs, mistake(o.lower, "is above %s, so the stricter would never be reached first", o.upper))
 		}
 	}
 	return errors.Join(errs...)
@@ -245,7 +259,7 @@ func DefaultDependencies() Dependencies {
 	}
 }
 
-// Validate reports every limit that cannot be meant, joined.
+// Validate reports every limit that cannot be meant, as joined Mistakes.
 func (d Dependencies) Validate() error {
 	var errs []error
 	for _, p := range []struct {
@@ -257,7 +271,7 @@ func (d Dependencies) Validate() error {
 		{"elasticsearchDiskFree", d.ElasticsearchDiskFree},
 	} {
 		if !(p.value > 0 && p.value < 100) {
-			errs = append(errs, fmt.Errorf("%s is %v %%, want more than 0 and less than 100", p.name, float64(p.value)))
+			errs = append(errs, mistake(p.name, "is %v %%, want more than 0 and less than 100", float64(p.value)))
 		}
 	}
 	for _, n := range []struct {
@@ -273,7 +287,7 @@ func (d Dependencies) Validate() error {
 		{"outboxEvents", d.OutboxEvents},
 	} {
 		if !(n.value > 0) || math.IsInf(n.value, 0) {
-			errs = append(errs, fmt.Errorf("%s is %v, want a number above 0", n.name, n.value))
+			errs = append(errs, mistake(n.name, "is %v, want a number above 0", n.value))
 		}
 	}
 	return errors.Join(errs...)

@@ -1,0 +1,251 @@
+package config
+
+import (
+	"maps"
+	"time"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/monitoring"
+	"nova.dev/infra/monitoring/alertmanager"
+	"nova.dev/infra/monitoring/scrape"
+	"nova.dev/infra/monitoring/slo"
+)
+
+// How a stack is watched.
+const (
+	// MonitoringNone declares nothing.
+	MonitoringNone = "none"
+	// MonitoringExisting declares objects for operators that run already.
+	MonitoringExisting = "existing"
+	// MonitoringInstall installs the operators as well.
+	MonitoringInstall = "install"
+)
+
+// Monitoring says who watches a stack and who is told.
+type Monitoring struct {
+	Mode       string `config:"mode" doc:"none: nothing watches the stack. existing: the cluster runs the Prometheus operator and Grafana's dashboard sidecar, as kube-prometheus-stack does. install: the program installs kube-prometheus-stack into nova:network.prometheus.namespace; not on the embedded control plane."`
+	Chart      Chart  `config:"chart" doc:"The Helm chart of install."`
+	Rollouts   bool   `config:"rollouts" doc:"Argo Rollouts runs in the cluster: scrape its controller, and let namespace argo-rollouts query an installed Prometheus."`
+	RunbookURL string `config:"runbookURL" doc:"Address of the folder of runbooks."`
+	GrafanaURL string `config:"grafanaURL" doc:"Address of Grafana, for links from alerts to panels; empty leaves them out."`
+
+	Labels    MonitoringLabels    `config:"labels" doc:"Labels by which the operators of the cluster select objects."`
+	SLO       Objectives          `config:"slo" doc:"Objectives of every service."`
+	Services  map[string]Watching `config:"services" doc:"How single services are watched, by service name."`
+	Limits    Limits              `config:"limits" doc:"Limits of the stateful systems."`
+	Receivers []Receiver          `config:"receivers" doc:"Who is told; nobody where there is none."`
+	Timing    AlertTiming         `config:"timing" doc:"How patient notifications are."`
+	Intervals Intervals           `config:"intervals" doc:"How often is measured."`
+}
+
+// Chart is a pinned release of kube-prometheus-stack.
+type Chart struct {
+	Version    string `config:"version" doc:"Exact version of kube-prometheus-stack; required by install. The objects are tested against the operator v0.85.0."`
+	Repository string `config:"repository" doc:"Address of the chart repository."`
+	Retention  string `config:"retention" doc:"How long Prometheus keeps samples."`
+	Storage    string `config:"storage" doc:"Size of the volume of Prometheus, such as 50Gi; empty keeps samples as long as the pod lives."`
+}
+
+// MonitoringLabels are added to objects by kind.
+type MonitoringLabels struct {
+	Rules        map[string]string `config:"rules" doc:"Labels of the PrometheusRule."`
+	Monitors     map[string]string `config:"monitors" doc:"Labels of PodMonitors and ServiceMonitors."`
+	Alertmanager map[string]string `config:"alertmanager" doc:"Labels of the AlertmanagerConfig."`
+	Dashboards   map[string]string `config:"dashboards" doc:"Labels of the ConfigMaps with dashboards, beside grafana_dashboard=1."`
+}
+
+// Objectives are what a service must keep; what is not set is inherited.
+type Objectives struct {
+	Objective      *float64 `config:"objective" doc:"Requests that must succeed over 30 days, in percent; the rest is the error budget."`
+	Availability   *float64 `config:"availability" doc:"Pods that must answer, in percent; below for 5 min: warning."`
+	ErrorTarget    *float64 `config:"errorTarget" doc:"Failed requests to stay below, in percent; drawn in dashboards."`
+	ErrorAlert     *float64 `config:"errorAlert" doc:"Failed requests, in percent; above for 5 min: warning."`
+	ErrorHigh      *float64 `config:"errorHigh" doc:"Failed requests, in percent; above for 5 min: critical."`
+	GRPCErrorAlert *float64 `config:"grpcErrorAlert" doc:"gRPC calls failed by the server, in percent; above for 5 min: warning."`
+
+	P95 Latency `config:"p95" doc:"95th percentile of HTTP requests."`
+	P99 Latency `config:"p99" doc:"99th percentile of HTTP requests."`
+
+	GRPCP95        *time.Duration `config:"grpcP95" doc:"95th percentile of a unary gRPC method; above for 5 min: warning."`
+	MinRequestRate *float64       `config:"minRequestRate" doc:"Requests per second below which ratios and percentiles are not judged."`
+}
+
+// Latency is the objective of one percentile.
+type Latency struct {
+	Target *time.Duration `config:"target" doc:"Duration to stay below; drawn in dashboards."`
+	Alert  *time.Duration `config:"alert" doc:"Duration above which, for 5 min, an alert is raised; best 500ms or 1s, which are edges of histogram buckets."`
+}
+
+// Watching is how one service is watched.
+type Watching struct {
+	Team string     `config:"team" doc:"Team whose receivers are told; empty is backend."`
+	SLO  Objectives `config:"slo" doc:"Its objectives, where they differ."`
+}
+
+// Limits are those of the stateful systems.
+type Limits struct {
+	PostgreSQLConnections float64       `config:"postgresqlConnections" doc:"Usable connections in use, in percent."`
+	PostgreSQLStatement   time.Duration `config:"postgresqlStatement" doc:"Mean duration of statements."`
+	PostgreSQLTransaction time.Duration `config:"postgresqlTransaction" doc:"Age of the oldest open transaction."`
+	RedisMemory           float64       `config:"redisMemory" doc:"Share of maxmemory in use, in percent."`
+	RedisEvictions        float64       `config:"redisEvictions" doc:"Evicted keys per second."`
+	ClickHouseQuery       time.Duration `config:"clickhouseQuery" doc:"Mean duration of queries."`
+	KafkaLag              float64       `config:"kafkaLag" doc:"Messages by which a consumer group trails a topic."`
+	KafkaBrokers          int           `config:"kafkaBrokers" doc:"Brokers that Kafka must have; 0 means those that the stack runs, or 3 where Kafka is external."`
+	ElasticsearchDiskFree float64       `config:"elasticsearchDiskFree" doc:"Disk that must stay free, in percent."`
+	SingleNodeSearch      bool          `config:"singleNodeSearch" doc:"An external Elasticsearch has one node, and so is never green: yellow raises no alert. One that the stack runs always has."`
+	OutboxEvents          float64       `config:"outboxEvents" doc:"Events that may wait to be published."`
+}
+
+// Receiver is one destination of alerts. What is secret about it lies in a
+// Secret.
+type Receiver struct {
+	Kind     string    `config:"kind" doc:"pagerduty (Events API v2), slack or webhook."`
+	Severity string    `config:"severity" doc:"Which alerts: critical, warning, or watchdog for a dead man's switch, which is told every minute that alerting works."`
+	Team     string    `config:"team" doc:"Only alerts of this team: backend, data, platform or one of nova:monitoring.services; empty takes those that no other receiver of the severity takes."`
+	Secret   SecretKey `config:"secret" doc:"Where the routing key of PagerDuty, or the address of Slack or the webhook, is kept."`
+	URL      string    `config:"url" doc:"Address of a webhook that is not secret, in place of secret."`
+	Channel  string    `config:"channel" doc:"Channel of Slack; empty is the webhook's own."`
+}
+
+// SecretKey names a value in a Secret.
+type SecretKey struct {
+	Name string `config:"name" doc:"Name of a Secret in the stack's namespace, which somebody else makes."`
+	Key  string `config:"key" doc:"Key in the Secret."`
+}
+
+// AlertTiming is how patient notifications are.
+type AlertTiming struct {
+	Wait           time.Duration `config:"wait" doc:"How long the first notification of a group waits for more."`
+	Interval       time.Duration `config:"interval" doc:"How long further ones do."`
+	RepeatCritical time.Duration `config:"repeatCritical" doc:"When a critical alert that goes on is told again."`
+	RepeatWarning  time.Duration `config:"repeatWarning" doc:"When a warning is."`
+	Heartbeat      time.Duration `config:"heartbeat" doc:"How often a dead man's switch is told that alerting works."`
+}
+
+// Intervals are how often is measured.
+type Intervals struct {
+	Services  time.Duration `config:"services" doc:"Between two scrapes of a service."`
+	Exporters time.Duration `config:"exporters" doc:"Between two scrapes of an exporter."`
+	Rules     time.Duration `config:"rules" doc:"Between two evaluations of the rules, where Prometheus runs without operator."`
+}
+
+// defaultMonitoring takes its numbers from the SLO record.
+func defaultMonitoring() Monitoring {
+	s, d, t, i := slo.Default(), slo.DefaultDependencies(), alertmanager.DefaultTiming(), scrape.DefaultIntervals()
+	percent := func(p slo.Percent) *float64 { f := float64(p); return &f }
+	release := func() map[string]string { return map[string]string{"release": ChartName} }
+	return Monitoring{
+		Mode:       MonitoringNone,
+		Chart:      Chart{Repository: "https://prometheus-community.github.io/helm-charts", Retention: "15d"},
+		RunbookURL: monitoring.DefaultRunbookURL,
+		Labels:     MonitoringLabels{Rules: release(), Monitors: release()},
+		SLO: Objectives{
+			Objective: percent(s.Objective), Availability: percent(s.Availability),
+			ErrorTarget: percent(s.ErrorTarget), ErrorAlert: percent(s.ErrorAlert), ErrorHigh: percent(s.ErrorHigh),
+			GRPCErrorAlert: percent(s.GRPCErrorAlert),
+			P95:            Latency{Target: &s.P95.Target, Alert: &s.P95.Alert},
+			P99:            Latency{Target: &s.P99.Target, Alert: &s.P99.Alert},
+			GRPCP95:        &s.GRPCP95, MinRequestRate: &s.MinRequestRate,
+		},
+		Limits: Limits{
+			PostgreSQLConnections: float64(d.PostgreSQLConnections), PostgreSQLStatement: d.PostgreSQLStatement,
+			PostgreSQLTransaction: d.PostgreSQLTransaction, RedisMemory: float64(d.RedisMemory), RedisEvictions: d.RedisEvictions,
+			ClickHouseQuery: d.ClickHouseQuery, KafkaLag: d.KafkaLag,
+			ElasticsearchDiskFree: float64(d.ElasticsearchDiskFree), OutboxEvents: d.OutboxEvents,
+		},
+		Timing:    AlertTiming(t),
+		Intervals: Intervals(i),
+	}
+}
+
+// ChartName is the name of the chart, and that of the release by which an
+// existing installation is assumed to select objects.
+const ChartName = "kube-prometheus-stack"
+
+// MonitoringSettings are the settings of the stack's monitoring, as it runs on
+// a cluster.
+func (c *Config) MonitoringSettings() monitoring.Settings {
+	m := c.Monitoring
+	s := monitoring.Settings{
+		Namespace:        c.Namespace,
+		Environment:      c.Stack,
+		Services:         c.CatalogServices(),
+		SLO:              m.SLO.override(),
+		ServiceSLOs:      map[string]slo.Override{},
+		Limits:           c.limits(),
+		Teams:            map[string]string{},
+		Kubernetes:       true,
+		Rollouts:         m.Rollouts,
+		SingleNodeSearch: m.Limits.SingleNodeSearch || c.InCluster(catalog.Elasticsearch),
+		Unexported:       c.unexported(),
+		Timing:           alertmanager.Timing(m.Timing),
+		Intervals:        scrape.Intervals(m.Intervals),
+		RunbookURL:       m.RunbookURL,
+		GrafanaURL:       m.GrafanaURL,
+		Labels: monitoring.Labels{
+			Rules: maps.Clone(m.Labels.Rules), Monitors: maps.Clone(m.Labels.Monitors),
+			Alertmanager: maps.Clone(m.Labels.Alertmanager), Dashboards: maps.Clone(m.Labels.Dashboards),
+		},
+	}
+	for name, watching := range m.Services {
+		s.ServiceSLOs[name] = watching.SLO.override()
+		if watching.Team != "" {
+			s.Teams[name] = watching.Team
+		}
+	}
+	for _, r := range m.Receivers {
+		s.Receivers = append(s.Receivers, r.record())
+	}
+	return s
+}
+
+// unexported are the systems whose metrics nobody exports: no exporter runs, and
+// those that export by themselves are outside of the stack.
+func (c *Config) unexported() []catalog.Dependency {
+	var list []catalog.Dependency
+	for _, store := range catalog.Stores() {
+		exported := store.Exporter != nil && c.Dependency(store.System).Exporter ||
+			store.MetricsPort != 0 && c.InCluster(store.System)
+		if !exported {
+			list = append(list, store.System)
+		}
+	}
+	return list
+}
+
+func (o Objectives) override() slo.Override {
+	percent := func(f *float64) *slo.Percent { return (*slo.Percent)(f) }
+	return slo.Override{
+		Objective: percent(o.Objective), Availability: percent(o.Availability),
+		ErrorTarget: percent(o.ErrorTarget), ErrorAlert: percent(o.ErrorAlert), ErrorHigh: percent(o.ErrorHigh),
+		GRPCErrorAlert: percent(o.GRPCErrorAlert),
+		P95Target:      o.P95.Target, P95Alert: o.P95.Alert, P99Target: o.P99.Target, P99Alert: o.P99.Alert,
+		GRPCP95: o.GRPCP95, MinRequestRate: o.MinRequestRate,
+	}
+}
+
+// limits are those of the stateful systems, with what follows from who runs
+// them.
+func (c *Config) limits() slo.Dependencies {
+	l := c.Monitoring.Limits
+	if l.KafkaBrokers == 0 {
+		l.KafkaBrokers = slo.DefaultDependencies().KafkaBrokers
+		if c.InCluster(catalog.Kafka) {
+			l.KafkaBrokers = c.StoreReplicas(catalog.Kafka)
+		}
+	}
+	return slo.Dependencies{
+		PostgreSQLConnections: slo.Percent(l.PostgreSQLConnections), PostgreSQLStatement: l.PostgreSQLStatement,
+		PostgreSQLTransaction: l.PostgreSQLTransaction, RedisMemory: slo.Percent(l.RedisMemory), RedisEvictions: l.RedisEvictions,
+		ClickHouseQuery: l.ClickHouseQuery, KafkaLag: l.KafkaLag, KafkaBrokers: l.KafkaBrokers,
+		ElasticsearchDiskFree: slo.Percent(l.ElasticsearchDiskFree), OutboxEvents: l.OutboxEvents,
+	}
+}
+
+func (r Receiver) record() alertmanager.Receiver {
+	return alertmanager.Receiver{
+		Kind: alertmanager.Kind(r.Kind), Severity: r.Severity, Team: r.Team,
+		Secret: alertmanager.Secret(r.Secret), URL: r.URL, Channel: r.Channel,
+	}
+}
