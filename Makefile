@@ -15,7 +15,7 @@ up: tools build ## bring the dev stack up on the embedded control plane
 	@echo
 	@echo "What to try next:"
 	@echo "  bin/nova preview --stack prod                              what production would get"
-	@echo "  kubectl --kubeconfig .nova/kubeconfig -n nova-backend get pods"
+	@echo "  bin/kubectl --kubeconfig .nova/kubeconfig -n nova-backend get pods"
 	@echo "  bin/nova services                                          ports, needs and calls"
 	@echo "  make down                                                  stop and remove everything"
 

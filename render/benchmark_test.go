@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"nova.dev/infra/config"
+	"nova.dev/infra/embedded/toolchain"
 	"nova.dev/infra/render"
 )
 
@@ -68,10 +69,8 @@ func BenchmarkProd(b *testing.B) {
 		}
 	})
 	b.Run("kubectl kustomize, a process", func(b *testing.B) {
-		kubectl, err := exec.LookPath("kubectl")
-		if err != nil {
-			b.Skipf("kubectl is not installed: %v", err)
-		}
+		kubectl, err := toolchain.Find("..", "kubectl")
+		require.NoError(b, err)
 		overlay := writeOverlay(b)
 		for b.Loop() {
 			out, err := exec.Command(kubectl, "kustomize", overlay).Output()

@@ -3,8 +3,6 @@ package render_test
 import (
 	"bytes"
 	"context"
-	"errors"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -22,7 +20,7 @@ import (
 	"nova.dev/infra/render"
 )
 
-// kubectl runs the kubectl of the machine against an embedded cluster.
+// kubectl runs kubectl against an embedded cluster.
 type kubectl struct{ path, kubeconfig string }
 
 func (k kubectl) run(t *testing.T, args ...string) string {
@@ -49,16 +47,8 @@ func (k kubectl) generations(t *testing.T, namespace string) string {
 // test.
 func newCluster(t *testing.T) kubectl {
 	t.Helper()
-	path, err := exec.LookPath("kubectl")
-	_, missing := toolchain.Find("..", "kube-apiserver")
-	for _, err := range []error{err, missing} {
-		switch {
-		case err != nil && os.Getenv("CI") != "":
-			require.NoError(t, err)
-		case errors.Is(err, exec.ErrNotFound), errors.Is(err, toolchain.ErrNotInstalled):
-			t.Skipf("kubectl or the control plane is not installed: %v", err)
-		}
-	}
+	path, err := toolchain.Find("..", "kubectl")
+	require.NoError(t, err)
 	c, err := cluster.New(cluster.Options{Root: "..", Dir: filepath.Join(t.TempDir(), "nova")})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, c.Down(context.Background(), t.Output())) })

@@ -46,6 +46,7 @@ func TestInstallBuildsEveryToolOnce(t *testing.T) {
 			"kube-apiserver --version":          "Kubernetes v1.36.3 1/36",
 			"kube-controller-manager --version": "Kubernetes v1.36.3 1/36",
 			"kube-scheduler --version":          "Kubernetes v1.36.3 1/36",
+			"kubectl version":                   "Client Version: v1.36.3",
 			"kwok --version":                    "kwok version v0.7.0",
 			"kwokctl --version":                 "kwokctl version v0.7.0",
 			"pulumi version":                    "v3.256.0",
@@ -63,10 +64,11 @@ func TestInstallBuildsEveryToolOnce(t *testing.T) {
 	})
 	t.Run("tools of one module are built together", func(t *testing.T) {
 		for _, want := range []string{
-			"[1/7] etcd v3.6.16: building",
-			"[2,3,4/7] kube-apiserver, kube-controller-manager, kube-scheduler v1.36.3: ok (",
-			"[5,6/7] kwok, kwokctl v0.7.0: ok (",
-			"[7/7] pulumi v3.256.0: ok (",
+			"[1/8] etcd v3.6.16: building",
+			"[2,3,4/8] kube-apiserver, kube-controller-manager, kube-scheduler v1.36.3: ok (",
+			"[5/8] kubectl v1.36.3: ok (",
+			"[6,7/8] kwok, kwokctl v0.7.0: ok (",
+			"[8/8] pulumi v3.256.0: ok (",
 		} {
 			if !strings.Contains(progress, want) {
 				t.Errorf("the progress lacks %q", want)
@@ -85,13 +87,13 @@ func TestInstallBuildsEveryToolOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(entries) != 9 {
-			t.Errorf("found %v, want seven tools, their stamps and the custom resource definitions", entries)
+		if len(entries) != 10 {
+			t.Errorf("found %v, want eight tools, their stamps and the custom resource definitions", entries)
 		}
 	})
 	t.Run("a second call builds nothing", func(t *testing.T) {
 		start := time.Now()
-		if got := install(t, root); got != "7 tools are in place in bin/\n" {
+		if got := install(t, root); got != "8 tools are in place in bin/\n" {
 			t.Errorf("got %q", got)
 		}
 		if took := time.Since(start); took > time.Second {

@@ -50,10 +50,7 @@ func Report(root string) []Status {
 	for _, t := range tools {
 		report = append(report, toolStatus(ctx, root, t))
 	}
-	return append(report,
-		optionalStatus(ctx, "docker", []string{"--version"}, "needed only to build images and for docker compose"),
-		optionalStatus(ctx, "kubectl", []string{"version", "--client"}, "needed only to look into a cluster by hand"),
-	)
+	return append(report, optionalStatus(ctx, "docker", []string{"--version"}, "needed only to build images and for docker compose"))
 }
 
 func goStatus(ctx context.Context, root string) Status {

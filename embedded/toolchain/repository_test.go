@@ -62,6 +62,15 @@ func (f fixture) writeTo(t *testing.T, root string) {
 		"tools/kubernetes/src/1/cmd/kube-controller-manager/main.go": mainPackage(`"Kubernetes " + version.Get()`, "k8s.io/component-base/version"),
 		"tools/kubernetes/src/1/cmd/kube-scheduler/main.go":          mainPackage(`"Kubernetes " + version.Get()`, "k8s.io/component-base/version"),
 
+		"tools/kubectl/go.mod": pinningModule("kubectl", map[string]string{
+			"k8s.io/component-base": "v0.36.3", "k8s.io/kubernetes": f.kubernetes,
+		}),
+		"tools/kubectl/go.sum":                    "",
+		"tools/kubectl/src/0/go.mod":              "module k8s.io/component-base\n\ngo 1.26\n",
+		"tools/kubectl/src/1/go.mod":              "module k8s.io/kubernetes\n\ngo 1.26\n",
+		"tools/kubectl/src/0/version/version.go":  "package version\n\nvar gitVersion, gitMajor, gitMinor = \"v0.0.0-master\", \"\", \"\"\n\nfunc Get() string { return gitVersion }\n",
+		"tools/kubectl/src/1/cmd/kubectl/main.go": mainPackage(`"Client Version: " + version.Get()`, "k8s.io/component-base/version"),
+
 		"tools/kwok/src/0/pkg/consts/consts.go": "package consts\n\nvar Version = \"unknown\"\n",
 		"tools/kwok/src/0/cmd/kwok/main.go":     mainPackage(`"kwok version " + consts.Version + " go1.26.8"`, "sigs.k8s.io/kwok/pkg/consts"),
 		"tools/kwok/src/0/cmd/kwokctl/main.go":  mainPackage(`"kwokctl version " + consts.Version + " go1.26.8"`, "sigs.k8s.io/kwok/pkg/consts"),

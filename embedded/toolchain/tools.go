@@ -90,6 +90,10 @@ var definitions = []definition{
 		stamps: kubernetesStamps, versionArgs: []string{"--version"}, suitable: sameMinor,
 	},
 	{
+		name: "kubectl", dir: "tools/kubectl", pkg: "k8s.io/kubernetes/cmd/kubectl",
+		stamps: kubernetesStamps, versionArgs: []string{"version", "--client"}, suitable: sameMinor,
+	},
+	{
 		name: "kwok", dir: "tools/kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok",
 		stamps: kwokStamps, versionArgs: []string{"--version"}, suitable: sameMinor,
 	},

@@ -74,7 +74,7 @@ func TestVersionsFollowTheGoModFiles(t *testing.T) {
 	}
 	want := map[string]string{
 		"etcd": f.etcd, "kube-apiserver": f.kubernetes, "kube-controller-manager": f.kubernetes,
-		"kube-scheduler": f.kubernetes, "kwok": f.kwok, "kwokctl": f.kwok, "pulumi": f.pulumi,
+		"kube-scheduler": f.kubernetes, "kubectl": f.kubernetes, "kwok": f.kwok, "kwokctl": f.kwok, "pulumi": f.pulumi,
 	}
 	if len(tools) != len(want) {
 		t.Errorf("%d tools, want %d", len(tools), len(want))
