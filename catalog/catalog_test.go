@@ -312,3 +312,8 @@ func TestActionsOnABucketAreThoseOfItsServices(t *testing.T) {
 	assert.Equal(t, []string{"s3:GetObject", "s3:PutObject"}, catalog.BucketActions(services, catalog.BucketMedia))
 	assert.Empty(t, catalog.BucketActions(services, catalog.BucketAudio))
 }
+
+func TestAnAddressOfIPv6IsToldFromItsPort(t *testing.T) {
+	assert.Equal(t, "[fd00::1]:5432", catalog.Endpoint{Host: "fd00::1", Port: 5432}.Address())
+	assert.Equal(t, "10.0.0.1:9092,k2.internal:9092", catalog.Endpoint{Host: "10.0.0.1, k2.internal", Port: 9092}.Address())
+}

@@ -1,7 +1,7 @@
 package catalog
 
 import (
-	"fmt"
+	"net"
 	"strings"
 	"sync"
 )
@@ -99,7 +99,7 @@ type Endpoint struct {
 func (e Endpoint) Address() string {
 	hosts := strings.Split(e.Host, ",")
 	for i, host := range hosts {
-		hosts[i] = fmt.Sprintf("%s:%d", strings.TrimSpace(host), e.Port)
+		hosts[i] = net.JoinHostPort(strings.TrimSpace(host), itoa(e.Port))
 	}
 	return strings.Join(hosts, ",")
 }

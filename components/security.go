@@ -12,11 +12,13 @@ const imageUser = 1000
 // and forbid writing outside of mounted volumes.
 func podSecurity(user int) *corev1.PodSecurityContextArgs {
 	return &corev1.PodSecurityContextArgs{
-		RunAsNonRoot:   pulumi.Bool(true),
-		RunAsUser:      pulumi.Int(user),
-		RunAsGroup:     pulumi.Int(user),
-		FsGroup:        pulumi.Int(user),
-		SeccompProfile: &corev1.SeccompProfileArgs{Type: pulumi.String("RuntimeDefault")},
+		RunAsNonRoot: pulumi.Bool(true),
+		RunAsUser:    pulumi.Int(user),
+		RunAsGroup:   pulumi.Int(user),
+		FsGroup:      pulumi.Int(user),
+		// Without it each start of a pod walks its whole volume.
+		FsGroupChangePolicy: pulumi.String("OnRootMismatch"),
+		SeccompProfile:      &corev1.SeccompProfileArgs{Type: pulumi.String("RuntimeDefault")},
 	}
 }
 

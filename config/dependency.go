@@ -67,7 +67,7 @@ type ClickHouse struct {
 // Kafka is Kafka.
 type Kafka struct {
 	Dependency     `config:",squash"`
-	Brokers        int     `config:"brokers" doc:"Brokers in the cluster, each also a controller: 1 or 3. Topics are replicated to all of them."`
+	Brokers        int     `config:"brokers" doc:"Brokers in the cluster, each also a controller: 1 or 3. Topics are replicated to all of them. Read once: a cluster that exists takes no further controllers."`
 	Partitions     int     `config:"partitions" doc:"Partitions of a topic; 1 to 100. More can be added later, never fewer."`
 	RetentionHours int     `config:"retentionHours" doc:"Hours that a topic keeps its messages; 1 to 8760."`
 	Topics         []Topic `config:"topics" doc:"Topics beside those of the catalogue."`

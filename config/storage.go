@@ -192,7 +192,7 @@ func (c *Config) checkAWS(found *mistakes) {
 	if key := c.Storage.KMSKey; key != "" && !strings.HasPrefix(key, "arn:aws:kms:") {
 		found.add("nova:storage.kmsKey", key, "is not the ARN of a KMS key")
 	}
-	if prefix := c.RepositoryPrefix(); !validPath.MatchString(prefix) {
+	if prefix := c.RepositoryPrefix(); !validPath.MatchString(prefix) || prefix != strings.ToLower(prefix) {
 		found.add("nova:aws.repositories.prefix", prefix, "is not a repository path; allowed: lower-case letters, digits, -, _, . and /")
 	}
 	between(found, "nova:aws.repositories.keepImages", c.AWS.Repositories.KeepImages, 10, 1000)

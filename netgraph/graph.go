@@ -34,12 +34,20 @@ const anyAddress = "0.0.0.0/0"
 // SetupName is the workload of the Job that sets a store up.
 func SetupName(store string) string { return store + "-setup" }
 
+// Migrations is the workload of the Job in which a release migrates the database.
+// It comes and goes with releases, its policy stays: what it may reach is settled
+// before it starts.
+const Migrations = "migrations"
+
 // Edges returns every allowed connection of a stack but those to DNS, which all
 // pods have.
 func Edges(c *config.Config) []Edge {
 	g := &graph{c: c}
 	for _, s := range c.Services {
 		g.service(s)
+	}
+	if slices.ContainsFunc(c.Services, func(s config.Service) bool { return slices.Contains(s.Needs, catalog.Postgres) }) {
+		g.toSystem(Migrations, catalog.Postgres)
 	}
 	site := datastore.Cluster(c.Namespace)
 	for _, system := range catalog.Dependencies() {

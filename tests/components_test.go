@@ -72,7 +72,7 @@ func unwrap(m resource.PropertyMap) map[string]any {
 // kinds are what each stack declares, by kind.
 var kinds = map[string]map[string]int{
 	"dev": {
-		"ConfigMap": 15, "Deployment": 15, "InfraStack": 1, "Job": 4, "LimitRange": 1, "Namespace": 1, "NetworkPolicy": 27,
+		"ConfigMap": 15, "Deployment": 15, "InfraStack": 1, "Job": 4, "LimitRange": 1, "Namespace": 1, "NetworkPolicy": 28,
 		"NovaService": 11, "PodDisruptionBudget": 17, "PriorityClass": 2, "PrivateKey": 1, "RandomBytes": 1, "RandomPassword": 11,
 		"ResourceQuota": 1, "Secret": 1, "Service": 38, "ServiceAccount": 21, "StatefulSet": 6,
 		"kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
@@ -83,7 +83,7 @@ var kinds = map[string]map[string]int{
 		"BucketPublicAccessBlock": 4, "BucketServerSideEncryptionConfigurationV2": 4, "BucketV2": 4, "BucketVersioningV2": 4,
 		"LifecyclePolicy": 11, "Repository": 11, "Role": 4, "RolePolicy": 4,
 		"ConfigMap": 13, "Deployment": 15, "ExternalSecret": 1, "InfraStack": 1, "Ingress": 1, "Job": 3, "LimitRange": 1,
-		"Namespace": 1, "NetworkPolicy": 25, "NovaService": 11, "PodDisruptionBudget": 16, "PriorityClass": 2, "PrivateKey": 1,
+		"Namespace": 1, "NetworkPolicy": 26, "NovaService": 11, "PodDisruptionBudget": 16, "PriorityClass": 2, "PrivateKey": 1,
 		"RandomBytes": 1, "RandomPassword": 11, "ResourceQuota": 1, "Secret": 1, "Service": 36, "ServiceAccount": 20, "StatefulSet": 5,
 		"aws": 1, "kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
 		"MonitoringStack": 1, "PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 5, "AlertmanagerConfig": 1,
@@ -93,7 +93,7 @@ var kinds = map[string]map[string]int{
 		"BucketPublicAccessBlock": 4, "BucketServerSideEncryptionConfigurationV2": 4, "BucketV2": 4, "BucketVersioningV2": 4,
 		"LifecyclePolicy": 11, "Repository": 11, "Role": 4, "RolePolicy": 4,
 		"ConfigMap": 6, "Deployment": 15, "ExternalSecret": 1, "InfraStack": 1, "Ingress": 1, "LimitRange": 1,
-		"Namespace": 1, "NetworkPolicy": 17, "NovaService": 11, "PodDisruptionBudget": 11, "PriorityClass": 2, "PrivateKey": 1,
+		"Namespace": 1, "NetworkPolicy": 18, "NovaService": 11, "PodDisruptionBudget": 11, "PriorityClass": 2, "PrivateKey": 1,
 		"RandomBytes": 1, "RandomPassword": 11, "ResourceQuota": 1, "Secret": 1, "Service": 30, "ServiceAccount": 15,
 		"aws": 1, "kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
 		"MonitoringStack": 1, "PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 4, "AlertmanagerConfig": 1,

@@ -19,6 +19,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/config"
+	"nova.dev/infra/netgraph"
 )
 
 // network is what the API server would make of a stack's policies, worked out
@@ -33,6 +34,13 @@ func networkOf(t *testing.T, all []recorded) network {
 	n := network{pods: podTemplates(t, all), policies: map[string]networkingv1.NetworkPolicySpec{}}
 	for _, r := range ofKind(all, "NetworkPolicy") {
 		n.policies[r.name] = as[networkingv1.NetworkPolicy](t, r).Spec
+	}
+	if _, ok := n.policies[netgraph.Migrations]; ok {
+		// A release brings it.
+		n.pods[netgraph.Migrations] = corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app.kubernetes.io/name": netgraph.Migrations}},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: netgraph.Migrations}}},
+		}
 	}
 	return n
 }
@@ -149,6 +157,9 @@ func declared(c *config.Config, n network) map[string]bool {
 			if c.InCluster(system) {
 				store := catalog.FindStore(system)
 				add(s.KubernetesName(), store.Name, store.Port)
+				if system == catalog.Postgres {
+					add("migrations", store.Name, store.Port)
+				}
 			}
 		}
 	}

@@ -134,13 +134,13 @@ func TestPreviewsOfStagingAndProductionAreAcceptedByTheAPIServer(t *testing.T) {
 		for kind, count := range map[string]map[string]int{
 			"staging": {
 				"Namespace": 1, "Deployment": 15, "StatefulSet": 5, "Job": 3, "Service": 36, "ServiceAccount": 20,
-				"PodDisruptionBudget": 16, "ConfigMap": 13, "Secret": 1, "ExternalSecret": 1, "NetworkPolicy": 25, "Ingress": 1,
+				"PodDisruptionBudget": 16, "ConfigMap": 13, "Secret": 1, "ExternalSecret": 1, "NetworkPolicy": 26, "Ingress": 1,
 				"ResourceQuota": 1, "LimitRange": 1, "PriorityClass": 2,
 				"PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 5, "AlertmanagerConfig": 1,
 			},
 			"prod": {
 				"Namespace": 1, "Deployment": 15, "StatefulSet": 0, "Job": 0, "Service": 30, "ServiceAccount": 15,
-				"PodDisruptionBudget": 11, "ConfigMap": 6, "Secret": 1, "ExternalSecret": 1, "NetworkPolicy": 17, "Ingress": 1,
+				"PodDisruptionBudget": 11, "ConfigMap": 6, "Secret": 1, "ExternalSecret": 1, "NetworkPolicy": 18, "Ingress": 1,
 				"ResourceQuota": 1, "LimitRange": 1, "PriorityClass": 2,
 				"PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 4, "AlertmanagerConfig": 1,
 			},
