@@ -119,6 +119,7 @@ func (c *Config) checkImages(found *mistakes) {
 	if registry := c.Images.Registry; registry != "" && !validRepository.MatchString(strings.TrimSuffix(registry, "/")) {
 		found.add("nova:images.registry", registry, "is not a registry; expected host/path without scheme or tag")
 	}
+	c.checkImageBuild(found)
 	for i, name := range c.Images.PullSecrets {
 		label(found, fmt.Sprintf("nova:images.pullSecrets.%d", i), name)
 	}

@@ -63,6 +63,16 @@ type Images struct {
 	Version     string   `config:"version" doc:"Tag of every image that has none of its own."`
 	PullPolicy  string   `config:"pullPolicy" doc:"When the kubelet pulls: IfNotPresent, Always or Never."`
 	PullSecrets []string `config:"pullSecrets" doc:"Names of existing Secrets with registry credentials."`
+
+	Build ImageBuild `config:"build" doc:"Building the images along with the stack; in development only."`
+}
+
+// ImageBuild says how a stack builds its images by itself.
+type ImageBuild struct {
+	Context     string `config:"context" doc:"Root of Nova's Cargo workspace, relative to the project, such as ../nova. Each service without an image.tag or image.digest of its own then runs an image that a Docker engine builds from there, tagged by its sources, and pushed where nova:images.registry is set. Empty builds nothing."`
+	Platform    string `config:"platform" doc:"Platform of the cluster's nodes; it never follows the machine that builds."`
+	Concurrency int    `config:"concurrency" doc:"Images that are built at once; 1 to 11."`
+	Host        string `config:"host" doc:"Address of the Docker engine."`
 }
 
 // ClassResources holds the resources of all services and of single classes.
@@ -215,8 +225,10 @@ func Defaults(stack string) *Config {
 		Environment: Development,
 		Namespace:   "nova-backend",
 		Cluster:     Cluster{Kubeconfig: EmbeddedKubeconfig, Identifier: embeddedIdentifier},
-		Images:      Images{PullPolicy: "IfNotPresent"},
-		Replicas:    1,
+		Images: Images{PullPolicy: "IfNotPresent", Build: ImageBuild{
+			Platform: catalog.NodePlatform, Concurrency: 2, Host: "unix:///var/run/docker.sock",
+		}},
+		Replicas: 1,
 		Resources: ClassResources{Default: Resources{
 			// Documented defaults; the disk figures are ours: logs go to
 			// stdout and /tmp is the only writable path.

@@ -2,7 +2,10 @@ package config
 
 import (
 	"fmt"
+	"net/url"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"nova.dev/infra/catalog"
@@ -26,6 +29,40 @@ func (c *Config) Registry() string {
 		return fmt.Sprintf("%s.dkr.ecr.%s.amazonaws.com/%s", c.AWS.Account, c.Storage.Region, c.RepositoryPrefix())
 	}
 	return strings.TrimSuffix(c.Images.Registry, "/")
+}
+
+// builds says whether the stack builds the image of a service by itself.
+func (c *Config) builds(own ImageOverride) bool {
+	return c.Images.Build.Context != "" && own.Tag == "" && own.Digest == ""
+}
+
+// BuildsImages says whether the stack builds any image by itself.
+func (c *Config) BuildsImages() bool {
+	return slices.ContainsFunc(c.Services, func(s Service) bool { return s.Built })
+}
+
+var validPlatform = regexp.MustCompile(`^linux/[a-z0-9]+(/[a-z0-9]+)?$`)
+
+func (c *Config) checkImageBuild(found *mistakes) {
+	const key = "nova:images.build"
+	b := c.Images.Build
+	switch {
+	case b.Context == "":
+	case c.Guarded():
+		found.add(key+".context", b.Context, "is refused in %s: an image is built once, by `nova images build --push`, and named by its digest", c.Environment)
+	case filepath.IsAbs(b.Context):
+		found.add(key+".context", b.Context, "is a path of one machine; expected one relative to the project, such as ../nova")
+	}
+	if b.Context != "" && c.Images.Version != "" {
+		found.add("nova:images.version", c.Images.Version, "contradicts %s.context: images are tagged by their sources", key)
+	}
+	if !validPlatform.MatchString(b.Platform) {
+		found.add(key+".platform", b.Platform, "is not a platform of Linux; expected for example %s", catalog.NodePlatform)
+	}
+	between(found, key+".concurrency", b.Concurrency, 1, len(catalog.Names()))
+	if u, err := url.Parse(b.Host); err != nil || !slices.Contains([]string{"unix", "tcp", "ssh", "npipe"}, u.Scheme) {
+		found.add(key+".host", b.Host, "is not the address of a Docker engine; expected for example unix:///var/run/docker.sock or ssh://user@host")
+	}
 }
 
 // image composes the reference of a service's image and reports what is wrong

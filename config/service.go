@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"nova.dev/infra/catalog"
 )
@@ -15,12 +16,26 @@ type Service struct {
 	Replicas int
 	// Image is the full image reference.
 	Image string
+	// Built says that the stack builds the image. Its tag follows from the
+	// sources, which image.Pin reads.
+	Built bool
+	// Inputs is the digest of what a built image is made from.
+	Inputs string
 	// Resources has no empty field.
 	Resources Resources
 	// Disruption has exactly one field set.
 	Disruption Disruption
 	// Autoscaling has MinReplicas filled in.
 	Autoscaling Autoscaling
+}
+
+// Repository is the image reference without tag and digest.
+func (s Service) Repository() string {
+	reference, _, _ := strings.Cut(s.Image, "@")
+	if colon := strings.LastIndex(reference, ":"); colon > strings.LastIndex(reference, "/") {
+		reference = reference[:colon]
+	}
+	return reference
 }
 
 // resolve joins the catalogue with the stack's configuration. Mistakes in
@@ -46,6 +61,7 @@ func (c *Config) resolve(found *mistakes) {
 			Disruption:  override.Disruption.or(c.Disruption),
 			Autoscaling: c.Autoscaling,
 			Image:       c.image(record, override.Image, found),
+			Built:       c.builds(override.Image),
 		}
 		if override.Replicas != nil {
 			service.Replicas = *override.Replicas

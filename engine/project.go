@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"nova.dev/infra/config"
+	"nova.dev/infra/image"
 )
 
 // Project is a checkout of the repository.
@@ -75,7 +76,11 @@ func (p Project) ConfigWith(stack string, change func(config.Input)) (*config.Co
 	if !slices.Contains(p.Stacks(), stack) {
 		return nil, fmt.Errorf("--stack: %q: there is no Pulumi.%s.yaml; stacks are %s", stack, stack, strings.Join(p.Stacks(), ", "))
 	}
-	return config.LoadWith(stack, p.StackFile(stack), change)
+	c, err := config.LoadWith(stack, p.StackFile(stack), change)
+	if err != nil {
+		return nil, err
+	}
+	return c, image.Pin(c, p.Root)
 }
 
 // workspace prepares the directory that the engine works in: copies of the
@@ -86,7 +91,7 @@ func (p Project) workspace(stack string) (string, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	project, err := os.ReadFile(filepath.Join(p.Root, "Pulumi.yaml"))
+	project, err := p.projectFile(dir)
 	if err != nil {
 		return "", err
 	}
@@ -99,6 +104,24 @@ func (p Project) workspace(stack string) (string, error) {
 		return "", err
 	}
 	return dir, os.WriteFile(copyPath, text, 0o600)
+}
+
+// projectFile is the text of the project file for a workspace in dir. It says
+// that the program lies in the project: that is where the engine starts provider
+// plugins, which take relative paths from there, as under the stock command.
+func (p Project) projectFile(dir string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(p.Root, "Pulumi.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	file := map[string]any{}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		return nil, fmt.Errorf("project file Pulumi.yaml: %w", err)
+	}
+	if file["main"], err = filepath.Rel(dir, p.Root); err != nil {
+		return nil, err
+	}
+	return yaml.Marshal(file)
 }
 
 // secretsProviderKeys say in a stack file how its secrets are encrypted.

@@ -210,7 +210,7 @@ func TestTheDockerfileBuildsServicesThatRunAsTheClusterRunsThem(t *testing.T) {
 
 	t.Run("the builder sees exactly the files of the digest, and no secret", func(t *testing.T) {
 		for name, patterns := range map[string][]string{"one service": Ignore(auth.Service), "all services": IgnoreAll()} {
-			require.NoError(t, engine.build(t.Context(), auth, root, patterns, &bytes.Buffer{}, "--target", "plan", "--tag", "plan"))
+			require.NoError(t, engine.build(t.Context(), auth, root, patterns, auth.arguments(), &bytes.Buffer{}, "--target", "plan", "--tag", "plan"))
 			seen := strings.Fields(engine.docker(t, "run", "--rm", "--network", "none", "plan", "find", "/context", "-type", "f", "-printf", `%P\n`))
 			slices.Sort(seen)
 			var want []string

@@ -70,20 +70,13 @@ func (e Engine) Check(ctx context.Context) error {
 // BuildDependencies compiles the crates of all services, so that builds of
 // services that follow or run side by side find them in the cache.
 func (e Engine) BuildDependencies(ctx context.Context, recipe Recipe, root string, log io.Writer) error {
-	return e.build(ctx, recipe, root, IgnoreAll(), log, "--target", "dependencies")
+	return e.build(ctx, recipe, root, IgnoreAll(), recipe.arguments(), log, "--target", "dependencies")
 }
 
 // Build builds the image of one service under a reference. The result is the
 // image's id in the engine.
 func (e Engine) Build(ctx context.Context, recipe Recipe, root, reference string, labels Labels, log io.Writer) (string, error) {
-	flags := []string{"--tag", reference}
-	for _, argument := range []struct{ name, value string }{
-		{"VERSION", labels.Version}, {"REVISION", labels.Revision}, {"SOURCE", labels.Source},
-		{"CREATED", labels.Created}, {"INPUTS", labels.Inputs},
-	} {
-		flags = append(flags, "--build-arg", argument.name+"="+argument.value)
-	}
-	if err := e.build(ctx, recipe, root, Ignore(recipe.Service), log, flags...); err != nil {
+	if err := e.build(ctx, recipe, root, Ignore(recipe.Service), recipe.BuildArguments(labels), log, "--tag", reference); err != nil {
 		return "", err
 	}
 	id, err := e.run(ctx, nil, "image", "inspect", "--format", "{{.Id}}", reference)
@@ -96,22 +89,19 @@ func (e Engine) Push(ctx context.Context, reference string, log io.Writer) error
 	return err
 }
 
-func (e Engine) build(ctx context.Context, recipe Recipe, root string, ignore []string, log io.Writer, flags ...string) error {
+func (e Engine) build(ctx context.Context, recipe Recipe, root string, ignore []string, arguments map[string]string, log io.Writer, flags ...string) error {
 	dir, err := os.MkdirTemp("", "nova-image-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for name, text := range map[string]string{dockerfileName: dockerfile, ignoreName: ignoreText(ignore)} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return err
-		}
+	if err := writeBuildFiles(dir, ignore); err != nil {
+		return err
 	}
 	args := []string{"build", "--progress", "plain", "--platform", recipe.Platform, "--file", filepath.Join(dir, dockerfileName)}
 	if e.Network != "" {
 		args = append(args, "--network", e.Network)
 	}
-	arguments := recipe.arguments()
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {
 		args = append(args, "--build-arg", name+"="+arguments[name])
 	}

@@ -2,16 +2,13 @@ package image
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"nova.dev/infra/catalog"
 )
-
-// DefaultPlatform is the platform of the clusters' nodes. It never follows the
-// machine that builds.
-const DefaultPlatform = "linux/amd64"
 
 // Recipe is everything but the sources that decides what is in one service's
 // image.
@@ -31,12 +28,26 @@ func NewRecipe(service string) (Recipe, error) {
 	if at < 0 {
 		return Recipe{}, fmt.Errorf("%q is not a service; services are %s", service, strings.Join(catalog.Names(), ", "))
 	}
+	return newRecipe(services[at]), nil
+}
+
+func newRecipe(s catalog.Service) Recipe {
 	return Recipe{
-		Service:      services[at],
-		Platform:     DefaultPlatform,
+		Service:      s,
+		Platform:     catalog.NodePlatform,
 		BuilderImage: strings.ReplaceAll(argument("BUILDER_IMAGE"), "${RUST_VERSION}", argument("RUST_VERSION")),
 		RuntimeImage: argument("RUNTIME_IMAGE"),
-	}, nil
+	}
+}
+
+// BuildArguments are all build arguments of a build: those that decide what is
+// in the image, and its labels.
+func (r Recipe) BuildArguments(l Labels) map[string]string {
+	arguments := r.arguments()
+	maps.Copy(arguments, map[string]string{
+		"VERSION": l.Version, "REVISION": l.Revision, "SOURCE": l.Source, "CREATED": l.Created, "INPUTS": l.Inputs,
+	})
+	return arguments
 }
 
 // arguments are the build arguments that decide what is in the image.

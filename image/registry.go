@@ -12,6 +12,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"nova.dev/infra/catalog"
 )
 
 // Published is an image in a registry.
@@ -32,7 +34,7 @@ func Find(ctx context.Context, reference, platform string) (*Published, error) {
 	}
 	wanted, err := v1.ParsePlatform(platform)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a platform such as %s", platform, DefaultPlatform)
+		return nil, fmt.Errorf("%q is not a platform such as %s", platform, catalog.NodePlatform)
 	}
 	found, err := remote.Get(tag, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithPlatform(*wanted))
 	var answer *transport.Error

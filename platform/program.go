@@ -1,13 +1,16 @@
 // Package platform is the program: from the configuration of a stack and the
 // catalogue it declares the providers, the InfraStack, every NovaService and the
-// MonitoringStack.
+// MonitoringStack, and where it says so the images that they run.
 package platform
 
 import (
+	"errors"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/components"
 	"nova.dev/infra/config"
+	"nova.dev/infra/image"
 )
 
 // Program declares the stack that ctx belongs to. Relative paths in the
@@ -27,6 +30,9 @@ func At(root string) pulumi.RunFunc {
 		if err != nil {
 			return err
 		}
+		if err := errors.Join(image.Pin(c, root), image.WriteBuildFiles(c, root)); err != nil {
+			return err
+		}
 		return Declare(ctx, c, kubeconfig)
 	}
 }
@@ -38,11 +44,15 @@ func Declare(ctx *pulumi.Context, c *config.Config, kubeconfig string) error {
 	if err != nil {
 		return err
 	}
+	images, err := declareImages(ctx, c, providers)
+	if err != nil {
+		return err
+	}
 	infra, err := components.NewInfraStack(ctx, "nova", &components.InfraStackArgs{Config: c}, providers)
 	if err != nil {
 		return err
 	}
-	services, err := declareServices(ctx, c, infra, providers)
+	services, err := declareServices(ctx, c, infra, images, providers)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package platform
 
 import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes"
 	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
 	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
@@ -43,6 +44,13 @@ func newProviders(ctx *pulumi.Context, c *config.Config, kubeconfig string) (pul
 			return nil, err
 		}
 		all = append(all, cloud)
+	}
+	if c.BuildsImages() {
+		engine, err := docker.NewProvider(ctx, "docker", &docker.ProviderArgs{Host: pulumi.String(c.Images.Build.Host)})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, engine)
 	}
 	return pulumi.Providers(all...), nil
 }

@@ -3,6 +3,7 @@ package platform
 import (
 	"slices"
 
+	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
@@ -13,7 +14,7 @@ import (
 // declareServices declares the services along the call graph: a caller is not
 // touched before its callees are ready, since some callers exit when a callee
 // is away.
-func declareServices(ctx *pulumi.Context, c *config.Config, infra *components.InfraStack, opts ...pulumi.ResourceOption) (map[string]*components.NovaService, error) {
+func declareServices(ctx *pulumi.Context, c *config.Config, infra *components.InfraStack, images map[string]*docker.Image, opts ...pulumi.ResourceOption) (map[string]*components.NovaService, error) {
 	resolved := map[string]config.Service{}
 	for _, s := range c.Services {
 		resolved[s.Name] = s
@@ -28,6 +29,9 @@ func declareServices(ctx *pulumi.Context, c *config.Config, infra *components.In
 			before := slices.Clone(infra.Ready)
 			for _, callee := range record.Calls {
 				before = append(before, declared[callee])
+			}
+			if built, ok := images[record.Name]; ok {
+				before = append(before, built)
 			}
 			service, err := components.NewNovaService(ctx, record.Name, &components.NovaServiceArgs{
 				Config:  c,

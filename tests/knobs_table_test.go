@@ -101,6 +101,20 @@ func inCluster(system string) map[string]any {
 	}}
 }
 
+// externalStores says what production takes for granted.
+var externalStores = map[string]any{
+	"postgres": map[string]any{"mode": "external"}, "redis": map[string]any{"mode": "external"},
+	"clickhouse": map[string]any{"mode": "external"}, "kafka": map[string]any{"mode": "external"},
+	"elasticsearch": map[string]any{"mode": "external"},
+}
+
+// developing is a development stack that builds its images.
+var developing = map[string]any{
+	"environment":  "development",
+	"dependencies": externalStores,
+	"images":       map[string]any{"version": "", "build": map[string]any{"context": "../nova"}},
+}
+
 // service is one service's override.
 func service(name string, override map[string]any) map[string]any {
 	return map[string]any{"services": map[string]any{name: override}}
@@ -115,22 +129,22 @@ func cdnWrites(bucket, variable, action string) []any {
 // type, or that need company.
 var turns = map[string][]turn{
 	"environment": {{
-		with: map[string]any{"dependencies": map[string]any{
-			"postgres": map[string]any{"mode": "external"}, "redis": map[string]any{"mode": "external"},
-			"clickhouse": map[string]any{"mode": "external"}, "kafka": map[string]any{"mode": "external"},
-			"elasticsearch": map[string]any{"mode": "external"},
-		}},
-		to: "staging",
+		with: map[string]any{"dependencies": externalStores},
+		to:   "staging",
 	}},
-	"namespace":          {{to: "nova-other", refused: true}},
-	"cluster.kubeconfig": {{with: ownCluster, to: "/etc/nova/other"}},
-	"cluster.context":    {{with: ownCluster, to: "other"}},
-	"cluster.identifier": {{to: "other", refused: true}},
-	"images.registry":    {{to: "registry.example.com/nova"}},
-	"images.version":     {{to: "v1.0.1"}},
-	"images.pullPolicy":  {{to: "Always"}},
-	"images.pullSecrets": {{to: []any{"registry"}}},
-	"replicas":           {{with: manyConnections, to: text(4)}},
+	"namespace":                {{to: "nova-other", refused: true}},
+	"cluster.kubeconfig":       {{with: ownCluster, to: "/etc/nova/other"}},
+	"cluster.context":          {{with: ownCluster, to: "other"}},
+	"cluster.identifier":       {{to: "other", refused: true}},
+	"images.registry":          {{to: "registry.example.com/nova"}},
+	"images.version":           {{to: "v1.0.1"}},
+	"images.pullPolicy":        {{to: "Always"}},
+	"images.pullSecrets":       {{to: []any{"registry"}}},
+	"images.build.context":     {{with: developing, to: "../other"}},
+	"images.build.platform":    {{with: developing, to: "linux/arm64"}},
+	"images.build.concurrency": {{with: developing, to: text(3)}},
+	"images.build.host":        {{with: developing, to: "ssh://builder@example.com"}},
+	"replicas":                 {{with: manyConnections, to: text(4)}},
 
 	"rollout.maxSurge":          {{with: manyConnections, to: "50%"}},
 	"disruption.minAvailable":   {{to: text(1)}},

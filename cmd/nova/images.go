@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/spf13/cobra"
 
+	"nova.dev/infra/catalog"
 	"nova.dev/infra/config"
 	"nova.dev/infra/image"
 	"nova.dev/infra/stackfile"
@@ -38,7 +39,7 @@ func (f *imageFlags) add(cmd *cobra.Command, versionUsage string) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.registry, "registry", "", "registry and path before /<name>-service (default: nova:images.registry of the stack)")
 	flags.StringVar(&f.version, "version", "", versionUsage)
-	flags.StringVar(&f.platform, "platform", image.DefaultPlatform, "platform of the images")
+	flags.StringVar(&f.platform, "platform", catalog.NodePlatform, "platform of the images")
 	flags.StringArrayVar(&f.services, "service", nil, "service to work on; repeat for several (default: all of the stack)")
 }
 
@@ -51,7 +52,7 @@ func (f *imageFlags) targets(c *config.Config, needRegistry bool) ([]image.Targe
 		}
 	}
 	if operatingSystem, architecture, ok := strings.Cut(f.platform, "/"); !ok || operatingSystem != "linux" || architecture == "" {
-		mistakes = append(mistakes, fmt.Errorf("--platform: %q is not a platform of Linux; expected for example %s", f.platform, image.DefaultPlatform))
+		mistakes = append(mistakes, fmt.Errorf("--platform: %q is not a platform of Linux; expected for example %s", f.platform, catalog.NodePlatform))
 	}
 	var targets []image.Target
 	for _, s := range c.Services {
@@ -63,7 +64,7 @@ func (f *imageFlags) targets(c *config.Config, needRegistry bool) ([]image.Targe
 			return nil, err
 		}
 		recipe.Platform = f.platform
-		target := image.Target{Recipe: recipe, Repository: repository(s.Image)}
+		target := image.Target{Recipe: recipe, Repository: s.Repository()}
 		if f.registry != "" {
 			target.Repository = strings.TrimSuffix(f.registry, "/") + "/" + s.ImageName()
 		}
@@ -96,15 +97,6 @@ func serviceNames(c *config.Config) []string {
 		names = append(names, s.Name)
 	}
 	return names
-}
-
-// repository is an image reference without its tag and digest.
-func repository(reference string) string {
-	reference, _, _ = strings.Cut(reference, "@")
-	if colon := strings.LastIndex(reference, ":"); colon > strings.LastIndex(reference, "/") {
-		reference = reference[:colon]
-	}
-	return reference
 }
 
 func newImagesBuildCommand(g *globals) *cobra.Command {

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"nova.dev/infra/catalog"
+)
+
+// only disables every service but some, which call nobody.
+func only(services ...string) string {
+	enabled := map[string]bool{}
+	for _, name := range services {
+		enabled[name] = true
+	}
+	var lines []string
+	for _, name := range catalog.Names() {
+		if enabled[name] {
+			lines = append(lines, name+": {calls: []}")
+		} else {
+			lines = append(lines, name+": {enabled: false}")
+		}
+	}
+	return "  nova:services: {" + strings.Join(lines, ", ") + "}\n"
+}
+
+func TestADeveloperBuildsImagesAlongWithTheStack(t *testing.T) {
+	p := sharedProject(t)
+	workspace := filepath.Join(p.dir, "sources", "nova")
+	require.NoError(t, os.CopyFS(workspace, os.DirFS("../../image/testdata/workspace")))
+	lines := "  nova:namespace: building\n" + only("auth", "feed") + "  nova:images: {build: {context: sources/nova}}\n"
+
+	t.Log("sources that are not there are told before anything is touched")
+	p.stack(t, "building", strings.Replace(lines, "sources/nova", "nowhere", 1))
+	d := p.nova(t, "up", "--stack", "building")
+	assert.Equal(t, exitUsage, d.code)
+	assert.Contains(t, d.err, `nova:images.build.context: "nowhere"`)
+	assert.Contains(t, d.err, "must be the root of Nova's Cargo workspace")
+
+	p.stack(t, "building", lines)
+	p.must(t, "up", "--stack", "building")
+	images := map[string]string{}
+	list, err := p.client(t).AppsV1().Deployments("building").List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	for _, deployment := range list.Items {
+		images[deployment.Name] = deployment.Spec.Template.Spec.Containers[0].Image
+	}
+	assert.Regexp(t, "^nova-auth-service:src-[0-9a-f]{20}$", images["auth-service"])
+	assert.Contains(t, p.must(t, "up", "--stack", "building").out, "no changes")
+
+	t.Log("the same images are rendered")
+	p.must(t, "render", "--stack", "building", "--out", filepath.Join(p.dir, "building"))
+	manifest, err := os.ReadFile(filepath.Join(p.dir, "building", "docker-compose.yml"))
+	require.NoError(t, err)
+	assert.Contains(t, string(manifest), images["auth-service"])
+
+	t.Log("a change in one service's sources builds and rolls that service alone")
+	source := filepath.Join(workspace, "backend", "feed-service", "src", "main.rs")
+	text, err := os.ReadFile(source)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(source, append(text, "// changed\n"...), 0o600))
+	assert.Equal(t, []string{"update Deployment feed-service", "update Image feed-service"}, changed(p.preview(t, "building")))
+	p.must(t, "destroy", "--stack", "building", "--yes")
+}

@@ -1,0 +1,79 @@
+package image
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+
+	"nova.dev/infra/config"
+)
+
+// Pin gives every image that a stack builds by itself the tag of its sources,
+// so that all that is said of the stack afterwards names the same image. root is
+// the folder of the project. The error is a *config.Error.
+func Pin(c *config.Config, root string) error {
+	failed := &config.Error{Stack: c.Stack}
+	for i, s := range c.Services {
+		if !s.Built {
+			continue
+		}
+		inputs, err := RecipeOf(c, s).Digest(filepath.Join(root, filepath.FromSlash(c.Images.Build.Context)))
+		if err != nil {
+			failed.Mistakes = append(failed.Mistakes, config.Mistake{
+				Key: "nova:images.build.context", Value: strconv.Quote(c.Images.Build.Context), Problem: err.Error(),
+			})
+			break // The others would say the same.
+		}
+		c.Services[i].Inputs = inputs
+		c.Services[i].Image = s.Repository() + ":" + Tag(inputs)
+	}
+	if len(failed.Mistakes) > 0 {
+		return failed
+	}
+	return nil
+}
+
+// RecipeOf is the recipe of a service as a stack runs it, with the base images
+// that the Dockerfile pins.
+func RecipeOf(c *config.Config, s config.Service) Recipe {
+	recipe := newRecipe(s.Service)
+	recipe.Platform = c.Images.Build.Platform
+	return recipe
+}
+
+// BuildFile is where WriteBuildFiles puts the Dockerfile of a service, relative
+// to the folder of the project.
+func BuildFile(s config.Service) string {
+	return path.Join(".nova", "build", s.KubernetesName(), dockerfileName)
+}
+
+// WriteBuildFiles writes the Dockerfile of each image that a stack builds by
+// itself, and beside it the service's own ignore file, under the project's
+// folder root. They are the same for previews and updates.
+func WriteBuildFiles(c *config.Config, root string) error {
+	for _, s := range c.Services {
+		if !s.Built {
+			continue
+		}
+		file := filepath.Join(root, filepath.FromSlash(BuildFile(s)))
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			return fmt.Errorf("build files of %s: %w", s.KubernetesName(), err)
+		}
+		if err := writeBuildFiles(filepath.Dir(file), Ignore(s.Service)); err != nil {
+			return fmt.Errorf("build files of %s: %w", s.KubernetesName(), err)
+		}
+	}
+	return nil
+}
+
+// writeBuildFiles writes the Dockerfile and an ignore file into a folder.
+func writeBuildFiles(dir string, ignore []string) error {
+	for name, text := range map[string]string{dockerfileName: dockerfile, ignoreName: ignoreText(ignore)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	appsv1 "k8s.io/api/apps/v1"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/config"
+	"nova.dev/infra/image"
+)
+
+// sources is a folder with a project and, beside it, a workspace of Nova of all
+// services; the project's folder is returned.
+func sources(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	writeSource(t, dir, "Cargo.toml", "[workspace]")
+	writeSource(t, dir, "Cargo.lock", "version = 4")
+	for _, s := range catalog.Services() {
+		writeSource(t, dir, "backend/"+s.KubernetesName()+"/Cargo.toml", "[package]")
+		writeSource(t, dir, "backend/"+s.KubernetesName()+"/src/main.rs", "fn main() {}")
+	}
+	root := filepath.Join(dir, "project")
+	require.NoError(t, os.Mkdir(root, 0o700))
+	return root
+}
+
+// writeSource writes a file of the workspace.
+func writeSource(t *testing.T, workspace, name, text string) {
+	t.Helper()
+	file := filepath.Join(workspace, filepath.FromSlash(name))
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+}
+
+// building is a stack that builds its images from sources.
+func building(t *testing.T, root, lines string) *config.Config {
+	t.Helper()
+	c := parse(t, "  nova:images: {build: {context: .., concurrency: 3}"+lines+"}\n")
+	require.NoError(t, image.Pin(c, root))
+	return c
+}
+
+func TestADeveloperRunsImagesOfTheSources(t *testing.T) {
+	root := sources(t)
+	c := building(t, root, "")
+	all := declare(t, c, false)
+	images := ofKind(all, "Image")
+	require.Len(t, images, 11)
+	for _, s := range c.Services {
+		name := s.KubernetesName()
+		built := find(t, all, "Image", name)
+		inputs := unwrap(built.inputs)
+		assert.Regexp(t, "^nova-"+name+":src-[0-9a-f]{20}$", inputs["imageName"])
+		assert.Equal(t, true, inputs["skipPush"], "there is no registry")
+		assert.Equal(t, false, inputs["buildOnPreview"])
+		build := inputs["build"].(map[string]any)
+		assert.Equal(t, "linux/amd64", build["platform"], "whatever machine builds")
+		assert.Equal(t, "BuilderBuildKit", build["builderVersion"])
+		assert.Equal(t, "..", build["context"])
+		assert.Equal(t, ".nova/build/"+name+"/Dockerfile", build["dockerfile"])
+		assert.Equal(t, name, build["args"].(map[string]any)["SERVICE_NAME"])
+		assert.Contains(t, built.provider, "pulumi:providers:docker::docker")
+
+		deployment := find(t, all, "Deployment", name)
+		assert.Equal(t, inputs["imageName"], as[appsv1.Deployment](t, deployment).Spec.Template.Spec.Containers[0].Image)
+		service := find(t, all, "NovaService", s.Name)
+		assert.Contains(t, service.dependsOn, built.urn, "pods would start before their image is there")
+	}
+}
+
+func TestNoMoreImagesAreBuiltAtOnceThanWanted(t *testing.T) {
+	images := ofKind(declare(t, building(t, sources(t), ""), false), "Image")
+	// The longest set of images of which none waits for another.
+	waits := map[string]string{}
+	for _, r := range images {
+		require.LessOrEqual(t, len(r.dependsOn), 1)
+		if len(r.dependsOn) == 1 {
+			waits[r.urn] = r.dependsOn[0]
+		}
+	}
+	first, next := 0, map[string]int{}
+	for _, r := range images {
+		if waits[r.urn] == "" {
+			first++
+		}
+		next[waits[r.urn]]++
+	}
+	assert.Equal(t, 3, first)
+	delete(next, "")
+	for urn, count := range next {
+		assert.Equal(t, 1, count, "%s lets more than one begin", urn)
+	}
+}
+
+func TestABuildSaysTheSameInAPreviewAndInAnUpdateAndAnywhere(t *testing.T) {
+	inputs := func(root string, dryRun bool) map[string]any {
+		found := map[string]any{}
+		for _, r := range ofKind(declare(t, building(t, root, ""), dryRun), "Image") {
+			found[r.name] = unwrap(r.inputs)
+		}
+		return found
+	}
+	root := sources(t)
+	update := inputs(root, false)
+	assert.Equal(t, update, inputs(root, true))
+	assert.Equal(t, update, inputs(sources(t), false), "another folder, the same state")
+}
+
+func TestAChangeInOneServiceBuildsThatServiceAlone(t *testing.T) {
+	root := sources(t)
+	before := declare(t, building(t, root, ""), false)
+	writeSource(t, filepath.Dir(root), "backend/feed-service/src/main.rs", "fn main() { todo!() }")
+	after := declare(t, building(t, root, ""), false)
+	for _, r := range before {
+		now := find(t, after, r.typ[strings.LastIndex(r.typ, ":")+1:], r.name)
+		if r.name == "feed-service" && (strings.HasSuffix(r.typ, ":Image") || strings.HasSuffix(r.typ, ":Deployment")) {
+			assert.NotEqual(t, r.inputs, now.inputs, r.urn)
+		} else if strings.HasSuffix(r.typ, ":Image") || strings.HasSuffix(r.typ, ":Deployment") {
+			assert.Equal(t, r.inputs, now.inputs, r.urn)
+		}
+	}
+}
+
+func TestImagesOfARegistryArePushedThere(t *testing.T) {
+	c := building(t, sources(t), ", registry: registry.example.com/nova")
+	built := unwrap(find(t, declare(t, c, false), "Image", "auth-service").inputs)
+	assert.Equal(t, false, built["skipPush"])
+	assert.True(t, strings.HasPrefix(built["imageName"].(string), "registry.example.com/nova/auth-service:src-"), built["imageName"])
+}
+
+func TestAServiceWithAnImageOfItsOwnIsNotBuilt(t *testing.T) {
+	c := parse(t, `
+  nova:images: {build: {context: ..}}
+  nova:services: {cdn: {image: {tag: v1}}, feed: {image: {digest: "sha256:`+strings.Repeat("a", 64)+`"}}}
+`)
+	require.NoError(t, image.Pin(c, sources(t)))
+	images := ofKind(declare(t, c, false), "Image")
+	assert.Len(t, images, 9)
+	assert.False(t, slices.ContainsFunc(images, func(r recorded) bool { return r.name == "cdn-service" || r.name == "feed-service" }))
+}
+
+func TestEachBuildHasItsDockerfileAndIgnoreFileInTheProject(t *testing.T) {
+	root := sources(t)
+	c := building(t, root, "")
+	for range 2 { // An update follows a preview.
+		require.NoError(t, image.WriteBuildFiles(c, root))
+		for _, s := range c.Services {
+			file := filepath.Join(root, filepath.FromSlash(image.BuildFile(s)))
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			assert.Equal(t, image.Dockerfile(), string(text))
+			ignore, err := os.ReadFile(file + ".dockerignore")
+			require.NoError(t, err)
+			assert.Equal(t, image.Ignore(s.Service), strings.Split(strings.TrimSpace(string(ignore)), "\n")[1:])
+		}
+	}
+}
+
+func TestSourcesThatAreNotThereAreAMistakeInTheConfiguration(t *testing.T) {
+	c := parse(t, "  nova:images: {build: {context: ../elsewhere}}\n")
+	err := image.Pin(c, sources(t))
+	var wrong *config.Error
+	require.ErrorAs(t, err, &wrong)
+	assert.ErrorContains(t, err, `nova:images.build.context: "../elsewhere": `)
+	assert.ErrorContains(t, err, "must be the root of Nova's Cargo workspace")
+}
+
+func TestStacksThatBuildNothingNeedNoDockerEngine(t *testing.T) {
+	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, _ bool) {
+		for _, r := range all {
+			assert.NotContains(t, r.typ, "docker", r.urn)
+		}
+	})
+}
