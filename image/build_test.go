@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"nova.dev/infra/catalog"
 )
 
 // workspace copies the small workspace of testdata, which has the shape of
@@ -312,7 +314,7 @@ dependencies = [
 	})
 
 	t.Run("what is in the registry is neither built nor overwritten", func(t *testing.T) {
-		found, err := Find(t.Context(), results[0].Reference, DefaultPlatform)
+		found, err := Find(t.Context(), results[0].Reference, catalog.NodePlatform)
 		require.NoError(t, err)
 		assert.Equal(t, &Published{Digest: results[0].Digest, Inputs: results[0].Inputs}, found)
 		_, err = engine.Publish(t.Context(), order)

@@ -140,8 +140,8 @@ func TestInstallUsesSuitableToolsOnPath(t *testing.T) {
 }
 
 func TestInstallNamesEveryUnknownTool(t *testing.T) {
-	err := Install(t.Context(), pinned.write(t), &bytes.Buffer{}, "etdc", "pulumi", "kubectl")
-	if err == nil || !strings.Contains(err.Error(), `"etdc", "kubectl"`) || !strings.Contains(err.Error(), "known are etcd, kube-apiserver") {
+	err := Install(t.Context(), pinned.write(t), &bytes.Buffer{}, "etdc", "pulumi", "helm")
+	if err == nil || !strings.Contains(err.Error(), `"etdc", "helm"`) || !strings.Contains(err.Error(), "known are etcd, kube-apiserver") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -391,7 +391,7 @@ func TestReportTellsWhatIsMissingAndHowToGetIt(t *testing.T) {
 			Problem: "not in bin/; " + filepath.Join(dir, "kwok") + " on PATH is v0.6.1, not >= v0.7.0, < v0.8.0", Remedy: "run: make tools",
 		},
 		"docker":  {Name: "docker", Optional: true, Found: "v28.2.2", Path: filepath.Join(dir, "docker")},
-		"kubectl": {Name: "kubectl", Optional: true, Problem: "not on PATH", Remedy: "needed only to look into a cluster by hand"},
+		"kubectl": {Name: "kubectl", Wanted: "v1.36.3", Problem: "not in bin/; none is on PATH", Remedy: "run: make tools"},
 	} {
 		if report[name] != want {
 			t.Errorf("got  %+v\nwant %+v", report[name], want)
