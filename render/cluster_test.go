@@ -79,6 +79,7 @@ func writeFilled(t *testing.T, c *config.Config) string {
 
 func TestPlainKubectlBringsTheRenderedStackUp(t *testing.T) {
 	k := newCluster(t)
+	k.run(t, "create", "namespace", "monitoring")
 	for _, stack := range stacks {
 		t.Run(stack, func(t *testing.T) {
 			c := *load(t, stack)
@@ -89,6 +90,7 @@ func TestPlainKubectlBringsTheRenderedStackUp(t *testing.T) {
 			k.run(t, "apply", "-f", namespace) // A dry run needs one.
 			k.run(t, "apply", "--dry-run=server", "--validate=strict", "-f", manifests)
 			k.run(t, "delete", "-f", namespace)
+			k.run(t, "apply", "--dry-run=server", "--validate=strict", "-f", filepath.Join(manifests, "..", "without-operator", "prometheus", "rbac.yaml"))
 
 			k.run(t, "apply", "--validate=strict", "-f", manifests)
 			k.run(t, "wait", "--namespace", c.Namespace, "--for=condition=Available", "--timeout=4m", "deployment", "--all")

@@ -20,6 +20,7 @@ func Tree(c *config.Config, stacks ...*config.Config) (map[string][]byte, error)
 		render func() (map[string][]byte, error)
 	}{
 		{"manifests", func() (map[string][]byte, error) { return manifests(c) }},
+		{"monitoring without an operator", func() (map[string][]byte, error) { return plainMonitoring(c) }},
 		{"compose file", func() (map[string][]byte, error) { return compose(c) }},
 		{exampleName, func() (map[string][]byte, error) { return example(c, stacks) }},
 	}

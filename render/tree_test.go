@@ -87,3 +87,20 @@ func TestPlainFilesFollowTheStacksObjectivesAndTellNobody(t *testing.T) {
 	assert.NotContains(t, string(files["alertmanager/alertmanager.yml"]), "example.com")
 	assert.Contains(t, string(files["kubernetes/60-monitoring.yaml"]), "http://example.com/told")
 }
+
+func TestAClusterWithoutAnOperatorGetsFilesThatFollowTheStack(t *testing.T) {
+	files := rendered(t, load(t, "prod"))
+	server := string(files["without-operator/prometheus/prometheus.yml"])
+	for _, want := range []string{"kubernetes_sd_configs", "role: pod", "role: node", "cadvisor", "environment: prod"} {
+		assert.Contains(t, server, want)
+	}
+	assert.Contains(t, string(files["without-operator/alertmanager/alertmanager.yml"]), "routing_key_file: ")
+	assert.Contains(t, string(files["without-operator/prometheus/rbac.yaml"]), "kind: ClusterRoleBinding")
+	assert.Contains(t, string(files["without-operator/prometheus/rules/nova-services.yml"]), "alert: ServiceDown")
+
+	c, err := config.Parse("dev", config.Input{})
+	require.NoError(t, err)
+	for name := range rendered(t, c) {
+		assert.NotContains(t, name, "without-operator", "nothing watches this stack")
+	}
+}

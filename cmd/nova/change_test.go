@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"nova.dev/infra/engine"
 )
@@ -63,7 +64,19 @@ func TestARotationOrAnotherModeTouchesOnlyWhatItMust(t *testing.T) {
 			}
 		}
 	}
-	p.stack(t, "touch", "  nova:namespace: touch\n")
-	p.must(t, "up", "--stack", "touch") // Takes the protection off.
-	p.must(t, "destroy", "--stack", "touch", "--yes")
+}
+
+func TestAChangedLifecycleOfBucketsTouchesThatAlone(t *testing.T) {
+	p := sharedProject(t)
+	base := "  nova:namespace: keep\n  nova:deletionProtection: true\n" + only("media") +
+		"  nova:aws: {account: '123456789012', oidcIssuer: 'https://oidc.example.com/id/1'}\n"
+	p.stack(t, "keep", base+"  nova:storage: {mode: aws}\n")
+	p.must(t, "up", "--stack", "keep")
+	p.stack(t, "keep", base+"  nova:storage: {mode: aws, noncurrentDays: 60}\n")
+	result := p.preview(t, "keep")
+	require.Len(t, result.Changes, 4, "%v", changed(result))
+	for _, c := range result.Changes {
+		assert.Equal(t, "update", c.Op)
+		assert.Equal(t, "aws:s3/bucketLifecycleConfigurationV2:BucketLifecycleConfigurationV2", c.Type)
+	}
 }

@@ -9,26 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"nova.dev/infra/catalog"
 )
-
-// only disables every service but some, which call nobody.
-func only(services ...string) string {
-	enabled := map[string]bool{}
-	for _, name := range services {
-		enabled[name] = true
-	}
-	var lines []string
-	for _, name := range catalog.Names() {
-		if enabled[name] {
-			lines = append(lines, name+": {calls: []}")
-		} else {
-			lines = append(lines, name+": {enabled: false}")
-		}
-	}
-	return "  nova:services: {" + strings.Join(lines, ", ") + "}\n"
-}
 
 func TestADeveloperBuildsImagesAlongWithTheStack(t *testing.T) {
 	p := sharedProject(t)
@@ -66,5 +47,4 @@ func TestADeveloperBuildsImagesAlongWithTheStack(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(source, append(text, "// changed\n"...), 0o600))
 	assert.Equal(t, []string{"update Deployment feed-service", "update Image feed-service"}, changed(p.preview(t, "building")))
-	p.must(t, "destroy", "--stack", "building", "--yes")
 }

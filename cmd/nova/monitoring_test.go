@@ -166,7 +166,6 @@ func TestAStackIsWatchedOnItsCluster(t *testing.T) {
 	list, err := client.Resource(watched["PrometheusRule"]).Namespace(stack).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
 	assert.Empty(t, list.Items)
-	p.must(t, "destroy", "--stack", stack, "--yes")
 }
 
 func TestAChartIsRefusedOnTheEmbeddedControlPlaneBeforeAnythingIsTouched(t *testing.T) {

@@ -129,7 +129,6 @@ func TestAStackUpdatesItselfWithinItsQuotaAndItsNetworkIsWhatTheGraphSays(t *tes
 		return true
 	}, time.Minute, time.Second)
 	assert.Contains(t, p.must(t, "up", "--stack", stack).out, "no changes")
-	p.must(t, "destroy", "--stack", stack, "--yes")
 }
 
 // route reads the HTTPRoute of the public API.

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"nova.dev/infra/catalog"
 	"nova.dev/infra/engine"
 )
 
@@ -45,8 +46,8 @@ type project struct {
 
 var shared *project
 
-// cluster returns the project that the tests share, with its control plane
-// running.
+// sharedProject returns the project that the tests share, with its control plane
+// running. Stacks stay: they go with it after the last test.
 func sharedProject(t *testing.T) *project {
 	t.Helper()
 	if shared != nil {
@@ -91,6 +92,23 @@ func (p *project) stack(t *testing.T, name, lines string) {
 	t.Helper()
 	text := "config:\n  pulumi:disable-default-providers: [kubernetes, random, tls]\n  nova:rollout: {minReadySeconds: 0}\n" + lines
 	require.NoError(t, os.WriteFile(filepath.Join(p.dir, "Pulumi."+name+".yaml"), []byte(text), 0o600))
+}
+
+// only is the configuration of some services alone, which call nobody.
+func only(services ...string) string {
+	enabled := map[string]bool{}
+	for _, name := range services {
+		enabled[name] = true
+	}
+	var lines []string
+	for _, name := range catalog.Names() {
+		if enabled[name] {
+			lines = append(lines, name+": {calls: []}")
+		} else {
+			lines = append(lines, name+": {enabled: false}")
+		}
+	}
+	return "  nova:services: {" + strings.Join(lines, ", ") + "}\n"
 }
 
 func (p *project) env() []string {
