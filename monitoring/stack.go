@@ -61,6 +61,22 @@ func Objects(s Settings) ([]runtime.Object, error) {
 // the Kubernetes API and needs scrape.RBAC; elsewhere by the names that Docker
 // Compose resolves. Settings that are not valid are an error.
 func Files(s Settings) (map[string][]byte, error) {
+	files, err := ServerFiles(s)
+	if err != nil {
+		return nil, err
+	}
+	boards, err := dashboard.All(s.dashboards())
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range boards {
+		files["grafana/dashboards/"+d.UID+".json"] = d.JSON
+	}
+	return files, nil
+}
+
+// ServerFiles are those of Files that Prometheus and Alertmanager read.
+func ServerFiles(s Settings) (map[string][]byte, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
@@ -83,13 +99,6 @@ func Files(s Settings) (map[string][]byte, error) {
 	}
 	if files["alertmanager/alertmanager.yml"], err = s.delivery().File(SecretFolder); err != nil {
 		return nil, fmt.Errorf("alertmanager.yml: %w", err)
-	}
-	boards, err := dashboard.All(s.dashboards())
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range boards {
-		files["grafana/dashboards/"+d.UID+".json"] = d.JSON
 	}
 	return files, nil
 }

@@ -1,8 +1,6 @@
 package render
 
 import (
-	"strings"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -24,15 +22,13 @@ func plainMonitoring(c *config.Config) (map[string][]byte, error) {
 	if c.Monitoring.Mode == config.MonitoringNone {
 		return nil, nil
 	}
-	all, err := monitoring.Files(c.MonitoringSettings())
+	all, err := monitoring.ServerFiles(c.MonitoringSettings())
 	if err != nil {
 		return nil, err
 	}
 	files := map[string][]byte{}
 	for name, text := range all {
-		if !strings.HasPrefix(name, "grafana/") {
-			files[plainMonitoringFolder+name] = text
-		}
+		files[plainMonitoringFolder+name] = text
 	}
 	var rights []object
 	for _, each := range scrape.RBAC(metav1.ObjectMeta{Name: "prometheus", Namespace: c.Network.Prometheus.Namespace}) {
