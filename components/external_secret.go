@@ -20,8 +20,8 @@ import (
 const externalSecretName = "nova-backend-secrets-external"
 
 // newExternalSecret declares what the External Secrets Operator fetches. The
-// operator's Go types are a
-// module of their own; this is its published form of version external-secrets.io/v1.
+// operator's Go types are a module of their own; this is its published form of
+// version external-secrets.io/v1.
 func newExternalSecret(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, parent pulumi.Resource) error {
 	data, rotations := pulumi.Array{}, 0
 	for _, secret := range catalog.Secrets() {

@@ -209,9 +209,13 @@ const (
 	Production  = "production"
 )
 
+// LocalDir is the folder of a project that holds everything that is local to a
+// checkout and never committed.
+const LocalDir = ".nova"
+
 // EmbeddedKubeconfig is the kubeconfig of the embedded control plane, relative
 // to the project.
-const EmbeddedKubeconfig = ".nova/kubeconfig"
+const EmbeddedKubeconfig = LocalDir + "/kubeconfig"
 
 // embeddedIdentifier identifies the embedded control plane.
 const embeddedIdentifier = "embedded"

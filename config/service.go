@@ -31,11 +31,9 @@ type Service struct {
 
 // Repository is the image reference without tag and digest.
 func (s Service) Repository() string {
-	reference, _, _ := strings.Cut(s.Image, "@")
-	if colon := strings.LastIndex(reference, ":"); colon > strings.LastIndex(reference, "/") {
-		reference = reference[:colon]
-	}
-	return reference
+	name, _, _ := strings.Cut(s.Image, "@")
+	repository, _, _ := cutTag(name)
+	return repository
 }
 
 // resolve joins the catalogue with the stack's configuration. Mistakes in

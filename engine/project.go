@@ -11,7 +11,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"nova.dev/infra/config"
-	"nova.dev/infra/image"
 )
 
 // Project is a checkout of the repository.
@@ -29,7 +28,7 @@ func FindProject(dir string) (Project, error) {
 	for current := dir; ; current = filepath.Dir(current) {
 		// The workspaces under .nova hold copies of the project file.
 		text, err := os.ReadFile(filepath.Join(current, "Pulumi.yaml"))
-		if err == nil && !strings.Contains(current, string(filepath.Separator)+localDir+string(filepath.Separator)) {
+		if err == nil && !strings.Contains(current, string(filepath.Separator)+config.LocalDir+string(filepath.Separator)) {
 			var file struct {
 				Name string `yaml:"name"`
 			}
@@ -43,11 +42,8 @@ func FindProject(dir string) (Project, error) {
 	}
 }
 
-// localDir holds everything that is local to a checkout and never committed.
-const localDir = ".nova"
-
 // LocalDir is the directory for state, passphrase and embedded cluster.
-func (p Project) LocalDir() string { return filepath.Join(p.Root, localDir) }
+func (p Project) LocalDir() string { return filepath.Join(p.Root, config.LocalDir) }
 
 // StackFile is the path of a stack's configuration.
 func (p Project) StackFile(stack string) string {
@@ -76,11 +72,7 @@ func (p Project) ConfigWith(stack string, change func(config.Input)) (*config.Co
 	if !slices.Contains(p.Stacks(), stack) {
 		return nil, fmt.Errorf("--stack: %q: there is no Pulumi.%s.yaml; stacks are %s", stack, stack, strings.Join(p.Stacks(), ", "))
 	}
-	c, err := config.LoadWith(stack, p.StackFile(stack), change)
-	if err != nil {
-		return nil, err
-	}
-	return c, image.Pin(c, p.Root)
+	return config.LoadWith(stack, p.StackFile(stack), change)
 }
 
 // workspace prepares the directory that the engine works in: copies of the

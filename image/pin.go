@@ -14,23 +14,19 @@ import (
 // so that all that is said of the stack afterwards names the same image. root is
 // the folder of the project. The error is a *config.Error.
 func Pin(c *config.Config, root string) error {
-	failed := &config.Error{Stack: c.Stack}
 	for i, s := range c.Services {
 		if !s.Built {
 			continue
 		}
 		inputs, err := RecipeOf(c, s).Digest(filepath.Join(root, filepath.FromSlash(c.Images.Build.Context)))
 		if err != nil {
-			failed.Mistakes = append(failed.Mistakes, config.Mistake{
+			// The other services would say the same.
+			return &config.Error{Stack: c.Stack, Mistakes: []config.Mistake{{
 				Key: "nova:images.build.context", Value: strconv.Quote(c.Images.Build.Context), Problem: err.Error(),
-			})
-			break // The others would say the same.
+			}}}
 		}
 		c.Services[i].Inputs = inputs
 		c.Services[i].Image = s.Repository() + ":" + Tag(inputs)
-	}
-	if len(failed.Mistakes) > 0 {
-		return failed
 	}
 	return nil
 }
@@ -46,7 +42,7 @@ func RecipeOf(c *config.Config, s config.Service) Recipe {
 // BuildFile is where WriteBuildFiles puts the Dockerfile of a service, relative
 // to the folder of the project.
 func BuildFile(s config.Service) string {
-	return path.Join(".nova", "build", s.KubernetesName(), dockerfileName)
+	return path.Join(config.LocalDir, "build", s.KubernetesName(), dockerfileName)
 }
 
 // WriteBuildFiles writes the Dockerfile of each image that a stack builds by
@@ -63,16 +59,6 @@ func WriteBuildFiles(c *config.Config, root string) error {
 		}
 		if err := writeBuildFiles(filepath.Dir(file), Ignore(s.Service)); err != nil {
 			return fmt.Errorf("build files of %s: %w", s.KubernetesName(), err)
-		}
-	}
-	return nil
-}
-
-// writeBuildFiles writes the Dockerfile and an ignore file into a folder.
-func writeBuildFiles(dir string, ignore []string) error {
-	for name, text := range map[string]string{dockerfileName: dockerfile, ignoreName: ignoreText(ignore)} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -4,8 +4,6 @@
 package platform
 
 import (
-	"errors"
-
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/components"
@@ -30,7 +28,10 @@ func At(root string) pulumi.RunFunc {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(image.Pin(c, root), image.WriteBuildFiles(c, root)); err != nil {
+		if err := image.Pin(c, root); err != nil {
+			return err
+		}
+		if err := image.WriteBuildFiles(c, root); err != nil {
 			return err
 		}
 		return Declare(ctx, c, kubeconfig)

@@ -48,7 +48,6 @@ func objectOf(from runtime.Object) (object, error) {
 	if err != nil {
 		return object{}, err
 	}
-	unstructured.RemoveNestedField(fields, "metadata", "creationTimestamp")
 	o := unstructured.Unstructured{Object: fields}
 	return object{kind: o.GetKind(), namespace: o.GetNamespace(), name: o.GetName(), fields: fields}, nil
 }

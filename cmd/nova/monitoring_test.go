@@ -102,22 +102,11 @@ func TestTheOperatorsOwnDefinitionsAcceptEveryMonitoringObject(t *testing.T) {
 	assert.ErrorContains(t, tried(t, client, wrong), "interval")
 }
 
-// fewServices are two services, of which one exports no metrics.
-func fewServices() string {
-	lines := []string{"cdn: {metricsPath: ''}"}
-	for _, name := range catalog.Names() {
-		if name != "cdn" && name != "auth" {
-			lines = append(lines, name+": {enabled: false}")
-		}
-	}
-	return "  nova:services: {" + strings.Join(lines, ", ") + "}\n"
-}
-
 func TestAStackIsWatchedOnItsCluster(t *testing.T) {
 	p := sharedProject(t)
 	const stack = "watch"
 	const receiver = "receivers: [{kind: slack, severity: warning, secret: {name: alerting, key: slack}}]"
-	base := "  nova:namespace: watch\n" + fewServices()
+	base := "  nova:namespace: watch\n" + onlyWith(map[string]string{"auth": "{}", "cdn": "{metricsPath: ''}"})
 	p.stack(t, stack, base+"  nova:monitoring: {mode: existing, "+receiver+"}\n")
 
 	t.Log("the plan says what is watched less well and who is not told")

@@ -96,17 +96,22 @@ func (p *project) stack(t *testing.T, name, lines string) {
 
 // only is the configuration of some services alone, which call nobody.
 func only(services ...string) string {
-	enabled := map[string]bool{}
+	overrides := map[string]string{}
 	for _, name := range services {
-		enabled[name] = true
+		overrides[name] = "{calls: []}"
 	}
+	return onlyWith(overrides)
+}
+
+// onlyWith is the configuration of services with overrides, and of no others.
+func onlyWith(overrides map[string]string) string {
 	var lines []string
 	for _, name := range catalog.Names() {
-		if enabled[name] {
-			lines = append(lines, name+": {calls: []}")
-		} else {
-			lines = append(lines, name+": {enabled: false}")
+		override, enabled := overrides[name]
+		if !enabled {
+			override = "{enabled: false}"
 		}
+		lines = append(lines, name+": "+override)
 	}
 	return "  nova:services: {" + strings.Join(lines, ", ") + "}\n"
 }

@@ -37,7 +37,7 @@ unless --force is given.`,
 			if out == "" {
 				return usageError{errors.New("--out is required: the folder to write to\nrun `nova render --help`")}
 			}
-			project, c, err := g.configuration()
+			project, c, err := g.pinned()
 			if err != nil {
 				return err
 			}

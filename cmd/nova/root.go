@@ -13,6 +13,7 @@ import (
 
 	"nova.dev/infra/config"
 	"nova.dev/infra/engine"
+	"nova.dev/infra/image"
 )
 
 // streams are where a command reads and writes.
@@ -102,10 +103,23 @@ func (g *globals) configuration() (engine.Project, *config.Config, error) {
 	return project, c, nil
 }
 
+// pinned is configuration for commands to which it matters which images run: it
+// reads the sources of a stack that builds them.
+func (g *globals) pinned() (engine.Project, *config.Config, error) {
+	project, c, err := g.configuration()
+	if err != nil {
+		return project, nil, err
+	}
+	if err := image.Pin(c, project.Root); err != nil {
+		return project, nil, usageError{err}
+	}
+	return project, c, nil
+}
+
 // options are those of the stack that the flags name. Everything that can be
 // checked without the engine has been when it returns.
 func (g *globals) options() (engine.Options, error) {
-	project, c, err := g.configuration()
+	project, c, err := g.pinned()
 	if err != nil {
 		return engine.Options{}, err
 	}
