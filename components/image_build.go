@@ -61,14 +61,16 @@ func NewImageBuild(ctx *pulumi.Context, name string, args *ImageBuildArgs, opts 
 // newImage declares one image. Paths are relative to the project, so that the
 // state names no folder of a machine.
 func newImage(ctx *pulumi.Context, c *config.Config, s config.Service, opts ...pulumi.ResourceOption) (*docker.Image, error) {
-	b := c.Images.Build
-	recipe := image.RecipeOf(c, s)
+	recipe, err := image.RecipeOf(c, s)
+	if err != nil {
+		return nil, err
+	}
 	arguments := recipe.BuildArguments(image.Labels{Version: image.Tag(s.Inputs), Inputs: s.Inputs})
 	return docker.NewImage(ctx, s.KubernetesName(), &docker.ImageArgs{
 		ImageName: pulumi.String(s.Image),
 		Build: &docker.DockerBuildArgs{
-			Context:        pulumi.String(b.Context),
-			Dockerfile:     pulumi.String(image.BuildFile(s)),
+			Context:        pulumi.String(image.ContextDir(s)),
+			Dockerfile:     pulumi.String(image.ContextDockerfile(s)),
 			Platform:       pulumi.String(recipe.Platform),
 			BuilderVersion: docker.BuilderVersionBuilderBuildKit,
 			Args:           pulumi.ToStringMap(arguments),

@@ -41,7 +41,11 @@ func (c *Config) BuildsImages() bool {
 	return slices.ContainsFunc(c.Services, func(s Service) bool { return s.Built })
 }
 
-var validPlatform = regexp.MustCompile(`^linux/[a-z0-9]+(/[a-z0-9]+)?$`)
+var platform = regexp.MustCompile(`^linux/[a-z0-9]+(/[a-z0-9]+)?$`)
+
+// ValidPlatform says whether a text names a platform of Linux, such as
+// catalog.NodePlatform.
+func ValidPlatform(text string) bool { return platform.MatchString(text) }
 
 func (c *Config) checkImageBuild(found *mistakes) {
 	const key = "nova:images.build"
@@ -56,7 +60,7 @@ func (c *Config) checkImageBuild(found *mistakes) {
 	if b.Context != "" && c.Images.Version != "" {
 		found.add("nova:images.version", c.Images.Version, "contradicts %s.context: images are tagged by their sources", key)
 	}
-	if !validPlatform.MatchString(b.Platform) {
+	if !ValidPlatform(b.Platform) {
 		found.add(key+".platform", b.Platform, "is not a platform of Linux; expected for example %s", catalog.NodePlatform)
 	}
 	between(found, key+".concurrency", b.Concurrency, 1, len(catalog.Names()))

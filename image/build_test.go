@@ -1,9 +1,11 @@
 package image
 
 import (
+	"archive/tar"
 	"bytes"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -223,6 +225,29 @@ func TestTheDockerfileBuildsServicesThatRunAsTheClusterRunsThem(t *testing.T) {
 			}
 			assert.Equal(t, want, seen, name)
 		}
+	})
+
+	t.Run("a staged context makes the same image, without an ignore file", func(t *testing.T) {
+		id, _ := build(auth, "auth-service:1")
+		staged := filepath.Join(t.TempDir(), "staged")
+		require.NoError(t, auth.stage(root, results[0].Inputs, staged))
+		// As an archive, which is how the Docker provider hands it over.
+		var archive, out bytes.Buffer
+		pack := tar.NewWriter(&archive)
+		require.NoError(t, pack.AddFS(os.DirFS(staged)))
+		require.NoError(t, pack.Close())
+		args := []string{"build", "--progress", "plain", "--network", "none", "--tag", "auth-service:staged"}
+		labels := order.Labels
+		labels.Version, labels.Inputs = "v1.0.0", "same"
+		for name, value := range auth.BuildArguments(labels) {
+			args = append(args, "--build-arg", name+"="+value)
+		}
+		cmd := exec.CommandContext(t.Context(), engine.Command, append(args, "-")...)
+		cmd.Env = append(append(os.Environ(), "DOCKER_BUILDKIT=1", "BUILDX_NO_DEFAULT_ATTESTATIONS=1"), engine.Environment...)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = &archive, &out, &out
+		require.NoError(t, cmd.Run(), "%s", &out)
+		assert.Empty(t, output(out.String()).compiled())
+		assert.Equal(t, id, strings.TrimSpace(engine.docker(t, "image", "inspect", "--format", "{{.Id}}", "auth-service:staged")))
 	})
 
 	t.Run("another service's change leaves an image as it is, one's own compiles one's own", func(t *testing.T) {

@@ -87,13 +87,13 @@ func field(sum hash.Hash, name, text string) {
 
 func addFile(sum hash.Hash, root string, file contextFile) error {
 	full := filepath.Join(root, filepath.FromSlash(file.path))
-	if file.mode&fs.ModeSymlink != 0 {
+	if file.link() {
 		target, err := os.Readlink(full)
 		field(sum, "link "+file.path, filepath.ToSlash(target))
 		return err
 	}
 	name := "file " + file.path
-	if file.mode&0o100 != 0 {
+	if file.program() {
 		name = "program " + file.path
 	}
 	content := sha256.New()
@@ -114,6 +114,9 @@ type contextFile struct {
 	path string // with slashes, from the root
 	mode fs.FileMode
 }
+
+func (f contextFile) link() bool    { return f.mode&fs.ModeSymlink != 0 }
+func (f contextFile) program() bool { return f.mode&0o100 != 0 }
 
 // contextFiles are the files of a build context under its ignore patterns, in
 // the order of their paths. Matching is that of BuildKit: by the same library,

@@ -3,8 +3,6 @@ package image
 import (
 	_ "embed"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -26,21 +24,7 @@ const (
 // Files are the files that a user needs to build any service without this
 // program, by name: the Dockerfile and its ignore file. Both go into one folder.
 func Files() map[string]string {
-	return buildFiles(IgnoreAll())
-}
-
-func buildFiles(ignore []string) map[string]string {
-	return map[string]string{dockerfileName: dockerfile, ignoreName: ignoreText(ignore)}
-}
-
-// writeBuildFiles writes the Dockerfile and an ignore file into a folder.
-func writeBuildFiles(dir string, ignore []string) error {
-	for name, text := range buildFiles(ignore) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
+	return map[string]string{dockerfileName: dockerfile, ignoreName: ignoreText(IgnoreAll())}
 }
 
 func ignoreText(patterns []string) string {

@@ -95,8 +95,10 @@ func (e Engine) build(ctx context.Context, recipe Recipe, root string, ignore []
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := writeBuildFiles(dir, ignore); err != nil {
-		return err
+	for name, text := range map[string]string{dockerfileName: dockerfile, ignoreName: ignoreText(ignore)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return err
+		}
 	}
 	args := []string{"build", "--progress", "plain", "--platform", recipe.Platform, "--file", filepath.Join(dir, dockerfileName)}
 	if e.Network != "" {

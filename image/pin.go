@@ -1,9 +1,6 @@
 package image
 
 import (
-	"fmt"
-	"os"
-	"path"
 	"path/filepath"
 	"strconv"
 
@@ -18,7 +15,11 @@ func Pin(c *config.Config, root string) error {
 		if !s.Built {
 			continue
 		}
-		inputs, err := RecipeOf(c, s).Digest(filepath.Join(root, filepath.FromSlash(c.Images.Build.Context)))
+		recipe, err := RecipeOf(c, s)
+		if err != nil {
+			return err
+		}
+		inputs, err := recipe.Digest(workspaceOf(c, root))
 		if err != nil {
 			// The other services would say the same.
 			return &config.Error{Stack: c.Stack, Mistakes: []config.Mistake{{
@@ -31,35 +32,16 @@ func Pin(c *config.Config, root string) error {
 	return nil
 }
 
-// RecipeOf is the recipe of a service as a stack runs it, with the base images
-// that the Dockerfile pins.
-func RecipeOf(c *config.Config, s config.Service) Recipe {
-	recipe := newRecipe(s.Service)
+// RecipeOf is the recipe of a service's image where a stack builds it by itself.
+// It is that of `nova images build`, for the stack's platform: what a stack
+// overrides is told to the container, so that one image serves every stack.
+func RecipeOf(c *config.Config, s config.Service) (Recipe, error) {
+	recipe, err := NewRecipe(s.Name)
 	recipe.Platform = c.Images.Build.Platform
-	return recipe
+	return recipe, err
 }
 
-// BuildFile is where WriteBuildFiles puts the Dockerfile of a service, relative
-// to the folder of the project.
-func BuildFile(s config.Service) string {
-	return path.Join(config.LocalDir, "build", s.KubernetesName(), dockerfileName)
-}
-
-// WriteBuildFiles writes the Dockerfile of each image that a stack builds by
-// itself, and beside it the service's own ignore file, under the project's
-// folder root. They are the same for previews and updates.
-func WriteBuildFiles(c *config.Config, root string) error {
-	for _, s := range c.Services {
-		if !s.Built {
-			continue
-		}
-		file := filepath.Join(root, filepath.FromSlash(BuildFile(s)))
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-			return fmt.Errorf("build files of %s: %w", s.KubernetesName(), err)
-		}
-		if err := writeBuildFiles(filepath.Dir(file), Ignore(s.Service)); err != nil {
-			return fmt.Errorf("build files of %s: %w", s.KubernetesName(), err)
-		}
-	}
-	return nil
+// workspaceOf is the root of Nova's Cargo workspace that a stack builds from.
+func workspaceOf(c *config.Config, root string) string {
+	return filepath.Join(root, filepath.FromSlash(c.Images.Build.Context))
 }

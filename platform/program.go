@@ -31,7 +31,7 @@ func At(root string) pulumi.RunFunc {
 		if err := image.Pin(c, root); err != nil {
 			return err
 		}
-		if err := image.WriteBuildFiles(c, root); err != nil {
+		if err := image.Stage(c, root); err != nil {
 			return err
 		}
 		return Declare(ctx, c, kubeconfig)

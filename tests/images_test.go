@@ -64,8 +64,9 @@ func TestADeveloperRunsImagesOfTheSources(t *testing.T) {
 		build := inputs["build"].(map[string]any)
 		assert.Equal(t, "linux/amd64", build["platform"], "whatever machine builds")
 		assert.Equal(t, "BuilderBuildKit", build["builderVersion"])
-		assert.Equal(t, "..", build["context"])
-		assert.Equal(t, ".nova/build/"+name+"/Dockerfile", build["dockerfile"])
+		staged := ".nova/build/" + name + "/" + image.Tag(s.Inputs)
+		assert.Equal(t, staged, build["context"])
+		assert.Equal(t, staged+"/Dockerfile", build["dockerfile"])
 		assert.Equal(t, name, build["args"].(map[string]any)["SERVICE_NAME"])
 		assert.Contains(t, built.provider, "pulumi:providers:docker::docker")
 
@@ -147,23 +148,6 @@ func TestAServiceWithAnImageOfItsOwnIsNotBuilt(t *testing.T) {
 	images := ofKind(declare(t, c, false), "Image")
 	assert.Len(t, images, 9)
 	assert.False(t, slices.ContainsFunc(images, func(r recorded) bool { return r.name == "cdn-service" || r.name == "feed-service" }))
-}
-
-func TestEachBuildHasItsDockerfileAndIgnoreFileInTheProject(t *testing.T) {
-	root := sources(t)
-	c := building(t, root, "")
-	for range 2 { // An update follows a preview.
-		require.NoError(t, image.WriteBuildFiles(c, root))
-		for _, s := range c.Services {
-			file := filepath.Join(root, filepath.FromSlash(image.BuildFile(s)))
-			text, err := os.ReadFile(file)
-			require.NoError(t, err)
-			assert.Equal(t, image.Dockerfile(), string(text))
-			ignore, err := os.ReadFile(file + ".dockerignore")
-			require.NoError(t, err)
-			assert.Equal(t, image.Ignore(s.Service), strings.Split(strings.TrimSpace(string(ignore)), "\n")[1:])
-		}
-	}
 }
 
 func TestSourcesThatAreNotThereAreAMistakeInTheConfiguration(t *testing.T) {

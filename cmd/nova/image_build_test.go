@@ -33,6 +33,11 @@ func TestADeveloperBuildsImagesAlongWithTheStack(t *testing.T) {
 		images[deployment.Name] = deployment.Spec.Template.Spec.Containers[0].Image
 	}
 	assert.Regexp(t, "^nova-auth-service:src-[0-9a-f]{20}$", images["auth-service"])
+	_, tag, _ := strings.Cut(images["auth-service"], ":")
+	staged := filepath.Join(p.dir, ".nova", "build", "auth-service", tag)
+	assert.FileExists(t, filepath.Join(staged, "Dockerfile"))
+	assert.FileExists(t, filepath.Join(staged, "backend", "auth-service", "src", "main.rs"))
+	assert.NoDirExists(t, filepath.Join(staged, "backend", "feed-service", "src"), "auth is built without feed's sources")
 	assert.Contains(t, p.must(t, "up", "--stack", "building").out, "no changes")
 
 	t.Log("the same images are rendered")

@@ -51,7 +51,7 @@ func (f *imageFlags) targets(c *config.Config, needRegistry bool) ([]image.Targe
 			mistakes = append(mistakes, fmt.Errorf("--service: %q is not in stack %s; services are %s", wanted, c.Stack, strings.Join(serviceNames(c), ", ")))
 		}
 	}
-	if operatingSystem, architecture, ok := strings.Cut(f.platform, "/"); !ok || operatingSystem != "linux" || architecture == "" {
+	if !config.ValidPlatform(f.platform) {
 		mistakes = append(mistakes, fmt.Errorf("--platform: %q is not a platform of Linux; expected for example %s", f.platform, catalog.NodePlatform))
 	}
 	var targets []image.Target
