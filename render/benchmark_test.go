@@ -1,7 +1,6 @@
 package render_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path"
@@ -13,41 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"sigs.k8s.io/yaml"
 
-	"nova.dev/infra/config"
 	"nova.dev/infra/embedded/toolchain"
 	"nova.dev/infra/render"
 )
-
-// asCommand makes the test binary render prod into the folder that it names, as
-// `nova render` does, so that a benchmark can run it as a process.
-const asCommand = "NOVA_TEST_RENDER_TO"
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(asCommand); dir != "" {
-		if err := renderTo(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
-	}
-	os.Exit(m.Run())
-}
-
-func renderTo(dir string) error {
-	var all []*config.Config
-	for _, stack := range stacks {
-		c, err := config.Load(stack, "../Pulumi."+stack+".yaml")
-		if err != nil {
-			return err
-		}
-		all = append(all, c)
-	}
-	tree, err := render.Tree(all[len(all)-1], all...)
-	if err != nil {
-		return err
-	}
-	return render.Write(dir, tree, false)
-}
 
 // BenchmarkProd sets the whole tree beside the manifests of the 11 services
 // alone, as kustomize builds them from a base and an overlay.
@@ -60,10 +27,13 @@ func BenchmarkProd(b *testing.B) {
 		}
 	})
 	b.Run("nova render, a process", func(b *testing.B) {
-		dir := b.TempDir()
+		nova, dir := filepath.Join(b.TempDir(), "nova"), filepath.Join(b.TempDir(), "out")
+		out, err := exec.Command("go", "build", "-o", nova, "../cmd/nova").CombinedOutput()
+		require.NoError(b, err, string(out))
 		for b.Loop() {
-			cmd := exec.Command(os.Args[0])
-			cmd.Env = append(os.Environ(), asCommand+"="+dir)
+			require.NoError(b, os.RemoveAll(dir))
+			cmd := exec.Command(nova, "render", "--stack", "prod", "--out", dir)
+			cmd.Dir = ".."
 			out, err := cmd.CombinedOutput()
 			require.NoError(b, err, string(out))
 		}
