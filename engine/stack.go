@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -175,8 +176,12 @@ func pulumiCommand(ctx context.Context, root string) (auto.PulumiCommand, error)
 	if err != nil {
 		return nil, err
 	}
-	// The SDK expects <root>/bin/pulumi.
-	return auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: filepath.Dir(filepath.Dir(path))})
+	// The SDK takes the one of PATH, or <root>/bin/pulumi.
+	options := &auto.PulumiCommandOptions{}
+	if ofPath, err := exec.LookPath("pulumi"); err != nil || ofPath != path {
+		options.Root = filepath.Dir(filepath.Dir(path))
+	}
+	return auto.NewPulumiCommand(options)
 }
 
 // Preview returns what Up would change.

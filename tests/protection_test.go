@@ -20,6 +20,7 @@ import (
 	"nova.dev/infra/config"
 	"nova.dev/infra/embedded/cluster"
 	"nova.dev/infra/engine"
+	"nova.dev/infra/internal/pulumihome"
 )
 
 // production is the stack prod on the real engine and an embedded control plane
@@ -35,7 +36,7 @@ func newProduction(t *testing.T) *production {
 	dir := t.TempDir()
 	t.Setenv("HOME", filepath.Join(dir, "home"))
 	t.Setenv("PULUMI_HOME", filepath.Join(dir, "home", "pulumi"))
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "home"), 0o700))
+	require.NoError(t, pulumihome.New(os.Getenv("PULUMI_HOME")))
 	for _, name := range []string{"bin", "tools", "go.mod", "Pulumi.yaml"} {
 		require.NoError(t, os.Symlink(filepath.Join(root, name), filepath.Join(dir, name)))
 	}

@@ -15,6 +15,7 @@ import (
 
 	"nova.dev/infra/embedded/cluster"
 	"nova.dev/infra/embedded/provider"
+	"nova.dev/infra/internal/pulumihome"
 )
 
 func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {
@@ -30,6 +31,7 @@ func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o600))
 	}
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "state"), 0o700))
+	require.NoError(t, pulumihome.New(filepath.Join(dir, "home")))
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "path"), 0o700))
 	build := exec.Command("go", "build", "-o", filepath.Join(dir, "path", "pulumi-language-go"), "./languagehost")
 	out, err := build.CombinedOutput()

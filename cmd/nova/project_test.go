@@ -19,6 +19,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/engine"
+	"nova.dev/infra/internal/pulumihome"
 )
 
 // asNova makes the test binary behave as the nova command, so that tests run
@@ -67,7 +68,7 @@ func newProject(t *testing.T) *project {
 	dir, err := os.MkdirTemp("", "nova-test-")
 	require.NoError(t, err)
 	p := &project{dir: dir, home: filepath.Join(dir, "home")}
-	require.NoError(t, os.Mkdir(p.home, 0o700))
+	require.NoError(t, pulumihome.New(filepath.Join(p.home, "pulumi")))
 	for _, name := range []string{"bin", "tools", "go.mod"} {
 		require.NoError(t, os.Symlink(filepath.Join(root, name), filepath.Join(dir, name)))
 	}

@@ -40,6 +40,7 @@ import (
 	"nova.dev/infra/embedded/cluster"
 	"nova.dev/infra/embedded/provider"
 	"nova.dev/infra/embedded/toolchain"
+	"nova.dev/infra/internal/pulumihome"
 )
 
 // repository is the root of the repository, seen from this package.
@@ -260,6 +261,9 @@ func newSession(t *testing.T, p program) (*session, program) {
 	}
 	backend := t.TempDir()
 	home := t.TempDir()
+	if err := pulumihome.New(home); err != nil {
+		t.Fatal(err)
+	}
 	bin, err := filepath.Abs(filepath.Dir(pulumiPath))
 	if err != nil {
 		t.Fatal(err)
