@@ -22,6 +22,7 @@ func changed(result engine.Result) []string {
 }
 
 func TestARotationOrAnotherModeTouchesOnlyWhatItMust(t *testing.T) {
+	t.Parallel()
 	p := sharedProject(t)
 	const base = "  nova:namespace: touch\n  nova:deletionProtection: true\n"
 	p.stack(t, "touch", base)
@@ -67,6 +68,7 @@ func TestARotationOrAnotherModeTouchesOnlyWhatItMust(t *testing.T) {
 }
 
 func TestAChangedLifecycleOfBucketsTouchesThatAlone(t *testing.T) {
+	t.Parallel()
 	p := sharedProject(t)
 	base := "  nova:namespace: keep\n  nova:deletionProtection: true\n" + only("media") +
 		"  nova:aws: {account: '123456789012', oidcIssuer: 'https://oidc.example.com/id/1'}\n"

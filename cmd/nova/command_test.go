@@ -102,6 +102,7 @@ func TestWrongInputEndsWithACodeAndAMessageAndTouchesNothing(t *testing.T) {
 }
 
 func TestAWrongPassphraseIsSaidToBeOne(t *testing.T) {
+	t.Parallel()
 	p := sharedProject(t)
 	p.stack(t, "pass", "  nova:namespace: pass\n"+only("cdn"))
 	p.must(t, "up", "--stack", "pass")
@@ -111,6 +112,7 @@ func TestAWrongPassphraseIsSaidToBeOne(t *testing.T) {
 }
 
 func TestALockIsRespectedWhileItsHolderLivesAndReleasedAfterwards(t *testing.T) {
+	t.Parallel()
 	p := sharedProject(t)
 	p.stack(t, "locked", "  nova:namespace: locked\n"+only("cdn"))
 	host, err := os.Hostname()

@@ -12,6 +12,7 @@ import (
 )
 
 func TestADeveloperBuildsImagesAlongWithTheStack(t *testing.T) {
+	t.Parallel()
 	p := sharedProject(t)
 	workspace := filepath.Join(p.dir, "sources", "nova")
 	require.NoError(t, os.CopyFS(workspace, os.DirFS("../../image/testdata/workspace")))

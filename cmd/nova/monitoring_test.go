@@ -62,6 +62,7 @@ func tried(t *testing.T, client dynamic.Interface, o *unstructured.Unstructured)
 }
 
 func TestTheOperatorsOwnDefinitionsAcceptEveryMonitoringObject(t *testing.T) {
+	t.Parallel()
 	p := sharedProject(t)
 	const namespace = "definitions"
 	_, err := p.client(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
@@ -103,6 +104,7 @@ func TestTheOperatorsOwnDefinitionsAcceptEveryMonitoringObject(t *testing.T) {
 }
 
 func TestAStackIsWatchedOnItsCluster(t *testing.T) {
+	t.Parallel()
 	p := sharedProject(t)
 	const stack = "watch"
 	const receiver = "receivers: [{kind: slack, severity: warning, secret: {name: alerting, key: slack}}]"

@@ -32,6 +32,7 @@ const narrow = `  nova:namespace: narrow
 `
 
 func TestAStackUpdatesItselfWithinItsQuotaAndItsNetworkIsWhatTheGraphSays(t *testing.T) {
+	t.Parallel()
 	p := sharedProject(t)
 	const stack, namespace = "narrow", "narrow"
 	p.stack(t, stack, narrow)
@@ -127,7 +128,7 @@ func TestAStackUpdatesItselfWithinItsQuotaAndItsNetworkIsWhatTheGraphSays(t *tes
 			}
 		}
 		return true
-	}, time.Minute, time.Second)
+	}, 2*time.Minute, time.Second)
 	assert.Contains(t, p.must(t, "up", "--stack", stack).out, "no changes")
 }
 

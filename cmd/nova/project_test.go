@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,8 +33,8 @@ func TestMain(m *testing.M) {
 		return
 	}
 	code := m.Run()
-	if shared != nil {
-		shared.stop()
+	if shared.project != nil {
+		shared.project.stop()
 	}
 	os.Exit(code)
 }
@@ -45,19 +46,23 @@ type project struct {
 	home string
 }
 
-var shared *project
+var shared struct {
+	start   sync.Once
+	project *project
+}
 
 // sharedProject returns the project that the tests share, with its control plane
-// running. Stacks stay: they go with it after the last test.
+// running. Each test has a stack and a namespace of its own there, so that tests
+// run side by side; the stacks go with the control plane after the last test.
 func sharedProject(t *testing.T) *project {
 	t.Helper()
-	if shared != nil {
-		return shared
-	}
-	p := newProject(t)
-	p.must(t, "local", "up")
-	shared = p
-	return p
+	shared.start.Do(func() {
+		p := newProject(t)
+		p.must(t, "local", "up")
+		shared.project = p
+	})
+	require.NotNil(t, shared.project, "the control plane of the tests did not start")
+	return shared.project
 }
 
 // newProject makes a project whose control plane does not run.
