@@ -53,8 +53,9 @@ func newLocalDownCommand(g *globals) *cobra.Command {
 		Use:   "down",
 		Short: "Stop it and remove its data",
 		Long: `Stop every process of the embedded control plane by its process id and remove
-its data. The state of stacks that ran on it stays in .nova/state: the next up
-finds their objects gone and creates them again.`,
+its data. The state of stacks that ran on it stays in .nova/state and names its
+address. To create their objects on the next control plane run the first up with
+PULUMI_RUN_PROGRAM=true: then it looks for them there, and not at the old address.`,
 		Example: "  nova local down",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
