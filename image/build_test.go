@@ -243,7 +243,7 @@ func TestTheDockerfileBuildsServicesThatRunAsTheClusterRunsThem(t *testing.T) {
 			args = append(args, "--build-arg", name+"="+value)
 		}
 		cmd := exec.CommandContext(t.Context(), engine.Command, append(args, "-")...)
-		cmd.Env = append(append(os.Environ(), "DOCKER_BUILDKIT=1", "BUILDX_NO_DEFAULT_ATTESTATIONS=1"), engine.Environment...)
+		cmd.Env = engine.environ()
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = &archive, &out, &out
 		require.NoError(t, cmd.Run(), "%s", &out)
 		assert.Empty(t, output(out.String()).compiled())

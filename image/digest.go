@@ -116,7 +116,10 @@ type contextFile struct {
 }
 
 func (f contextFile) link() bool    { return f.mode&fs.ModeSymlink != 0 }
-func (f contextFile) program() bool { return f.mode&0o100 != 0 }
+func (f contextFile) program() bool { return executable(f.mode) }
+
+// executable is all of a file's permissions that counts: Git keeps no more.
+func executable(mode fs.FileMode) bool { return mode&0o100 != 0 }
 
 // contextFiles are the files of a build context under its ignore patterns, in
 // the order of their paths. Matching is that of BuildKit: by the same library,

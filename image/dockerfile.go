@@ -24,7 +24,11 @@ const (
 // Files are the files that a user needs to build any service without this
 // program, by name: the Dockerfile and its ignore file. Both go into one folder.
 func Files() map[string]string {
-	return map[string]string{dockerfileName: dockerfile, ignoreName: ignoreText(IgnoreAll())}
+	return buildFiles(IgnoreAll())
+}
+
+func buildFiles(ignore []string) map[string]string {
+	return map[string]string{dockerfileName: dockerfile, ignoreName: ignoreText(ignore)}
 }
 
 func ignoreText(patterns []string) string {

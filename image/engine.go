@@ -95,7 +95,7 @@ func (e Engine) build(ctx context.Context, recipe Recipe, root string, ignore []
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for name, text := range map[string]string{dockerfileName: dockerfile, ignoreName: ignoreText(ignore)} {
+	for name, text := range buildFiles(ignore) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -118,8 +118,7 @@ const interruptPatience = 10 * time.Second
 // log, where there is one, as it comes.
 func (e Engine) run(ctx context.Context, log io.Writer, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, e.Command, args...)
-	// One image, one manifest: attestations would make each push another digest.
-	cmd.Env = append(append(os.Environ(), "DOCKER_BUILDKIT=1", "BUILDX_NO_DEFAULT_ATTESTATIONS=1"), e.Environment...)
+	cmd.Env = e.environ()
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = interruptPatience
 	var out, said bytes.Buffer
@@ -138,6 +137,12 @@ func (e Engine) run(ctx context.Context, log io.Writer, args ...string) (string,
 		return "", fmt.Errorf("%s is not installed or not on PATH", e.Command)
 	}
 	return "", fmt.Errorf("docker %s: %w\n%s", args[0], err, lastLines(said.String(), 25))
+}
+
+// environ is the environment of the client.
+func (e Engine) environ() []string {
+	// One image, one manifest: attestations would make each push another digest.
+	return append(append(os.Environ(), "DOCKER_BUILDKIT=1", "BUILDX_NO_DEFAULT_ATTESTATIONS=1"), e.Environment...)
 }
 
 func lastLines(text string, count int) string {

@@ -164,7 +164,7 @@ func settleModes(dir string) error {
 		if err != nil {
 			return err
 		}
-		if about.IsDir() || about.Mode()&0o100 != 0 {
+		if about.IsDir() || executable(about.Mode()) {
 			return os.Chmod(name, 0o755)
 		}
 		return os.Chmod(name, 0o644)
