@@ -5,9 +5,9 @@ package main
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/platform"
+	"nova.dev/infra/internal/program"
 )
 
 func main() {
-	pulumi.Run(platform.Program)
+	pulumi.Run(program.Program)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
-	"nova.dev/infra/iampolicy"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/iampolicy"
 )
 
 // corsMaxAgeSeconds is how long a browser may remember what a bucket allows.

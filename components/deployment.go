@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // deployment declares the pods. An update takes no pod away before its

@@ -6,8 +6,8 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/datastore"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/datastore"
 )
 
 // newExporter declares an exporter: one pod, since it holds nothing and two

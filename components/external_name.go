@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // newExternalName gives a system outside of the cluster the name that it would

@@ -6,8 +6,8 @@ import (
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/image"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/image"
 )
 
 // ImageBuildArgs are the inputs of an ImageBuild.

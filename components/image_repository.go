@@ -7,7 +7,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // newImageRepository declares the repository of a service's image. A tag names

@@ -6,8 +6,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	networkingv1 "k8s.io/api/networking/v1"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/netgraph"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/netgraph"
 )
 
 // The names that tools outside rely on.

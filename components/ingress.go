@@ -11,7 +11,7 @@ import (
 	upstreamv1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // publicName is the name of the Ingress or HTTPRoute of the public API.

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 	"nova.dev/infra/monitoring"
 )
 

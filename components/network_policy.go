@@ -6,8 +6,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	upstreamv1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/netgraph"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/netgraph"
 )
 
 // newNetworkPolicies declares the policies that belong to no service. Those of

@@ -6,7 +6,7 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // NovaServiceArgs are the inputs of a NovaService.

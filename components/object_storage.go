@@ -4,7 +4,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // ObjectStorage is what a stack declares in its AWS account. It is empty where

@@ -8,7 +8,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	upstreamv1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // The login of an installed Grafana.

@@ -7,7 +7,7 @@ import (
 	schedulingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/scheduling/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // priorities are the PriorityClasses of a stack, by name once they exist.

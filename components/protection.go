@@ -3,7 +3,7 @@ package components
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // keepsData are the options of a resource whose loss loses data: where the

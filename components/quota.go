@@ -4,7 +4,7 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // quotaName is the name of the ResourceQuota and of the LimitRange.

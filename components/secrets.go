@@ -12,7 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // passwordLength is that of a generated password, of letters and digits: 238

@@ -5,8 +5,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
-	"nova.dev/infra/iampolicy"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/iampolicy"
 )
 
 // annotationRole is where the EKS pod identity webhook reads which role a

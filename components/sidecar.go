@@ -3,7 +3,7 @@ package components
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // sidecarAnnotations tell the injector of a mesh what the sidecar may take. A

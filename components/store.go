@@ -8,8 +8,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
-	"nova.dev/infra/datastore"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/datastore"
 )
 
 // newStores declares the stateful systems: those that the stack runs, names for

@@ -10,8 +10,8 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/datastore"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/datastore"
 )
 
 // pod makes the pod template of a container of package datastore.

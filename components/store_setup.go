@@ -5,9 +5,9 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/datastore"
-	"nova.dev/infra/netgraph"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/datastore"
+	"nova.dev/infra/internal/netgraph"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // stackInput is the configuration of a stack of the repository, before it is

@@ -19,7 +19,7 @@ import (
 	"k8s.io/pod-security-admission/policy"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")

@@ -12,8 +12,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
-	"nova.dev/infra/image"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/image"
 )
 
 // sources is a folder with a project and, beside it, a workspace of Nova of all

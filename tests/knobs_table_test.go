@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // turn is one change of a knob.

@@ -15,11 +15,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/embedded/provider/kubernetes"
-	"nova.dev/infra/embedded/provider/random"
-	cloud "nova.dev/infra/embedded/provider/recorded"
-	"nova.dev/infra/embedded/provider/tls"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/plugin/kubernetes"
+	"nova.dev/infra/internal/plugin/random"
+	cloud "nova.dev/infra/internal/plugin/recorded"
+	"nova.dev/infra/internal/plugin/tls"
 )
 
 // knob is a key of the configuration, as docs/CONFIGURATION.md lists it but

@@ -16,8 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
-	"nova.dev/infra/render"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/render"
 )
 
 // watching are the resources of the MonitoringStack.

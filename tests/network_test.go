@@ -18,8 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
-	"nova.dev/infra/netgraph"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/netgraph"
 )
 
 // network is what the API server would make of a stack's policies, worked out

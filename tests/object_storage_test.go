@@ -12,8 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
-	"nova.dev/infra/iampolicy"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/iampolicy"
 )
 
 // The types of a bucket's parts, in the order in which they must be made.

@@ -17,9 +17,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/embedded/cluster"
-	"nova.dev/infra/engine"
+	"nova.dev/infra/internal/cluster"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/pulumihome"
 )
 

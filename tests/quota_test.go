@@ -10,7 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 func TestTheQuotaHoldsThePlanAtItsPeak(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/stretchr/testify/require"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/evaluate"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/evaluate"
 )
 
 // recorded is one resource that a program declared.

@@ -14,7 +14,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // The Secrets of a stack: the program's own, and the one that the External

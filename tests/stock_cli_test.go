@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"nova.dev/infra/embedded/cluster"
-	"nova.dev/infra/embedded/provider"
+	"nova.dev/infra/internal/cluster"
+	"nova.dev/infra/internal/plugin"
 	"nova.dev/infra/internal/pulumihome"
 )
 

@@ -16,8 +16,8 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
-	"nova.dev/infra/datastore"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/datastore"
 )
 
 // acknowledged is production that runs everything itself.

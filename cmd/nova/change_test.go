@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"nova.dev/infra/engine"
+	"nova.dev/infra/internal/engine"
 )
 
 // changed are the changes of a result, as "op Kind name", sorted.

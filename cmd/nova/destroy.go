@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"nova.dev/infra/engine"
+	"nova.dev/infra/internal/engine"
 )
 
 func newDestroyCommand(g *globals) *cobra.Command {

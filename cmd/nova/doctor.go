@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"nova.dev/infra/embedded/toolchain"
+	"nova.dev/infra/internal/toolchain"
 )
 
 func newDoctorCommand(g *globals) *cobra.Command {

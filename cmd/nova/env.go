@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"nova.dev/infra/engine"
-	"nova.dev/infra/render"
+	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/render"
 )
 
 func newEnvCommand(g *globals) *cobra.Command {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/engine"
-	"nova.dev/infra/image"
-	"nova.dev/infra/render"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/image"
+	"nova.dev/infra/internal/render"
 )
 
 // The exit codes that scripts rely on.

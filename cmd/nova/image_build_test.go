@@ -15,7 +15,7 @@ func TestADeveloperBuildsImagesAlongWithTheStack(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
 	workspace := filepath.Join(p.dir, "sources", "nova")
-	require.NoError(t, os.CopyFS(workspace, os.DirFS("../../image/testdata/workspace")))
+	require.NoError(t, os.CopyFS(workspace, os.DirFS("../../internal/image/testdata/workspace")))
 	lines := "  nova:namespace: building\n" + only("auth", "feed") + "  nova:images: {build: {context: sources/nova}}\n"
 
 	t.Log("sources that are not there are told before anything is touched")

@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
-	"nova.dev/infra/image"
-	"nova.dev/infra/stackfile"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/image"
+	"nova.dev/infra/internal/stackfile"
 )
 
 func newImagesCommand(g *globals) *cobra.Command {

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"nova.dev/infra/image"
+	"nova.dev/infra/internal/image"
 )
 
 // published puts an image of a service, made from the inputs in a workspace, into
@@ -47,7 +47,7 @@ func TestImagesPinsDigestsAndNeverOverwritesATag(t *testing.T) {
 	defer server.Close()
 	host := strings.TrimPrefix(server.URL, "http://") + "/nova"
 	workspace := filepath.Join(p.dir, "workspace")
-	require.NoError(t, os.CopyFS(workspace, os.DirFS("../../image/testdata/workspace")))
+	require.NoError(t, os.CopyFS(workspace, os.DirFS("../../internal/image/testdata/workspace")))
 	stack := func() string {
 		text, err := os.ReadFile(filepath.Join(p.dir, "Pulumi.prod.yaml"))
 		require.NoError(t, err)

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"nova.dev/infra/embedded/cluster"
+	"nova.dev/infra/internal/cluster"
 )
 
 func newLocalCommand(g *globals) *cobra.Command {

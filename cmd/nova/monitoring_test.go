@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 	"nova.dev/infra/monitoring"
 )
 

@@ -19,8 +19,8 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/netgraph"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/netgraph"
 )
 
 // narrow is a stack whose quota has no room above the plan, and whose API a

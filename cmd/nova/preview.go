@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"nova.dev/infra/engine"
+	"nova.dev/infra/internal/engine"
 )
 
 func newPreviewCommand(g *globals) *cobra.Command {

@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/engine"
+	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/pulumihome"
 )
 

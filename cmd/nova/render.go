@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/engine"
-	"nova.dev/infra/render"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/render"
 )
 
 func newRenderCommand(g *globals) *cobra.Command {

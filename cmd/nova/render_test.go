@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"nova.dev/infra/envfile"
+	"nova.dev/infra/internal/envfile"
 )
 
 func TestRenderWritesTheTreeOfTheStackWithoutAClusterAndAgain(t *testing.T) {

@@ -11,9 +11,9 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/engine"
-	"nova.dev/infra/image"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/image"
 )
 
 // streams are where a command reads and writes.

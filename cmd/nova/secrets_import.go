@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
-	"nova.dev/infra/engine"
-	"nova.dev/infra/envfile"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/envfile"
 )
 
 func newSecretsImportCommand(g *globals) *cobra.Command {

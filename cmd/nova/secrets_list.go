@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
+	"nova.dev/infra/internal/config"
 )
 
 // secretRow is one secret key of a stack; never its value.

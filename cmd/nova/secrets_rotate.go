@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/config"
-	"nova.dev/infra/engine"
-	"nova.dev/infra/stackfile"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/stackfile"
 )
 
 func newSecretsRotateCommand(g *globals) *cobra.Command {

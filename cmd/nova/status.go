@@ -12,8 +12,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"nova.dev/infra/config"
-	"nova.dev/infra/engine"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/engine"
 )
 
 // statusTimeout bounds each request to the cluster.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"nova.dev/infra/engine"
+	"nova.dev/infra/internal/engine"
 )
 
 func newUpCommand(g *globals) *cobra.Command {

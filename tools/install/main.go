@@ -12,7 +12,7 @@ import (
 	"slices"
 	"syscall"
 
-	"nova.dev/infra/embedded/toolchain"
+	"nova.dev/infra/internal/toolchain"
 )
 
 // Exit codes.

@@ -1,0 +1,105 @@
+package datastore
+
+import (
+	_ "embed" // The set-up is a shell script.
+	"fmt"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/config"
+)
+
+//go:embed scripts/clickhouse_setup.sh
+var clickHouseSetup string
+
+// clickHouseNative is the port of the native protocol, which only the set-up
+// uses.
+const clickHouseNative = 9000
+
+// clickHouse runs ClickHouse, without its user default, which has no password
+// and all rights. search cannot authenticate at commit 94b91e29: it sends
+// neither user nor password, so ClickHouse refuses it, and its analytics stay
+// off until its code sends them. An open user for it would open everything to
+// everyone in reach.
+func (s *Store) clickHouse(c *config.Config, site Site) {
+	said := c.Dependencies.ClickHouse
+	login, previous := c.StoreLogins(catalog.ClickHouse)
+	// The image's entry point writes users of its own where the root file
+	// system is writable; all that is needed is in the settings.
+	s.Command = []string{"/usr/bin/clickhouse-server", "--config-file=/etc/clickhouse-server/config.xml"}
+	s.Files = map[string]string{
+		"/etc/clickhouse-server/config.d/nova.yaml": clickHouseServer(),
+		"/etc/clickhouse-server/users.d/nova.yaml": clickHouseUsers(map[string]string{
+			login: clickHousePassword, previous: clickHousePreviousPassword,
+		}, said.Database),
+	}
+	s.Secrets = []SecretVariable{
+		{Variable: clickHousePassword, Key: "CLICKHOUSE_PASSWORD"},
+		{Variable: clickHousePreviousPassword, Key: "CLICKHOUSE_PASSWORD", Previous: true},
+	}
+	s.Ports = []Port{
+		{Name: "http", Number: clickHousePort},
+		{Name: "native", Number: clickHouseNative, Internal: true},
+		{Name: MetricsPort, Number: clickHouseMetrics},
+	}
+	answers := Check{
+		Command: shell(fmt.Sprintf("wget -q -O /dev/null http://127.0.0.1:%d/ping", clickHousePort)),
+		Path:    "/ping", Port: clickHousePort,
+	}
+	s.Ready, s.Alive = answers, answers
+	s.StopSeconds = 120
+
+	s.Setup = s.setup(clickHouseSetup)
+	s.Setup.Env = map[string]string{
+		"CLICKHOUSE_HOST": site.address(s.Name),
+		"CLICKHOUSE_USER": login,
+		"DATABASE":        said.Database,
+	}
+	s.Setup.Secrets = []SecretVariable{{Variable: "CLICKHOUSE_PASSWORD", Key: "CLICKHOUSE_PASSWORD"}}
+}
+
+// Environment variables of the server. They have other names than those to
+// which the image gives a meaning.
+const (
+	clickHousePassword         = "NOVA_PASSWORD"
+	clickHousePreviousPassword = "NOVA_PREVIOUS_PASSWORD"
+)
+
+// removed takes an element of the image's own settings out.
+var removed = map[string]any{"@remove": "remove"}
+
+func clickHouseServer() string {
+	return yamlFile(map[string]any{
+		"listen_host": "0.0.0.0",
+		"logger": map[string]any{
+			"level": "information", "console": true,
+			// The root file system is read-only.
+			"log": removed, "errorlog": removed,
+		},
+		"prometheus": map[string]any{
+			"endpoint": "/metrics", "port": clickHouseMetrics,
+			"metrics": true, "events": true, "asynchronous_metrics": true,
+		},
+		// Protocols that nobody speaks here.
+		"mysql_port": removed, "postgresql_port": removed, "interserver_http_port": removed,
+	})
+}
+
+// clickHouseUsers writes the users: by name, the variable with the password.
+func clickHouseUsers(passwords map[string]string, database string) string {
+	users := map[string]any{"default": removed}
+	for name, variable := range passwords {
+		users[name] = map[string]any{
+			"password": map[string]any{"@from_env": variable},
+			"networks": map[string]any{"ip": "::/0"},
+			"profile":  "default",
+			"quota":    "default",
+			"grants":   map[string]any{"query": []string{"GRANT ALL ON `" + database + "`.*"}},
+		}
+	}
+	return yamlFile(map[string]any{"users": users})
+}
+
+var (
+	clickHousePort    = catalog.FindStore(catalog.ClickHouse).Port
+	clickHouseMetrics = catalog.FindStore(catalog.ClickHouse).MetricsPort
+)

@@ -1,0 +1,73 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"nova.dev/infra/internal/config"
+)
+
+// LockedError says that another operation on the stack is under way.
+type LockedError struct {
+	Stack  string
+	Holder string
+}
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("stack %s is locked by %s: wait until that operation ends", e.Stack, e.Holder)
+}
+
+// lock is what the file backend writes into a lock file.
+type lock struct {
+	PID       int       `json:"pid"`
+	Username  string    `json:"username"`
+	Hostname  string    `json:"hostname"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// releaseStaleLocks removes the locks that a killed process of this machine
+// left in a file backend. It returns how many it removed, and a *LockedError
+// for one whose holder may be alive.
+func releaseStaleLocks(state, stack string) (int, error) {
+	files, err := filepath.Glob(filepath.Join(state, ".pulumi", "locks", "organization", config.Project, stack, "*.json"))
+	if err != nil {
+		return 0, err
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return 0, err
+	}
+	released := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return released, err
+		}
+		var held lock
+		if err := json.Unmarshal(text, &held); err != nil {
+			return released, &LockedError{stack, "an unknown holder (" + file + ")"}
+		}
+		if held.Hostname != host || alive(held.PID) {
+			return released, &LockedError{stack, fmt.Sprintf("%s@%s, process %d, since %s",
+				held.Username, held.Hostname, held.PID, held.Timestamp.Format(time.RFC3339))}
+		}
+		if err := os.Remove(file); err != nil {
+			return released, err
+		}
+		released++
+	}
+	return released, nil
+}
+
+// alive reports whether a process exists; one of another user counts.
+func alive(pid int) bool {
+	return pid > 0 && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}

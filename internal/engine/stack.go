@@ -1,0 +1,295 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optrefresh"
+	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
+
+	"nova.dev/infra/internal/cluster"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/plugin"
+	"nova.dev/infra/internal/program"
+	"nova.dev/infra/internal/toolchain"
+)
+
+// Options say which stack to open and how to talk about it.
+type Options struct {
+	Project Project
+	// Config is the checked configuration of the stack.
+	Config *config.Config
+	// Backend is the URL of the state backend; empty means the usual order.
+	Backend string
+	// Providers is "auto" (stand-ins on the embedded control plane, the real
+	// plugins elsewhere), "real" or "stand-in".
+	Providers string
+	// Progress receives a line for each step.
+	Progress io.Writer
+	// Terminal says that Progress is a terminal.
+	Terminal bool
+	// ReadOnly leaves locks and unfinished operations alone.
+	ReadOnly bool
+}
+
+// ProviderModes lists what Options.Providers may be.
+func ProviderModes() []string { return []string{"auto", "real", "stand-in"} }
+
+// RefusedError says that a guard forbids an operation.
+type RefusedError struct{ Reason string }
+
+func (e *RefusedError) Error() string { return "refused: " + e.Reason }
+
+// Stack is an open stack. Close it.
+type Stack struct {
+	options Options
+	stack   auto.Stack
+	servers *provider.Servers
+	state   string
+	// env is what the Pulumi command gets on top of our own environment.
+	env map[string]string
+}
+
+// Open prepares the workspace and the providers of a stack and selects it,
+// creating it in the backend where it does not exist.
+func Open(ctx context.Context, o Options) (*Stack, error) {
+	backend, err := o.Project.backendURL(o.Backend)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{options: o, state: localState(backend)}
+	if !o.ReadOnly && s.state != "" {
+		released, err := releaseStaleLocks(s.state, o.Config.Stack)
+		if err != nil {
+			return nil, err
+		}
+		if released > 0 {
+			fmt.Fprintf(o.Progress, "  released the lock of an operation that was killed\n")
+		}
+	}
+	env, err := s.environment(ctx, backend)
+	if err != nil {
+		return nil, err
+	}
+	s.env = env
+	if err := s.open(ctx, env); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stack) open(ctx context.Context, env map[string]string) error {
+	o := s.options
+	dir, err := o.Project.workspace(o.Config.Stack)
+	if err != nil {
+		return err
+	}
+	command, err := pulumiCommand(ctx, o.Project.Root)
+	if err != nil {
+		return err
+	}
+	s.stack, err = auto.UpsertStackLocalSource(ctx, o.Config.Stack, dir,
+		auto.Program(program.At(o.Project.Root)),
+		auto.Pulumi(command),
+		auto.EnvVars(env),
+	)
+	if err != nil {
+		return s.explain("open", err, Result{})
+	}
+	return nil
+}
+
+// Close stops the providers.
+func (s *Stack) Close() {
+	if s.servers != nil {
+		s.servers.Close()
+	}
+}
+
+// environment is what the Pulumi command gets on top of our own environment.
+func (s *Stack) environment(ctx context.Context, backend string) (map[string]string, error) {
+	o := s.options
+	env := map[string]string{
+		backendVariable:            backend,
+		"PULUMI_SKIP_UPDATE_CHECK": "true",
+	}
+	passphrase, err := o.Project.passphraseFile(backend)
+	if err != nil {
+		return nil, err
+	}
+	if passphrase != "" {
+		env[passphraseFileVariable] = passphrase
+	}
+	standIns, err := o.useStandIns()
+	if err != nil || !standIns {
+		return env, err
+	}
+	s.servers, err = provider.Serve(ctx, provider.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("stand-in providers: %w", err)
+	}
+	env[provider.EnvVar] = s.servers.Env()
+	env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+	return env, nil
+}
+
+// useStandIns decides which providers serve the stack. Staging and production
+// are never applied to a real cluster by stand-ins.
+func (o Options) useStandIns() (bool, error) {
+	embedded := false
+	if c, err := cluster.New(cluster.Options{Root: o.Project.Root}); err == nil {
+		path := o.Config.KubeconfigPath(o.Project.Root)
+		if _, err := os.Stat(path); err == nil {
+			if embedded, err = c.IsEmbedded(path, o.Config.Cluster.Context); err != nil {
+				return false, fmt.Errorf("nova:cluster.kubeconfig: %q: %w", o.Config.Cluster.Kubeconfig, err)
+			}
+		}
+	}
+	switch o.Providers {
+	case "real":
+		return false, nil
+	case "stand-in":
+		if o.Config.Guarded() && !embedded {
+			return false, &RefusedError{fmt.Sprintf("stand-in providers serve %s only on the embedded control plane; use --providers real", o.Config.Environment)}
+		}
+		return true, nil
+	default:
+		return embedded || o.Config.TargetsEmbedded(), nil
+	}
+}
+
+// pulumiCommand finds the Pulumi CLI.
+func pulumiCommand(ctx context.Context, root string) (auto.PulumiCommand, error) {
+	path, err := toolchain.Find(root, "pulumi")
+	if err != nil {
+		return nil, err
+	}
+	// The SDK takes the one of PATH, or <root>/bin/pulumi.
+	options := &auto.PulumiCommandOptions{}
+	if ofPath, err := exec.LookPath("pulumi"); err != nil || ofPath != path {
+		options.Root = filepath.Dir(filepath.Dir(path))
+	}
+	return auto.NewPulumiCommand(options)
+}
+
+// Preview returns what Up would change.
+func (s *Stack) Preview(ctx context.Context) (Result, error) {
+	return s.run("preview", true, func(stream chan<- events.EngineEvent) error {
+		_, err := s.stack.Preview(ctx, optpreview.Refresh(), optpreview.EventStreams(stream), optpreview.SuppressProgress())
+		return err
+	})
+}
+
+// Up makes the stack what the program says. It looks at the real state first,
+// so that changes made by others are undone, and settles what an interrupted
+// operation left.
+func (s *Stack) Up(ctx context.Context) (Result, error) {
+	if err := s.settle(ctx); err != nil {
+		return Result{}, err
+	}
+	return s.run("up", false, func(stream chan<- events.EngineEvent) error {
+		_, err := s.stack.Up(ctx, optup.Refresh(), optup.EventStreams(stream), optup.SuppressProgress(), optup.SuppressOutputs())
+		return err
+	})
+}
+
+// Destroy removes everything that the stack declares.
+func (s *Stack) Destroy(ctx context.Context) (Result, error) {
+	if err := s.settle(ctx); err != nil {
+		return Result{}, err
+	}
+	return s.run("destroy", false, func(stream chan<- events.EngineEvent) error {
+		_, err := s.stack.Destroy(ctx, optdestroy.EventStreams(stream), optdestroy.SuppressProgress())
+		return err
+	})
+}
+
+// settle forgets creations that an interrupted operation did not finish; the
+// objects that exist all the same are adopted by server-side apply.
+func (s *Stack) settle(ctx context.Context) error {
+	deployment, err := s.stack.Export(ctx)
+	if err != nil {
+		return s.explain("read the state", err, Result{})
+	}
+	if !hasPendingOperations(deployment.Deployment) {
+		return nil
+	}
+	fmt.Fprintln(s.options.Progress, "  an earlier operation was interrupted: looking at what it left")
+	_, err = s.run("refresh", false, func(stream chan<- events.EngineEvent) error {
+		_, err := s.stack.Refresh(ctx, optrefresh.ClearPendingCreates(), optrefresh.EventStreams(stream), optrefresh.SuppressProgress())
+		return err
+	})
+	return err
+}
+
+// run starts an operation and follows its events until the last one.
+func (s *Stack) run(what string, preview bool, operation func(chan<- events.EngineEvent) error) (Result, error) {
+	stream := make(chan events.EngineEvent)
+	results := make(chan Result, 1)
+	go func() {
+		results <- newProgress(s.options.Progress, s.options.Terminal, preview).watch(stream)
+	}()
+	err := operation(stream)
+	result := <-results
+	if err != nil {
+		return result, s.explain(what, err, result)
+	}
+	return result, nil
+}
+
+// OperationError says why the engine failed, in its own words.
+type OperationError struct {
+	What, Stack string
+	Reasons     []string
+}
+
+func (e *OperationError) Error() string {
+	return fmt.Sprintf("%s of stack %s failed:\n  - %s", e.What, e.Stack, strings.Join(e.Reasons, "\n  - "))
+}
+
+// explain turns the SDK's error, which repeats everything that the command
+// printed, into the reasons.
+func (s *Stack) explain(what string, err error, result Result) error {
+	if auto.IsConcurrentUpdateError(err) {
+		return &LockedError{s.options.Config.Stack, "another operation"}
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	if strings.Contains(err.Error(), "incorrect passphrase") {
+		return &OperationError{what, s.options.Config.Stack, []string{
+			"the passphrase is not the one that the state was encrypted with: set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE, or restore .nova/passphrase"}}
+	}
+	reasons := slices.Clone(result.Errors)
+	if len(reasons) == 0 {
+		reasons = []string{lastLines(err.Error())}
+	}
+	return &OperationError{what, s.options.Config.Stack, slices.Compact(reasons)}
+}
+
+// lastLines picks what the command said on standard error out of the SDK's
+// message.
+func lastLines(message string) string {
+	if _, stderr, ok := strings.Cut(message, "stderr:"); ok && strings.TrimSpace(stderr) != "" {
+		message = stderr
+	}
+	var lines []string
+	for line := range strings.Lines(message) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-8):], "\n    ")
+}

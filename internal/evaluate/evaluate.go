@@ -1,0 +1,140 @@
+// Package evaluate runs the program in this process, without an engine, a
+// cluster, state or credentials, and returns what it declares. What only a
+// provider could know is made up, and every made-up value can be told by its
+// text.
+package evaluate
+
+import (
+	"sync"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/urn"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/program"
+)
+
+// Resource is one resource that the program declared.
+type Resource struct {
+	URN  string
+	Type string
+	Name string
+	// Parent is the URN of the component that declared it, or of the stack.
+	Parent string
+	// Provider is the reference of its provider; empty means a default one.
+	Provider string
+	Inputs   resource.PropertyMap
+
+	Protect, RetainOnDelete bool
+	// DependsOn are URNs.
+	DependsOn []string
+	// IgnoreChanges are the paths of inputs that are read once.
+	IgnoreChanges []string
+}
+
+// Options say how the program is evaluated.
+type Options struct {
+	// DryRun evaluates as a preview does.
+	DryRun bool
+	// Made returns the value of a generator's output, such as "result" of a
+	// password. The default is "generated-" and the name of the resource, or
+	// "public half of" it.
+	Made func(resourceName, output string) string
+	// Refuse may return an error in place of the n-th resource, counted from 1.
+	Refuse func(n int) error
+}
+
+// Stack evaluates the program for a configuration. Resources come in the order
+// in which they were declared, which differs from run to run.
+func Stack(c *config.Config, o Options) ([]Resource, error) {
+	r := &recorder{options: o, config: c}
+	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
+		return program.Declare(ctx, c, kubeconfig)
+	}, pulumi.WithMocks(config.Project, stackName, r), func(info *pulumi.RunInfo) { info.DryRun = o.DryRun })
+	return r.resources, err
+}
+
+// stackName stands in URNs for the name of the stack, so that those of two
+// stacks compare.
+const stackName = "stack"
+
+// kubeconfig stands where the provider takes the text of a kubeconfig; nobody
+// connects with it.
+const kubeconfig = "evaluated without a cluster"
+
+// recorder stands for the engine and the providers.
+type recorder struct {
+	options   Options
+	config    *config.Config
+	mu        sync.Mutex
+	resources []Resource
+}
+
+func (r *recorder) Call(pulumi.MockCallArgs) (resource.PropertyMap, error) {
+	return resource.PropertyMap{}, nil
+}
+
+func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.PropertyMap, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rpc := args.RegisterRPC
+	one := Resource{
+		Type: args.TypeToken, Name: args.Name, Parent: rpc.GetParent(), Provider: args.Provider, Inputs: args.Inputs,
+		Protect: rpc.GetProtect(), RetainOnDelete: rpc.GetRetainOnDelete(), DependsOn: rpc.GetDependencies(), IgnoreChanges: rpc.GetIgnoreChanges(),
+	}
+	var parentType tokens.Type
+	if parent := urn.URN(one.Parent); parent != "" && parent.Type() != resource.RootStackType {
+		parentType = parent.QualifiedType()
+	}
+	one.URN = string(urn.New(stackName, config.Project, parentType, tokens.Type(args.TypeToken), args.Name))
+	r.resources = append(r.resources, one)
+	if r.options.Refuse != nil {
+		if err := r.options.Refuse(len(r.resources)); err != nil {
+			return "", nil, err
+		}
+	}
+	outputs := args.Inputs.Copy()
+	// Also in a dry run, as in a preview of a stack that exists: the SDK's mocks
+	// cannot take a secret that is not known. The previews of new stacks are
+	// tested with the real engine.
+	r.fabricate(args, outputs)
+	return args.Name + "-id", outputs, nil
+}
+
+// fabricate adds what only a provider knows.
+func (r *recorder) fabricate(args pulumi.MockResourceArgs, outputs resource.PropertyMap) {
+	secret := func(output string) {
+		outputs[resource.PropertyKey(output)] = resource.MakeSecret(resource.NewStringProperty(r.made(args.Name, output)))
+	}
+	plain := func(output, value string) {
+		outputs[resource.PropertyKey(output)] = resource.NewStringProperty(value)
+	}
+	switch args.TypeToken {
+	case "random:index/randomPassword:RandomPassword":
+		secret("result")
+	case "random:index/randomBytes:RandomBytes":
+		secret("base64")
+	case "tls:index/privateKey:PrivateKey":
+		secret("privateKeyPemPkcs8")
+		plain(publicKey, r.made(args.Name, publicKey))
+	case "aws:iam/role:Role":
+		plain("arn", "arn:aws:iam::"+r.config.AWS.Account+":role/"+args.Inputs["name"].StringValue())
+	case "aws:ecr/repository:Repository":
+		plain("repositoryUrl", r.config.AWS.Account+".dkr.ecr."+r.config.Storage.Region+".amazonaws.com/"+args.Inputs["name"].StringValue())
+	}
+}
+
+// publicKey is the one output of a generator that is not secret.
+const publicKey = "publicKeyPem"
+
+func (r *recorder) made(resourceName, output string) string {
+	if r.options.Made != nil {
+		return r.options.Made(resourceName, output)
+	}
+	if output == publicKey {
+		return "public half of " + resourceName
+	}
+	return "generated-" + resourceName
+}

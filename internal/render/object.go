@@ -1,0 +1,106 @@
+package render
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"unicode/utf8"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+
+	"nova.dev/infra/internal/evaluate"
+)
+
+// object is a Kubernetes object of the stack.
+type object struct {
+	kind, namespace, name string
+	// owners are the components that it lies in, the closest first.
+	owners []component
+	fields map[string]any
+}
+
+// component is a ComponentResource of the program.
+type component struct{ typ, name string }
+
+// newObject reads the inputs of a resource of the Kubernetes provider.
+func newObject(r evaluate.Resource, owners []component) (object, error) {
+	fields := plainObject(r.Inputs)
+	o := object{owners: owners, fields: fields}
+	o.kind, _ = fields["kind"].(string)
+	metadata, _ := fields["metadata"].(map[string]any)
+	o.name, _ = metadata["name"].(string)
+	o.namespace, _ = metadata["namespace"].(string)
+	if version, _ := fields["apiVersion"].(string); version == "" || o.kind == "" || o.name == "" {
+		return o, fmt.Errorf("%s cannot be written as a manifest: it has no apiVersion, kind or name", r.URN)
+	}
+	if o.kind == "Secret" {
+		readable(fields)
+	}
+	return o, nil
+}
+
+// plainObject drops the marks of secrets and shows placeholders in their place.
+func plainObject(m resource.PropertyMap) map[string]any {
+	fields := make(map[string]any, len(m))
+	for key, value := range m {
+		if v := plain(value); v != nil {
+			fields[string(key)] = v
+		}
+	}
+	return fields
+}
+
+func plain(v resource.PropertyValue) any {
+	switch {
+	case v.IsSecret():
+		return plain(v.SecretValue().Element)
+	case v.IsOutput():
+		return plain(v.OutputValue().Element)
+	case v.IsString():
+		return showPlaceholders(v.StringValue())
+	case v.IsBool():
+		return v.BoolValue()
+	case v.IsNumber():
+		if n := v.NumberValue(); n == math.Trunc(n) && math.Abs(n) < 1<<53 {
+			return int64(n)
+		}
+		return v.NumberValue()
+	case v.IsArray():
+		if len(v.ArrayValue()) == 0 {
+			return nil // To the API server it is the same, to kubectl a difference.
+		}
+		list := make([]any, 0, len(v.ArrayValue()))
+		for _, each := range v.ArrayValue() {
+			list = append(list, plain(each))
+		}
+		return list
+	case v.IsObject():
+		return plainObject(v.ObjectValue())
+	}
+	return nil
+}
+
+// readable moves the data of a Secret to stringData, where its placeholders can
+// be read and filled in. What is no text stays as it is.
+func readable(fields map[string]any) {
+	data, _ := fields["data"].(map[string]any)
+	texts, _ := fields["stringData"].(map[string]any)
+	if texts == nil {
+		texts = map[string]any{}
+	}
+	for key, value := range data {
+		encoded, _ := value.(string)
+		text, err := base64.StdEncoding.DecodeString(encoded)
+		if err != nil || !utf8.Valid(text) {
+			continue
+		}
+		texts[key] = showPlaceholders(string(text))
+		delete(data, key)
+	}
+	if len(data) == 0 {
+		delete(fields, "data")
+	}
+	if len(texts) > 0 {
+		fields["stringData"] = texts
+	}
+}

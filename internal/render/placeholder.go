@@ -1,0 +1,93 @@
+package render
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/config"
+)
+
+// publicKeyVariable carries the public half of the signing key, which is made
+// together with the private one.
+const (
+	publicKeyVariable = "JWT_PUBLIC_KEY_PEM"
+	publicKeyOutput   = "publicKeyPem"
+)
+
+// While the program is evaluated a secret's value is a marker with its name. A
+// marker consists of letters that no encoding of URLs changes, so it is found
+// wherever the program puts it.
+const (
+	markerBefore = "nova-secret-"
+	markerAfter  = "-value"
+)
+
+var marker = regexp.MustCompile(markerBefore + "([A-Z0-9_]+)" + markerAfter)
+
+// placeholder is what stands in a file for the value of a secret.
+var placeholder = regexp.MustCompile("<[A-Z0-9_]+>")
+
+func mark(key string) string { return markerBefore + key + markerAfter }
+
+// showPlaceholders turns the markers in a text into placeholders.
+func showPlaceholders(text string) string {
+	if !strings.Contains(text, markerBefore) {
+		return text
+	}
+	return marker.ReplaceAllString(text, "<$1>")
+}
+
+// withoutSecrets returns a configuration in which every supplied value of a
+// secret is a marker.
+func withoutSecrets(c *config.Config) *config.Config {
+	hidden := *c
+	hidden.Secrets = make(map[string]config.Secret, len(c.Secrets))
+	hidden.SecretSources.Keys = maps.Clone(c.SecretSources.Keys)
+	for key := range c.Secrets {
+		if secret, _ := catalog.FindSecret(key); secret.Generate == catalog.GenerateRSA {
+			// Its public half would be computed from the value; a generated key
+			// is declared in the same way.
+			if hidden.SecretSources.Keys == nil {
+				hidden.SecretSources.Keys = map[string]string{}
+			}
+			hidden.SecretSources.Keys[key] = string(config.SourceGenerated)
+			continue
+		}
+		hidden.Secrets[key] = config.NewSecret(mark(key))
+	}
+	return &hidden
+}
+
+// markers returns the values that generators make: markers with the key of the
+// secret, or with the key and a suffix for the values before its last rotation.
+func markers(c *config.Config) func(resourceName, output string) string {
+	keys := map[string]string{}
+	for _, secret := range catalog.Secrets() {
+		name := strings.ToLower(strings.ReplaceAll(secret.Key, "_", "-"))
+		last := c.SecretSources.Rotation[secret.Key]
+		for n := range last + 1 {
+			generation := name
+			if n > 0 {
+				generation = fmt.Sprintf("%s-%d", name, n+1)
+			}
+			switch n {
+			case last:
+				keys[generation] = secret.Key
+			case last - 1:
+				keys[generation] = secret.Key + "_PREVIOUS"
+			}
+		}
+	}
+	return func(resourceName, output string) string {
+		if output == publicKeyOutput {
+			return mark(publicKeyVariable)
+		}
+		if key, known := keys[resourceName]; known {
+			return mark(key)
+		}
+		return mark(strings.ToUpper(strings.ReplaceAll(resourceName, "-", "_")))
+	}
+}

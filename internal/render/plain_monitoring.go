@@ -1,0 +1,53 @@
+package render
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/monitoring"
+	"nova.dev/infra/monitoring/scrape"
+)
+
+// plainMonitoringFolder holds what a Prometheus and an Alertmanager read that run
+// on the stack's cluster without an operator.
+const plainMonitoringFolder = "without-operator/"
+
+// plainMonitoring returns the files of that folder: the configuration of both,
+// the rules, and the rights that Prometheus needs. Dashboards are in the
+// manifests: Grafana's sidecar needs no operator. Where nothing watches the
+// stack there are none.
+func plainMonitoring(c *config.Config) (map[string][]byte, error) {
+	if c.Monitoring.Mode == config.MonitoringNone {
+		return nil, nil
+	}
+	all, err := monitoring.ServerFiles(c.MonitoringSettings())
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for name, text := range all {
+		files[plainMonitoringFolder+name] = text
+	}
+	var rights []object
+	for _, each := range scrape.RBAC(metav1.ObjectMeta{Name: "prometheus", Namespace: c.Network.Prometheus.Namespace}) {
+		o, err := objectOf(each)
+		if err != nil {
+			return nil, err
+		}
+		rights = append(rights, o)
+	}
+	files[plainMonitoringFolder+"prometheus/rbac.yaml"], err = manifest(c, rights)
+	return files, err
+}
+
+// objectOf is an object of the upstream types.
+func objectOf(from runtime.Object) (object, error) {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(from)
+	if err != nil {
+		return object{}, err
+	}
+	o := unstructured.Unstructured{Object: fields}
+	return object{kind: o.GetKind(), namespace: o.GetNamespace(), name: o.GetName(), fields: fields}, nil
+}

@@ -1,0 +1,50 @@
+package render
+
+import (
+	"fmt"
+	"maps"
+
+	"golang.org/x/sync/errgroup"
+
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/image"
+)
+
+// Tree returns all deployment files of a stack by their path below the output
+// folder, with slashes. stacks are those whose differences the comments of
+// .env.example tell, in the order in which they are told. Nothing but the
+// arguments is read.
+func Tree(c *config.Config, stacks ...*config.Config) (map[string][]byte, error) {
+	parts := []struct {
+		what   string
+		render func() (map[string][]byte, error)
+	}{
+		{"manifests", func() (map[string][]byte, error) { return manifests(c) }},
+		{"monitoring without an operator", func() (map[string][]byte, error) { return plainMonitoring(c) }},
+		{"compose file", func() (map[string][]byte, error) { return compose(c) }},
+		{exampleName, func() (map[string][]byte, error) { return example(c, stacks) }},
+	}
+	rendered := make([]map[string][]byte, len(parts))
+	var group errgroup.Group
+	for i, part := range parts {
+		group.Go(func() error {
+			files, err := part.render()
+			if err != nil {
+				return fmt.Errorf("%s of stack %s: %w", part.what, c.Stack, err)
+			}
+			rendered[i] = files
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for name, text := range image.Files() {
+		files[name] = []byte(text)
+	}
+	for _, part := range rendered {
+		maps.Copy(files, part)
+	}
+	return files, nil
+}

@@ -1,0 +1,106 @@
+package render_test
+
+import (
+	"flag"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/render"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func TestRenderingTwiceGivesTheSameBytes(t *testing.T) {
+	eachStack(t, func(t *testing.T, c *config.Config) {
+		first := rendered(t, c)
+		for range 3 {
+			again, err := render.Tree(c, loadAll(t)...)
+			require.NoError(t, err)
+			require.Equal(t, slices.Sorted(maps.Keys(first)), slices.Sorted(maps.Keys(again)))
+			for name, text := range first {
+				require.Equal(t, string(text), string(again[name]), name)
+			}
+		}
+	})
+}
+
+func TestRenderingDoesNotChangeTheConfiguration(t *testing.T) {
+	c, err := config.Load("prod", "../../Pulumi.prod.yaml")
+	require.NoError(t, err)
+	_, err = render.Tree(c, c)
+	require.NoError(t, err)
+	assert.Equal(t, load(t, "prod"), c)
+}
+
+// goldenFiles are those of dev that show the form of all others.
+var goldenFiles = []string{
+	"docker-compose.yml", ".env.example",
+	"kubernetes/00-namespace.yaml", "kubernetes/11-secrets.yaml", "kubernetes/20-kafka.yaml", "kubernetes/31-user-service.yaml",
+}
+
+func TestTheTreeIsTheGoldenOne(t *testing.T) {
+	files := rendered(t, load(t, "dev"))
+	golden := map[string]string{"names": strings.Join(slices.Sorted(maps.Keys(files)), "\n") + "\n"}
+	for _, name := range goldenFiles {
+		golden[strings.ReplaceAll(strings.TrimPrefix(name, "."), "/", "_")] = string(files[name])
+	}
+	for name, got := range golden {
+		path := filepath.Join("testdata", "dev", name+".golden")
+		if *update {
+			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+			require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+		}
+		want, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, string(want), got, "%s: if it should differ, run the test with -update", name)
+	}
+}
+
+func TestARotatedPasswordLeavesBothPlaceholders(t *testing.T) {
+	c, err := config.Parse("dev", config.Input{"secretSources": map[string]any{"rotation": map[string]any{"POSTGRES_PASSWORD": 2}}})
+	require.NoError(t, err)
+	files, err := render.Tree(c)
+	require.NoError(t, err)
+	secrets := string(files["kubernetes/11-secrets.yaml"])
+	assert.Contains(t, secrets, "POSTGRES_PASSWORD: <POSTGRES_PASSWORD>\n")
+	assert.Contains(t, secrets, "POSTGRES_PASSWORD_PREVIOUS: <POSTGRES_PASSWORD_PREVIOUS>\n")
+	assert.Contains(t, secrets, "nova_a:<POSTGRES_PASSWORD>@")
+}
+
+func TestPlainFilesFollowTheStacksObjectivesAndTellNobody(t *testing.T) {
+	c, err := config.Parse("dev", config.Input{"monitoring": map[string]any{
+		"mode": "existing", "slo": map[string]any{"errorHigh": "6"},
+		"receivers": []any{map[string]any{"kind": "webhook", "severity": "critical", "url": "http://example.com/told"}},
+	}})
+	require.NoError(t, err)
+	files, err := render.Tree(c)
+	require.NoError(t, err)
+	assert.Contains(t, strings.Join(strings.Fields(string(files["prometheus/rules/nova-services.yml"])), " "), "> 0.06")
+	assert.NotContains(t, string(files["alertmanager/alertmanager.yml"]), "example.com")
+	assert.Contains(t, string(files["kubernetes/60-monitoring.yaml"]), "http://example.com/told")
+}
+
+func TestAClusterWithoutAnOperatorGetsFilesThatFollowTheStack(t *testing.T) {
+	files := rendered(t, load(t, "prod"))
+	server := string(files["without-operator/prometheus/prometheus.yml"])
+	for _, want := range []string{"kubernetes_sd_configs", "role: pod", "role: node", "cadvisor", "environment: prod"} {
+		assert.Contains(t, server, want)
+	}
+	assert.Contains(t, string(files["without-operator/alertmanager/alertmanager.yml"]), "routing_key_file: ")
+	assert.Contains(t, string(files["without-operator/prometheus/rbac.yaml"]), "kind: ClusterRoleBinding")
+	assert.Contains(t, string(files["without-operator/prometheus/rules/nova-services.yml"]), "alert: ServiceDown")
+
+	c, err := config.Parse("dev", config.Input{})
+	require.NoError(t, err)
+	for name := range rendered(t, c) {
+		assert.NotContains(t, name, "without-operator", "nothing watches this stack")
+	}
+}
