@@ -13,6 +13,7 @@ import (
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/datastore"
+	"nova.dev/infra/internal/yamltext"
 )
 
 const (
@@ -68,6 +69,9 @@ func compose(c *config.Config) (map[string][]byte, error) {
 
 	text, err := d.project.MarshalYAML()
 	if err != nil {
+		return nil, err
+	}
+	if text, err = yamltext.Portable(text); err != nil {
 		return nil, err
 	}
 	d.files[composeName] = append([]byte(notice(c)+usage), text...)

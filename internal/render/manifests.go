@@ -8,11 +8,10 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v2" // What sigs.k8s.io/yaml writes with, without its way over JSON.
-
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/evaluate"
+	"nova.dev/infra/internal/yamltext"
 )
 
 // manifestFolder holds the manifests; kubectl applies them in the order of
@@ -83,7 +82,7 @@ func declared(c *config.Config) ([]object, error) {
 func manifest(c *config.Config, objects []object) ([]byte, error) {
 	var documents bytes.Buffer
 	for _, o := range objects {
-		document, err := yaml.Marshal(o.fields)
+		document, err := yamltext.Marshal(o.fields)
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", o.kind, o.name, err)
 		}

@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"sigs.k8s.io/yaml"
+	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
 // crdModuleDir pins the modules with the definitions.
@@ -111,7 +111,7 @@ func (i installation) installCRDs(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("toolchain: %s: %w", from.module, err)
 			}
-			manifest, err := yaml.YAMLToJSON(text)
+			manifest, err := yaml.ToJSON(text)
 			if err != nil {
 				return fmt.Errorf("toolchain: %s: %s: %w", from.module, file, err)
 			}

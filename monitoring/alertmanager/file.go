@@ -3,7 +3,7 @@ package alertmanager
 import (
 	"strconv"
 
-	"sigs.k8s.io/yaml"
+	"nova.dev/infra/internal/yamltext"
 )
 
 // The part of Alertmanager's file format that Nova uses. The types of
@@ -79,7 +79,7 @@ func (in Input) File(secretFolder string) ([]byte, error) {
 	for _, d := range in.destinations() {
 		f.Receivers = append(f.Receivers, d.file(secretFolder))
 	}
-	return yaml.Marshal(f)
+	return yamltext.Marshal(f)
 }
 
 func (b branch) file() route {

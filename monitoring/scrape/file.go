@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/model"
-	"sigs.k8s.io/yaml"
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/yamltext"
 	"nova.dev/infra/monitoring/metric"
 )
 
@@ -116,7 +116,7 @@ func (in Input) Compose(server Server) ([]byte, error) {
 	for _, e := range in.exporters() {
 		named(in.exporter(e), e.Name, e.Port)
 	}
-	return yaml.Marshal(f)
+	return yamltext.Marshal(f)
 }
 
 // Addresses are fixed targets, host and port, by service or exporter name.
@@ -143,7 +143,7 @@ func (in Input) Static(server Server, addresses Addresses) ([]byte, error) {
 		}
 		fixed(scrapeConfig{JobName: name, ScrapeInterval: in.text().Exporters, HonorLabels: true}, name)
 	}
-	return yaml.Marshal(f)
+	return yamltext.Marshal(f)
 }
 
 func (in Input) knows(name string) bool {
@@ -170,7 +170,7 @@ func (in Input) Kubernetes(server Server) ([]byte, error) {
 		f.ScrapeConfigs = append(f.ScrapeConfigs, c)
 	}
 	f.ScrapeConfigs = append(f.ScrapeConfigs, in.controlPlane()...)
-	return yaml.Marshal(f)
+	return yamltext.Marshal(f)
 }
 
 func (in Input) file(server Server) file {
