@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"nova.dev/infra/internal/toolchain/dirlock"
 )
@@ -187,8 +188,8 @@ func (c *Cluster) lock(ctx context.Context, r reporter) (release func(), err err
 	if err := os.MkdirAll(c.options.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
-	release, err = dirlock.Acquire(ctx, c.options.Dir, func() {
-		r.say("waiting for another process that is changing the embedded control plane")
+	release, err = dirlock.Acquire(ctx, c.options.Dir, func(elapsed time.Duration) {
+		r.say("waiting for another process that is changing the embedded control plane (%s)", elapsed.Round(time.Second))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
