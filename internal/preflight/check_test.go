@@ -299,8 +299,12 @@ func TestCheckOwnership(t *testing.T) {
 			assert.NoError(t, err)
 		})
 		remove(t, newNamespace(n, nil))
-		s := newStack(t, newNamespace(n, nil))
+		s := newStack(t, newNamespace(n, nil), newConfigMap(n, "held"), newConfigMap(n, "c"))
 		s.owns("Namespace " + n)
-		wantFindings(t, s.check(t), "refused: namespace "+n+" is being deleted: wait until it is gone")
+		want := "refused: namespace " + n + " is being deleted: wait until it is gone"
+		wantFindings(t, s.check(t), want)
+		s.owns()
+		wantFindings(t, s.check(t), want)
+		wantFindings(t, newStack(t, newConfigMap(n, "c")).check(t), want)
 	})
 }

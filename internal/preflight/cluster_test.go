@@ -2,10 +2,10 @@ package preflight_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -196,30 +197,31 @@ func versions(t *testing.T) map[string]string {
 	objects, err := dynamic.NewForConfig(config)
 	require.NoError(t, err)
 	found := map[string]string{}
+	var mu sync.Mutex
+	var group errgroup.Group // A new API server lets each first list of a custom kind wait for a second.
 	for _, list := range lists {
 		version, err := schema.ParseGroupVersion(list.GroupVersion)
 		require.NoError(t, err)
 		for _, r := range list.APIResources {
-			switch {
-			case !strings.Contains(strings.Join(r.Verbs, " "), "list"), strings.Contains("leases nodes csinodes componentstatuses", r.Name):
+			if !slices.Contains(r.Verbs, "list") || slices.Contains([]string{"leases", "nodes", "csinodes", "componentstatuses"}, r.Name) {
 				continue
 			}
-			all, err := objects.Resource(version.WithResource(r.Name)).List(t.Context(), metav1.ListOptions{})
-			require.NoError(t, err, r.Name)
-			for _, o := range all.Items {
-				found[r.Name+" "+o.GetNamespace()+"/"+o.GetName()] = o.GetResourceVersion()
-			}
+			group.Go(func() error {
+				all, err := objects.Resource(version.WithResource(r.Name)).List(t.Context(), metav1.ListOptions{})
+				if err != nil {
+					return err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				for _, o := range all.Items {
+					found[r.Name+" "+o.GetNamespace()+"/"+o.GetName()] = o.GetResourceVersion()
+				}
+				return nil
+			})
 		}
 	}
+	require.NoError(t, group.Wait())
 	return found
-}
-
-// object reads an object from JSON.
-func object(t *testing.T, format string, args ...any) *unstructured.Unstructured {
-	t.Helper()
-	o := &unstructured.Unstructured{}
-	require.NoError(t, json.Unmarshal([]byte(fmt.Sprintf(format, args...)), &o.Object))
-	return o
 }
 
 // set changes a field of an object.

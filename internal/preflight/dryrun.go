@@ -57,8 +57,8 @@ type trial struct {
 	// request is what is sent.
 	request *unstructured.Unstructured
 	// elsewhere says that it is tried in the default namespace, because its own
-	// does not exist or is somebody else's. What that namespace or its objects
-	// are is then no objection.
+	// is not there for it. What that namespace or its objects are is then no
+	// objection.
 	elsewhere bool
 	// err is what the API server said.
 	err      error
@@ -74,7 +74,7 @@ func (c *check) newTrial(i *item) *trial {
 	t.request.SetName(cmp.Or(i.name, madeName))
 	t.request.SetNamespace(i.namespace)
 	t.request.SetManagedFields(nil)
-	if i.namespace != "" && (c.foreign(i) || c.namespace(i.namespace).absent()) {
+	if c.homeless(i) {
 		t.elsewhere = true
 		t.request.SetNamespace(defaultNamespace)
 	}

@@ -77,6 +77,7 @@ const (
 	missingKind
 	missingNamespace
 	podSecurity
+	podNeeds
 	apiServer
 	notJudged
 	serverWarning

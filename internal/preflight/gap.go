@@ -38,12 +38,18 @@ func (c *check) findGaps(context.Context) error {
 	}
 	for _, name := range c.sortedNamespaces() {
 		if n := c.namespaces[name]; n.absent() && n.declared == nil {
-			about := Reference{Kind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, Name: name}
-			c.find(Refused, missingNamespace, about, fmt.Sprintf("namespace %s does not exist and the stack does not declare it, but %s would go there: create it first",
+			c.find(Refused, missingNamespace, c.aboutNamespace(name), fmt.Sprintf("namespace %s does not exist and the stack does not declare it, but %s would go there: create it first",
 				name, objects(c.countIn(name))))
 		}
 	}
 	return nil
+}
+
+func (c *check) aboutNamespace(name string) Reference {
+	if declared := c.namespaces[name].declared; declared != nil {
+		return declared.reference()
+	}
+	return Reference{Kind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, Name: name}
 }
 
 func (c *check) findMissingKind(gvk schema.GroupVersionKind, count int) {

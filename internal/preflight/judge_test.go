@@ -98,6 +98,23 @@ func TestCheckPods(t *testing.T) {
 	})
 }
 
+func TestCheckNeeds(t *testing.T) {
+	n := unique("planned")
+	naming := func(name, class, account string) *unstructured.Unstructured {
+		d := newDeployment(n, name)
+		set(t, d, class, "spec", "template", "spec", "priorityClassName")
+		return set(t, d, account, "spec", "template", "spec", "serviceAccountName")
+	}
+	live := unique("live")
+	put(t, newPriorityClass(live))
+	s := newStack(t, newNamespace(n, nil), newPriorityClass(n+"-own"), newObject("v1", "ServiceAccount", n, "own", nil),
+		naming("good", n+"-own", "own"), naming("live", live, "default"), naming("bad", "nobodys", "later"))
+	s.declare(naming("unknown", "placeholder", "default")).Unknown = []string{"spec.template.spec.priorityClassName"}
+	wantFindings(t, s.check(t),
+		"refused: Deployment "+n+"/bad: its pods would be refused, because PriorityClass nobodys exists neither in the cluster nor in the stack",
+		"refused: Deployment "+n+"/bad: its pods would be refused, because ServiceAccount later exists neither in the cluster nor in the stack")
+}
+
 func TestCheckDryRun(t *testing.T) {
 	for where, exists := range map[string]bool{"in_a_namespace_that_exists": true, "in_one_that_does_not": false} {
 		t.Run(where, func(t *testing.T) {
@@ -147,10 +164,10 @@ func TestCheckDryRun(t *testing.T) {
 		set(t, mine, "another", "spec", "selector", "matchLabels", "app") // Which no update may change.
 		wrong := set(t, newConfigMap(n, taken), fields{"not a key": "1"}, "data")
 		pod := newObject("v1", "Pod", n, "p", fields{"spec": restricted("p")["spec"]})
-		set(t, pod, "later", "spec", "serviceAccountName")
-		set(t, pod, "later", "spec", "priorityClassName")
+		set(t, pod, "own", "spec", "serviceAccountName")
+		set(t, pod, n, "spec", "priorityClassName")
 		service := newObject("v1", "Service", n, "web", fields{"spec": fields{"ports": []any{fields{"name": "http", "port": int64(80)}}}})
-		s := newStack(t, newNamespace(n, nil), mine, pod, service, workload("batch/v1", "CronJob", n, "daily", restricted("daily")))
+		s := newStack(t, newNamespace(n, nil), newPriorityClass(n), newObject("v1", "ServiceAccount", n, "own", nil), mine, pod, service, workload("batch/v1", "CronJob", n, "daily", restricted("daily")))
 		eventually(t, "the quota is known", func() bool {
 			q := newObject("v1", "ResourceQuota", "default", taken, nil)
 			live, err := client(t, q).Get(t.Context(), taken, metav1.GetOptions{})

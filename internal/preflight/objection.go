@@ -148,7 +148,7 @@ func (t *trial) excused(text string) bool {
 		strings.Contains(text, "PodSecurity"):
 		return false
 	case apierrors.IsForbidden(t.err), policyDenial.MatchString(text):
-		return slices.ContainsFunc(t.placeholders(), func(value string) bool { return strings.Contains(text, value) })
+		return slices.ContainsFunc(placeholders(t.item), func(value string) bool { return strings.Contains(text, value) })
 	}
 	return apierrors.IsBadRequest(t.err) || apierrors.IsInvalid(t.err) || apierrors.IsInternalError(t.err)
 }
@@ -160,10 +160,10 @@ func (t *trial) mentionsUnknown(field string) bool {
 }
 
 // placeholders are the texts that stand for unknown values.
-func (t *trial) placeholders() []string {
+func placeholders(i *item) []string {
 	var values []string
-	for _, unknown := range t.Unknown {
-		if value, ok := at(t.Object.Object, strings.Split(plain(unknown), ".")).(string); ok && value != "" {
+	for _, unknown := range i.Unknown {
+		if value, ok := at(i.Object.Object, strings.Split(plain(unknown), ".")).(string); ok && value != "" {
 			values = append(values, value)
 		}
 	}

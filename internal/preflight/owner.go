@@ -24,11 +24,19 @@ const (
 // findOwners finds the objects that exist and are not the stack's. A namespace
 // of somebody else is one finding, whatever is in it.
 func (c *check) findOwners(context.Context) error {
+	for _, name := range c.sortedNamespaces() {
+		if c.namespaces[name].leaving() {
+			c.find(Refused, namespaceOwner, c.aboutNamespace(name), fmt.Sprintf("namespace %s is being deleted: wait until it is gone; "+
+				"`kubectl describe namespace %s` says what keeps it", name, name))
+		}
+	}
 	for _, i := range c.known {
 		switch {
 		case i.live == nil:
 		case i.kind.gvk.GroupKind() == namespaceKind:
-			c.findNamespaceOwner(i)
+			if n := c.namespaces[i.name]; n.foreign && !n.leaving() {
+				c.findNamespaceOwner(i)
+			}
 		case !c.owned(i) && !madeByController(i):
 			c.find(Refused, objectOwner, i.reference(), c.taken(i))
 		}
@@ -39,10 +47,6 @@ func (c *check) findOwners(context.Context) error {
 func (c *check) findNamespaceOwner(i *item) {
 	message := ""
 	switch stack := i.live.Labels[StackLabel]; {
-	case i.live.DeletionTimestamp != nil:
-		message = fmt.Sprintf("namespace %s is being deleted: wait until it is gone, and see with `kubectl describe namespace %s` what keeps it", i.name, i.name)
-	case !c.namespaces[i.name].foreign:
-		return
 	case stack == c.Stack && stack != "":
 		message = fmt.Sprintf("namespace %s exists and belongs to stack %s by its label, but the state of the stack does not have it: "+
 			"use the backend that has the stack's state, import the namespace with the id %s, or delete it", i.name, stack, i.name)

@@ -3,7 +3,8 @@
 // provider and writes nothing: it reads metadata and sends dry runs.
 //
 // It finds objects that belong to somebody else, kinds and namespaces that the
-// cluster lacks, pods that Pod Security would refuse, and whatever the API
+// cluster lacks, pods that Pod Security would refuse or that name what does not
+// exist, and whatever the API
 // server has against an object that is to be created.
 package preflight
 
@@ -69,7 +70,7 @@ func Check(ctx context.Context, config *rest.Config, o Options) ([]Finding, erro
 	}
 	c.sort()
 	for _, step := range []func(context.Context) error{
-		c.readNamespaces, c.readObjects, c.findOwners, c.findGaps, c.findPods, c.tryObjects,
+		c.readNamespaces, c.readObjects, c.findOwners, c.findGaps, c.findPods, c.findNeeds, c.tryObjects,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -122,6 +123,9 @@ type namespace struct {
 // absent tells that the namespace certainly does not exist.
 func (n *namespace) absent() bool { return n.live == nil && !n.unread }
 
+// leaving tells that the namespace is being deleted.
+func (n *namespace) leaving() bool { return n.live != nil && n.live.DeletionTimestamp != nil }
+
 // defaultNamespace is where objects without a namespace go. It exists in every
 // cluster.
 const defaultNamespace = "default"
@@ -163,8 +167,15 @@ func (c *check) namespace(name string) *namespace {
 	return c.namespaces[name]
 }
 
-// foreign tells whether the object lies in a namespace of somebody else.
-func (c *check) foreign(i *item) bool { return i.namespace != "" && c.namespace(i.namespace).foreign }
+// homeless tells whether the object's namespace is not there for the stack: it
+// does not exist, is somebody else's, or is being deleted.
+func (c *check) homeless(i *item) bool {
+	if i.namespace == "" {
+		return false
+	}
+	n := c.namespace(i.namespace)
+	return n.absent() || n.foreign || n.leaving()
+}
 
 func (c *check) owned(i *item) bool { return c.Owned(i.kind.gvk, i.namespace, i.name) }
 

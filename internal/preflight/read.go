@@ -48,15 +48,12 @@ type place struct {
 	namespace string
 }
 
-// readObjects reads which of the other objects exist. What lies in a namespace
-// that does not exist or is somebody else's need not be asked for.
+// readObjects reads which of the other objects exist, where their namespace is
+// there for them.
 func (c *check) readObjects(ctx context.Context) error {
 	places := map[place][]*item{}
 	for _, i := range c.known {
-		switch {
-		case i.name == "", i.kind.gvk.GroupKind() == namespaceKind:
-			continue
-		case i.namespace != "" && (c.foreign(i) || c.namespace(i.namespace).absent()):
+		if i.name == "" || i.kind.gvk.GroupKind() == namespaceKind || c.homeless(i) {
 			continue
 		}
 		at := place{i.kind.gvk, i.namespace}
