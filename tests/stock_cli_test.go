@@ -41,7 +41,7 @@ func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, local.Up(t.Context(), testWriter{t}))
 	t.Cleanup(func() { assert.NoError(t, local.Down(context.Background(), testWriter{t})) })
-	servers, err := provider.Serve(t.Context(), provider.Options{})
+	servers, err := plugin.Serve(t.Context(), plugin.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, servers.Close()) })
 
@@ -55,7 +55,7 @@ func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {
 			"PULUMI_BACKEND_URL=file://"+filepath.Join(dir, "state"),
 			"PULUMI_CONFIG_PASSPHRASE=a passphrase",
 			"PULUMI_SKIP_UPDATE_CHECK=true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
-			provider.EnvVar+"="+servers.Env())
+			plugin.EnvVar+"="+servers.Env())
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}

@@ -125,7 +125,7 @@ func (c *Cluster) complete(ctx context.Context, rec record, r reporter, headline
 	if err := c.writeKubeconfig(rec.Ports); err != nil {
 		return err
 	}
-	for _, ensure := range []func(context.Context) error{c.ensureNodes, c.ensureStorageClass, c.ensureCRDs} {
+	for _, ensure := range []func(context.Context) error{c.ensureCRDs, c.ensureNodes, c.ensureStorageClass} {
 		if err := ensure(ctx); err != nil {
 			return err
 		}
