@@ -9,7 +9,6 @@
 //   - metric: what is exported, by whom; what rules record of it
 //   - promql: expressions as a syntax tree
 //   - rule: recording and alerting rules
-//   - exprlint: what a syntax check does not find
 //   - scrape: PodMonitors, ServiceMonitors, prometheus.yml
 //   - dashboard: Grafana
 //   - alertmanager: who is told

@@ -18,9 +18,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/testing/exprlint"
 	"nova.dev/infra/monitoring"
 	"nova.dev/infra/monitoring/alertmanager"
-	"nova.dev/infra/monitoring/exprlint"
 	"nova.dev/infra/monitoring/metric"
 	"nova.dev/infra/monitoring/slo"
 )

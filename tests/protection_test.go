@@ -20,7 +20,7 @@ import (
 	"nova.dev/infra/internal/cluster"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
-	"nova.dev/infra/internal/pulumihome"
+	"nova.dev/infra/internal/testing/pulumihome"
 )
 
 // production is the stack prod on the real engine and an embedded control plane

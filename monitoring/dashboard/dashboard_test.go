@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/testing/exprlint"
 	"nova.dev/infra/monitoring/dashboard"
-	"nova.dev/infra/monitoring/exprlint"
 	"nova.dev/infra/monitoring/metric"
 	"nova.dev/infra/monitoring/rule"
 	"nova.dev/infra/monitoring/slo"

@@ -29,14 +29,8 @@ func NotEq(label, value string) Matcher { return matcher(labels.MatchNotEqual, l
 // Match matches a label against a regular expression over its whole value.
 func Match(label, pattern string) Matcher { return matcher(labels.MatchRegexp, label, pattern) }
 
-// NotMatch matches a label that a regular expression does not match.
-func NotMatch(label, pattern string) Matcher { return matcher(labels.MatchNotRegexp, label, pattern) }
-
 // OneOf matches a label that equals one of values.
 func OneOf(label string, values ...string) Matcher { return Match(label, alternatives(values)) }
-
-// NoneOf matches a label that equals none of values.
-func NoneOf(label string, values ...string) Matcher { return NotMatch(label, alternatives(values)) }
 
 func alternatives(values []string) string {
 	quoted := make([]string, len(values))
@@ -137,14 +131,6 @@ type Matching func(*parser.VectorMatching)
 // On pairs series which agree on labels.
 func On(names ...string) Matching {
 	return func(m *parser.VectorMatching) { m.On, m.MatchingLabels = true, names }
-}
-
-// ManyOn pairs several series of the left side with one of the right side
-// which agrees on labels.
-func ManyOn(names ...string) Matching {
-	return func(m *parser.VectorMatching) {
-		m.On, m.MatchingLabels, m.Card = true, names, parser.CardManyToOne
-	}
 }
 
 // Div divides by o.

@@ -27,8 +27,8 @@ func TestExpressionsPrintAsPrometheusReadsThem(t *testing.T) {
 			`a or b or c`,
 		},
 		"vectors are paired on labels": {
-			promql.Series("a").Mul(promql.Series("b"), promql.ManyOn("pod")).And(promql.Series("c"), promql.On("pod")),
-			`(a * on (pod) group_left () b) and on (pod) c`,
+			promql.Series("a").Mul(promql.Series("b"), promql.On("pod")).And(promql.Series("c"), promql.On("pod")),
+			`(a * on (pod) b) and on (pod) c`,
 		},
 		"values are quoted inside alternatives": {
 			promql.Series("up", promql.OneOf("app", "auth-service", "a.b")),

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/monitoring/exprlint"
+	"nova.dev/infra/internal/testing/exprlint"
 	"nova.dev/infra/monitoring/metric"
 	"nova.dev/infra/monitoring/rule"
 	"nova.dev/infra/monitoring/slo"
