@@ -11,7 +11,7 @@ import (
 	"nova.dev/infra/monitoring/promql"
 )
 
-func TestExpressionsPrintAsPrometheusReadsThem(t *testing.T) {
+func TestExprPrintsAsPrometheusReadsIt(t *testing.T) {
 	requests := promql.Series("http_requests_total", promql.Eq("job", "nova-services"))
 	errors := promql.Series("http_requests_total", promql.Eq("job", "nova-services"), promql.Match("status", "5.."))
 	for name, tc := range map[string]struct {
@@ -50,7 +50,7 @@ func TestExpressionsPrintAsPrometheusReadsThem(t *testing.T) {
 	}
 }
 
-func TestDashboardExpressionsUseGrafanasInterval(t *testing.T) {
+func TestExprDashboardUsesGrafanasRateInterval(t *testing.T) {
 	expr := promql.Series("http_requests_total").Rate(promql.RateInterval).Sum("app")
 	assert.Equal(t, `sum by (app) (rate(http_requests_total[$__rate_interval]))`, expr.Dashboard())
 }

@@ -1,6 +1,5 @@
-// Package slo is the one place where a number decides whether Nova is well:
-// alert rules, dashboards, canary gates and documentation all take their
-// thresholds from here.
+// Package slo holds the objectives and limits of Nova. Alert rules, dashboards,
+// canary gates and documentation take their thresholds from it.
 package slo
 
 import (
@@ -14,25 +13,24 @@ import (
 type Percent float64
 
 // Ratio is the share as a number from 0 to 1, rounded to nine digits so that
-// it prints as people write it (99.9 % leaves 0.001, not 0.00099999…).
+// it prints without the noise of binary fractions.
 func (p Percent) Ratio() float64 { return round(float64(p) / 100) }
 
-// Rest is what is missing to the whole, as a number from 0 to 1. For an
-// objective it is the error budget.
-func (p Percent) Rest() float64 { return round(1 - float64(p)/100) }
+// ErrorBudget is the share that an objective leaves for errors, 0 to 1.
+func (p Percent) ErrorBudget() float64 { return round(1 - float64(p)/100) }
 
 func round(f float64) float64 { return math.Round(f*1e9) / 1e9 }
 
 // Service holds the objectives of one service.
 type Service struct {
-	// Objective is the share of requests that must succeed over 30 days. It
-	// is what the error budget is counted from.
+	// Objective is the share of requests that must succeed over Period. It
+	// determines the error budget.
 	Objective Percent
-	// Availability is the share of a service's targets that must answer
-	// scrapes; below it for Window an alert is raised.
+	// Availability is the share of a service's targets that must be up; below
+	// it for Window an alert is raised.
 	Availability Percent
-	// ErrorTarget is the share of failed requests that operations aim to stay
-	// below. No alert is raised on it; dashboards draw it.
+	// ErrorTarget is the target for the share of failed requests. No alert is
+	// raised on it; dashboards show it.
 	ErrorTarget Percent
 	// ErrorAlert is the share of failed requests above which, for Window, a
 	// warning is raised and a release is rolled back.
@@ -49,16 +47,16 @@ type Service struct {
 	// a unary gRPC method raises a warning.
 	GRPCP95 time.Duration
 	// MinRequestRate is the traffic, in requests per second, below which
-	// ratios and quantiles are not judged: at 0.1/s a window of five minutes
-	// holds 30 requests.
+	// ratios and quantiles are not evaluated: at 0.1/s a window of five
+	// minutes holds 30 requests.
 	MinRequestRate float64
-	// Window is how long a threshold must be crossed before it counts.
+	// Window is the for of alerts: the time that a threshold must be crossed.
 	Window time.Duration
 }
 
 // Latency is the objective for one quantile of the request duration.
 type Latency struct {
-	// Target is what operations aim to stay below.
+	// Target is the duration to stay below.
 	Target time.Duration
 	// Alert is the duration above which an alert is raised. It must be a
 	// bucket edge of the histograms (see metric.RequiredBuckets), or the
@@ -66,11 +64,11 @@ type Latency struct {
 	Alert time.Duration
 }
 
-// Default returns the objectives of a service that has none of its own.
+// Default returns the objectives of a service without overrides.
 //
 // Availability, error rate and latency are those of the documentation's SLI
 // table; its alert file has 5 % for errors, kept here as ErrorHigh and for
-// gRPC. MinRequestRate is our own choice.
+// gRPC. MinRequestRate is not documented.
 func Default() Service {
 	return Service{
 		Objective:      99.9,
@@ -119,7 +117,7 @@ func replace[T any](field *T, value *T) {
 	}
 }
 
-// Mistake is an objective or a limit that cannot be meant.
+// Mistake is an objective or a limit that is out of range.
 type Mistake struct {
 	// Field is the name of the field, as messages have it.
 	Field string
@@ -133,7 +131,7 @@ func mistake(field, format string, args ...any) error {
 	return Mistake{Field: field, Problem: fmt.Sprintf(format, args...)}
 }
 
-// Validate reports every objective that cannot be meant, as joined Mistakes.
+// Validate returns every objective that is out of range, as joined Mistakes.
 func (s Service) Validate() error {
 	var errs []error
 	for _, p := range []struct {
@@ -186,9 +184,9 @@ func (s Service) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Burn is one pair of windows of a multi-window, multi-burn-rate alert: it
-// counts when the budget burns at Factor in both, so that it is both
-// significant and still going on.
+// Burn is one pair of windows of a multi-window, multi-burn-rate alert. It
+// fires when the budget burns at Factor in both windows, so that the burn is
+// both significant and ongoing.
 type Burn struct {
 	// Long and Short are the windows over which the error ratio is averaged.
 	Long, Short time.Duration
@@ -196,7 +194,7 @@ type Burn struct {
 	Factor float64
 	// For is how long the condition must hold.
 	For time.Duration
-	// Page says that a person is woken; otherwise a ticket is enough.
+	// Page says that the alert pages; otherwise it makes a ticket.
 	Page bool
 }
 
@@ -229,10 +227,9 @@ type Dependencies struct {
 	// RedisEvictions is the number of keys evicted per second.
 	RedisEvictions float64
 	// ClickHouseQuery is the mean duration of queries. ClickHouse exports no
-	// histogram, so the documented 95th percentile cannot be had from it.
+	// histogram, so the documented 95th percentile is not available.
 	ClickHouseQuery time.Duration
-	// KafkaLag is the number of messages by which a consumer group trails a
-	// topic.
+	// KafkaLag is the lag of a consumer group on a topic, in messages.
 	KafkaLag float64
 	// KafkaBrokers is the number of brokers that the cluster must have.
 	KafkaBrokers int
@@ -242,8 +239,8 @@ type Dependencies struct {
 	OutboxEvents float64
 }
 
-// DefaultDependencies returns the documented limits, and our own for what the
-// documentation has none: transactions, brokers, disk and outbox.
+// DefaultDependencies returns the documented limits. Those for transactions,
+// brokers, disk and outbox are not documented.
 func DefaultDependencies() Dependencies {
 	return Dependencies{
 		PostgreSQLConnections: 80,
@@ -259,7 +256,7 @@ func DefaultDependencies() Dependencies {
 	}
 }
 
-// Validate reports every limit that cannot be meant, as joined Mistakes.
+// Validate returns every limit that is out of range, as joined Mistakes.
 func (d Dependencies) Validate() error {
 	var errs []error
 	for _, p := range []struct {
