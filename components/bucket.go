@@ -7,8 +7,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/iampolicy"
+	"nova.dev/infra/internal/stack"
 )
 
 // corsMaxAgeSeconds is how long a browser may remember what a bucket allows.
@@ -17,7 +17,7 @@ const corsMaxAgeSeconds = 3600
 // bucketDeclaration is the state of declaring one bucket.
 type bucketDeclaration struct {
 	ctx    *pulumi.Context
-	c      *config.Config
+	c      *stack.Stack
 	bucket catalog.Bucket
 	// name is its name in S3, once it exists.
 	name   pulumi.StringOutput
@@ -30,7 +30,7 @@ type bucketDeclaration struct {
 // name. Its resource keeps the name of the catalogue whatever the bucket is
 // called, so that another name shows as a replacement, which protection
 // refuses.
-func newBucket(ctx *pulumi.Context, c *config.Config, bucket catalog.Bucket, parent pulumi.Resource) (pulumi.StringOutput, error) {
+func newBucket(ctx *pulumi.Context, c *stack.Stack, bucket catalog.Bucket, parent pulumi.Resource) (pulumi.StringOutput, error) {
 	made, err := s3.NewBucketV2(ctx, string(bucket), &s3.BucketV2Args{
 		Bucket:       pulumi.String(c.CatalogEnvironment().Buckets[bucket]),
 		ForceDestroy: pulumi.Bool(!c.DeletionProtection),

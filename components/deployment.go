@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // deployment declares the pods. An update takes no pod away before its
@@ -116,7 +117,7 @@ func numberOrPercent(value intstr.IntOrString) pulumi.Input {
 	return pulumi.Int(value.IntValue())
 }
 
-func pullSecrets(c *config.Config) corev1.LocalObjectReferenceArray {
+func pullSecrets(c *stack.Stack) corev1.LocalObjectReferenceArray {
 	var references corev1.LocalObjectReferenceArray
 	for _, name := range c.Images.PullSecrets {
 		references = append(references, &corev1.LocalObjectReferenceArgs{Name: pulumi.String(name)})

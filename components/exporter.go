@@ -6,13 +6,13 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/datastore"
+	"nova.dev/infra/internal/stack"
 )
 
 // newExporter declares an exporter: one pod, since it holds nothing and two
 // would count everything twice.
-func newExporter(ctx *pulumi.Context, c *config.Config, exporter datastore.Exporter, stack *InfraStack) error {
+func newExporter(ctx *pulumi.Context, c *stack.Stack, exporter datastore.Exporter, stack *InfraStack) error {
 	account, err := newServiceAccount(ctx, c, exporter.Name, stack)
 	if err != nil {
 		return err
@@ -21,7 +21,7 @@ func newExporter(ctx *pulumi.Context, c *config.Config, exporter datastore.Expor
 	if err != nil {
 		return err
 	}
-	container := pod.container(config.ExporterResources, datastore.Port{Name: datastore.MetricsPort, Number: exporter.Port})
+	container := pod.container(exporterResources, datastore.Port{Name: datastore.MetricsPort, Number: exporter.Port})
 	// An exporter asks its system only when it is scraped, so an open port says
 	// all about the exporter itself.
 	open := datastore.Check{Port: exporter.Port}

@@ -9,14 +9,14 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // newExternalName gives a system outside of the cluster the name that it would
 // have inside, for people and their tools. Services use the real host, so that
 // the names of TLS certificates match. Several brokers have no one address and
 // get no name, and neither have buckets in AWS.
-func newExternalName(ctx *pulumi.Context, c *config.Config, system catalog.Dependency, stack *InfraStack) error {
+func newExternalName(ctx *pulumi.Context, c *stack.Stack, system catalog.Dependency, stack *InfraStack) error {
 	d := c.Dependency(system)
 	if d.Host == "" || strings.Contains(d.Host, ",") {
 		return nil

@@ -12,6 +12,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // externalSecretName is the name of the ExternalSecret and of the Secret that
@@ -22,7 +23,7 @@ const externalSecretName = "nova-backend-secrets-external"
 // newExternalSecret declares what the External Secrets Operator fetches. The
 // operator's Go types are a module of their own; this is its published form of
 // version external-secrets.io/v1.
-func newExternalSecret(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, parent pulumi.Resource) error {
+func newExternalSecret(ctx *pulumi.Context, c *stack.Stack, namespace pulumi.StringInput, parent pulumi.Resource) error {
 	data, rotations := pulumi.Array{}, 0
 	for _, secret := range catalog.Secrets() {
 		if c.Source(secret) != config.SourceExternal || composedFrom(c, secret.Key) != "" {
@@ -69,7 +70,7 @@ func newExternalSecret(ctx *pulumi.Context, c *config.Config, namespace pulumi.S
 
 // composedFrom is the key of the password that completes an external URL, or
 // empty where the key is no URL or is fetched whole.
-func composedFrom(c *config.Config, key string) string {
+func composedFrom(c *stack.Stack, key string) string {
 	urls := c.CatalogEnvironment().ConnectionURLs()
 	i := slices.IndexFunc(urls, func(u catalog.ConnectionURL) bool { return u.Key == key })
 	if i < 0 || c.SecretSources.Keys[key] == string(config.SourceExternal) {
@@ -80,7 +81,7 @@ func composedFrom(c *config.Config, key string) string {
 
 // urlTemplates are the connection URLs that the operator completes with a
 // password which it fetches.
-func urlTemplates(c *config.Config) pulumi.StringMap {
+func urlTemplates(c *stack.Stack) pulumi.StringMap {
 	templates := pulumi.StringMap{}
 	for _, composed := range c.CatalogEnvironment().ConnectionURLs() {
 		secret, _ := catalog.FindSecret(composed.Key)

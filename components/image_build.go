@@ -6,14 +6,14 @@ import (
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/image"
+	"nova.dev/infra/internal/stack"
 )
 
 // ImageBuildArgs are the inputs of an ImageBuild.
 type ImageBuildArgs struct {
 	// Config is the configuration of the stack, with pinned images.
-	Config *config.Config
+	Config *stack.Stack
 }
 
 // ImageBuild is the images that a stack builds by itself, with the Docker engine
@@ -60,8 +60,8 @@ func NewImageBuild(ctx *pulumi.Context, name string, args *ImageBuildArgs, opts 
 
 // newImage declares one image. Paths are relative to the project, so that the
 // state names no folder of a machine.
-func newImage(ctx *pulumi.Context, c *config.Config, s config.Service, opts ...pulumi.ResourceOption) (*docker.Image, error) {
-	recipe, err := image.RecipeOf(c, s)
+func newImage(ctx *pulumi.Context, c *stack.Stack, s stack.Service, opts ...pulumi.ResourceOption) (*docker.Image, error) {
+	recipe, err := image.RecipeOf(&c.Config, s.Name)
 	if err != nil {
 		return nil, err
 	}

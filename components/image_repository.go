@@ -8,12 +8,13 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // newImageRepository declares the repository of a service's image. A tag names
 // the same image forever. The key is the account's own: a repository cannot
 // change its key.
-func newImageRepository(ctx *pulumi.Context, c *config.Config, s catalog.Service, parent pulumi.Resource) (*ecr.Repository, error) {
+func newImageRepository(ctx *pulumi.Context, c *stack.Stack, s catalog.Service, parent pulumi.Resource) (*ecr.Repository, error) {
 	repository, err := ecr.NewRepository(ctx, s.KubernetesName(), &ecr.RepositoryArgs{
 		Name:                       pulumi.String(c.RepositoryPrefix() + "/" + s.ImageName()),
 		ImageTagMutability:         pulumi.String("IMMUTABLE"),

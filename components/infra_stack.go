@@ -6,8 +6,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	networkingv1 "k8s.io/api/networking/v1"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/netgraph"
+	"nova.dev/infra/internal/stack"
 )
 
 // The names that tools outside rely on.
@@ -23,7 +23,7 @@ const podSecurityVersion = "v1.34"
 // InfraStackArgs are the inputs of an InfraStack.
 type InfraStackArgs struct {
 	// Config is the configuration of the stack.
-	Config *config.Config
+	Config *stack.Stack
 }
 
 // InfraStack is what all services of a stack share: the namespace, the plain
@@ -54,7 +54,7 @@ type InfraStack struct {
 	// Storage is what the stack declares in its AWS account.
 	Storage *ObjectStorage
 
-	c        *config.Config
+	c        *stack.Stack
 	previous pulumi.StringMap
 	priority *priorities
 	// policies are the network policies of the stack, by workload.
@@ -109,10 +109,11 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 	if err := newNetworkPolicies(ctx, c, stack.policies, namespace.Metadata.Name().Elem(), stack); err != nil {
 		return nil, err
 	}
-	for _, declare := range []func(*pulumi.Context, *config.Config, pulumi.StringInput, pulumi.Resource) error{newQuota, newPublicAPI} {
-		if err := declare(ctx, c, namespace.Metadata.Name().Elem(), stack); err != nil {
-			return nil, err
-		}
+	if err := newQuota(ctx, c, namespace.Metadata.Name().Elem(), stack); err != nil {
+		return nil, err
+	}
+	if err := newPublicAPI(ctx, c, namespace.Metadata.Name().Elem(), stack); err != nil {
+		return nil, err
 	}
 	if stack.priority, err = newPriorities(ctx, c, stack); err != nil {
 		return nil, err
@@ -134,7 +135,7 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 
 // newNamespace declares the namespace, in which the API server refuses every
 // pod that does not meet Pod Security "restricted".
-func newNamespace(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource) (*corev1.Namespace, error) {
+func newNamespace(ctx *pulumi.Context, c *stack.Stack, parent pulumi.Resource) (*corev1.Namespace, error) {
 	all := labels(c, c.Namespace)
 	for _, mode := range []string{"enforce", "audit", "warn"} {
 		all["pod-security.kubernetes.io/"+mode] = pulumi.String("restricted")
@@ -145,7 +146,7 @@ func newNamespace(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource)
 	}, append(keepsData(c), pulumi.Parent(parent))...)
 }
 
-func metadata(c *config.Config, name string, namespace pulumi.StringInput) *metav1.ObjectMetaArgs {
+func metadata(c *stack.Stack, name string, namespace pulumi.StringInput) *metav1.ObjectMetaArgs {
 	return &metav1.ObjectMetaArgs{
 		Name:      pulumi.String(name),
 		Namespace: namespace,
@@ -154,7 +155,7 @@ func metadata(c *config.Config, name string, namespace pulumi.StringInput) *meta
 }
 
 // variables are the data of the ConfigMap.
-func variables(c *config.Config, publicKey pulumi.StringInput) pulumi.StringMap {
+func variables(c *stack.Stack, publicKey pulumi.StringInput) pulumi.StringMap {
 	data := pulumi.StringMap{}
 	for key, value := range c.VariableValues() {
 		data[key] = pulumi.String(value)

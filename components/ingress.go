@@ -12,6 +12,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // publicName is the name of the Ingress or HTTPRoute of the public API.
@@ -22,7 +23,7 @@ const issuerAnnotation = "cert-manager.io/cluster-issuer"
 
 // newPublicAPI declares how the API is reached from outside: by the paths of
 // the catalogue and no others.
-func newPublicAPI(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, parent pulumi.Resource) error {
+func newPublicAPI(ctx *pulumi.Context, c *stack.Stack, namespace pulumi.StringInput, parent pulumi.Resource) error {
 	if c.Ingress.Kind == config.IngressNone {
 		return nil
 	}
@@ -48,12 +49,12 @@ func annotations(i config.Ingress) pulumi.StringMap {
 // publicPath is a path of the API and the service behind it.
 type publicPath struct {
 	path    string
-	service config.Service
+	service stack.Service
 }
 
 // publicPaths are the paths of all services, the longest first: so they match
 // in a controller that goes by order, too.
-func publicPaths(c *config.Config) []publicPath {
+func publicPaths(c *stack.Stack) []publicPath {
 	var all []publicPath
 	for _, s := range c.Services {
 		for _, path := range s.PublicPaths {
@@ -66,7 +67,7 @@ func publicPaths(c *config.Config) []publicPath {
 	return all
 }
 
-func newIngress(ctx *pulumi.Context, c *config.Config, meta *metav1.ObjectMetaArgs, parent pulumi.Resource) error {
+func newIngress(ctx *pulumi.Context, c *stack.Stack, meta *metav1.ObjectMetaArgs, parent pulumi.Resource) error {
 	prefix := networkingv1.PathTypePrefix
 	rules := &networkingv1.HTTPIngressRuleValue{}
 	for _, public := range publicPaths(c) {
@@ -91,7 +92,7 @@ func newIngress(ctx *pulumi.Context, c *config.Config, meta *metav1.ObjectMetaAr
 	return err
 }
 
-func newRoute(ctx *pulumi.Context, c *config.Config, meta *metav1.ObjectMetaArgs, parent pulumi.Resource) error {
+func newRoute(ctx *pulumi.Context, c *stack.Stack, meta *metav1.ObjectMetaArgs, parent pulumi.Resource) error {
 	gateway := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(c.Ingress.Gateway)}
 	if c.Ingress.GatewayIn != "" {
 		namespace := gatewayv1.Namespace(c.Ingress.GatewayIn)

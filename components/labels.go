@@ -7,6 +7,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // The well-known labels of every object.
@@ -18,7 +19,7 @@ const (
 	labelService     = "nova.dev/service"
 )
 
-func labels(c *config.Config, name string) pulumi.StringMap {
+func labels(c *stack.Stack, name string) pulumi.StringMap {
 	return pulumi.StringMap{
 		labelName:        pulumi.String(name),
 		labelPartOf:      pulumi.String("nova"),
@@ -33,14 +34,14 @@ func selector(workload string) pulumi.StringMap {
 	return pulumi.StringMap{labelName: pulumi.String(workload)}
 }
 
-func serviceLabels(c *config.Config, s catalog.Service) pulumi.StringMap {
+func serviceLabels(c *stack.Stack, s catalog.Service) pulumi.StringMap {
 	all := labels(c, s.KubernetesName())
 	all[labelService] = pulumi.String(s.Name)
 	return all
 }
 
 // podLabels are those of a service's pods.
-func podLabels(c *config.Config, s catalog.Service) pulumi.StringMap {
+func podLabels(c *stack.Stack, s catalog.Service) pulumi.StringMap {
 	all := maps.Clone(serviceLabels(c, s))
 	if c.Mesh == config.MeshIstio {
 		all["sidecar.istio.io/inject"] = pulumi.String("true")

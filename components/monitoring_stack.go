@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/monitoring"
 )
 
@@ -21,7 +21,7 @@ import (
 type MonitoringStackArgs struct {
 	// Config is the configuration of the stack; its monitoring mode is not
 	// none.
-	Config *config.Config
+	Config *stack.Stack
 	// Infra is the stack's shared infrastructure.
 	Infra *InfraStack
 }
@@ -96,7 +96,7 @@ func newMonitoringObject(ctx *pulumi.Context, args *MonitoringStackArgs, object 
 }
 
 // dashboardAddresses are where Grafana shows the dashboards among objects.
-func dashboardAddresses(c *config.Config, objects []runtime.Object) pulumi.StringMap {
+func dashboardAddresses(c *stack.Stack, objects []runtime.Object) pulumi.StringMap {
 	addresses := pulumi.StringMap{}
 	for _, object := range objects {
 		dashboards, ok := object.(*upstream.ConfigMap)

@@ -6,13 +6,13 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	upstreamv1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/netgraph"
+	"nova.dev/infra/internal/stack"
 )
 
 // newNetworkPolicies declares the policies that belong to no service. Those of
 // services come and go with them.
-func newNetworkPolicies(ctx *pulumi.Context, c *config.Config, policies map[string]networkingv1.NetworkPolicySpec, namespace pulumi.StringInput, parent pulumi.Resource) error {
+func newNetworkPolicies(ctx *pulumi.Context, c *stack.Stack, policies map[string]networkingv1.NetworkPolicySpec, namespace pulumi.StringInput, parent pulumi.Resource) error {
 	ofServices := map[string]bool{}
 	for _, s := range c.Services {
 		ofServices[s.KubernetesName()] = true

@@ -6,15 +6,15 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // NovaServiceArgs are the inputs of a NovaService.
 type NovaServiceArgs struct {
 	// Config is the configuration of the stack.
-	Config *config.Config
+	Config *stack.Stack
 	// Service is the service to declare.
-	Service config.Service
+	Service stack.Service
 	// Infra is the stack's shared infrastructure.
 	Infra *InfraStack
 }
@@ -81,8 +81,8 @@ func NewNovaService(ctx *pulumi.Context, name string, args *NovaServiceArgs, opt
 type declaration struct {
 	ctx    *pulumi.Context
 	args   *NovaServiceArgs
-	c      *config.Config
-	s      config.Service
+	c      *stack.Stack
+	s      stack.Service
 	parent pulumi.Resource
 }
 

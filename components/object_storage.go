@@ -5,6 +5,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // ObjectStorage is what a stack declares in its AWS account. It is empty where
@@ -23,7 +24,7 @@ type ObjectStorage struct {
 //
 // Buckets and repositories are those of the catalogue, whichever services are
 // enabled: switching a service off loses neither its files nor its images.
-func newObjectStorage(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource) (*ObjectStorage, error) {
+func newObjectStorage(ctx *pulumi.Context, c *stack.Stack, parent pulumi.Resource) (*ObjectStorage, error) {
 	storage := &ObjectStorage{Buckets: pulumi.StringMap{}, Roles: map[string]pulumi.StringOutput{}, Repositories: pulumi.StringMap{}}
 	if c.Storage.Mode != config.StorageAWS {
 		return storage, nil

@@ -9,6 +9,7 @@ import (
 	upstreamv1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // The login of an installed Grafana.
@@ -23,7 +24,7 @@ const releaseType = "kubernetes:helm.sh/v3:Release"
 
 // newOperators declares kube-prometheus-stack and what it needs, where the mode
 // is install. It returns what objects of the operators wait for.
-func newOperators(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource) ([]pulumi.Resource, error) {
+func newOperators(ctx *pulumi.Context, c *stack.Stack, parent pulumi.Resource) ([]pulumi.Resource, error) {
 	if c.Monitoring.Mode != config.MonitoringInstall {
 		return nil, nil
 	}
@@ -52,7 +53,7 @@ func newOperators(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource)
 
 // newGrafanaLogin generates the administrator's password, in place of the
 // chart's well-known one.
-func newGrafanaLogin(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, parent pulumi.Resource) (*corev1.Secret, error) {
+func newGrafanaLogin(ctx *pulumi.Context, c *stack.Stack, namespace pulumi.StringInput, parent pulumi.Resource) (*corev1.Secret, error) {
 	password, err := newPassword(ctx, grafanaSecret, nil, append(keepsData(c), pulumi.Parent(parent)))
 	if err != nil {
 		return nil, err
@@ -67,7 +68,7 @@ func newGrafanaLogin(ctx *pulumi.Context, c *config.Config, namespace pulumi.Str
 // newMonitoringPolicy lets only its own namespace reach Prometheus and
 // Alertmanager, and the analyses of Argo Rollouts Prometheus: neither asks who
 // it is, and whoever reaches Alertmanager can silence it.
-func newMonitoringPolicy(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, parent pulumi.Resource) (pulumi.Resource, error) {
+func newMonitoringPolicy(ctx *pulumi.Context, c *stack.Stack, namespace pulumi.StringInput, parent pulumi.Resource) (pulumi.Resource, error) {
 	const name = "prometheus-and-alertmanager"
 	from := []networkingv1.NetworkPolicyPeer{{PodSelector: &upstreamv1.LabelSelector{}}}
 	if c.Monitoring.Rollouts {
@@ -93,7 +94,7 @@ const rolloutsNamespace = "argo-rollouts"
 // release is a Helm release, of which nothing is read back.
 type release struct{ pulumi.CustomResourceState }
 
-func newRelease(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, opts ...pulumi.ResourceOption) (*release, error) {
+func newRelease(ctx *pulumi.Context, c *stack.Stack, namespace pulumi.StringInput, opts ...pulumi.ResourceOption) (*release, error) {
 	chart := c.Monitoring.Chart
 	made := &release{}
 	err := ctx.RegisterResource(releaseType, config.ChartName, kubernetes.UntypedArgs{
@@ -113,7 +114,7 @@ func newRelease(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringIn
 
 // chartValues make the operators find every object of the cluster, and leave out
 // what the stack's own rules say already.
-func chartValues(c *config.Config) pulumi.Map {
+func chartValues(c *stack.Stack) pulumi.Map {
 	chart := c.Monitoring.Chart
 	prometheus := pulumi.Map{
 		"retention":                               pulumi.String(chart.Retention),

@@ -7,7 +7,7 @@ import (
 	schedulingv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/scheduling/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // priorities are the PriorityClasses of a stack, by name once they exist.
@@ -19,7 +19,7 @@ type priorities struct {
 // belong to the whole cluster, so they carry the namespace in their names; and
 // their values never change, so they carry those, too: another value is another
 // class, which pods take on one after another.
-func newPriorities(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource) (*priorities, error) {
+func newPriorities(ctx *pulumi.Context, c *stack.Stack, parent pulumi.Resource) (*priorities, error) {
 	made := &priorities{}
 	for _, class := range []struct {
 		resource, of string

@@ -4,7 +4,7 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // quotaName is the name of the ResourceQuota and of the LimitRange.
@@ -12,7 +12,7 @@ const quotaName = "nova"
 
 // newQuota declares what the namespace may take, and what a container gets that
 // says nothing: under a quota it would be refused.
-func newQuota(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, parent pulumi.Resource) error {
+func newQuota(ctx *pulumi.Context, c *stack.Stack, namespace pulumi.StringInput, parent pulumi.Resource) error {
 	if !c.Quota.Enabled {
 		return nil
 	}
@@ -37,3 +37,5 @@ func newQuota(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInpu
 	}, pulumi.Parent(parent))
 	return err
 }
+
+var exporterResources, setupResources = stack.ExporterResources, stack.SetupResources

@@ -13,6 +13,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // passwordLength is that of a generated password, of letters and digits: 238
@@ -33,7 +34,7 @@ type secrets struct {
 // newSecrets declares a generator for every secret that can be generated, also
 // where the value comes from elsewhere: should the stack go back, the generated
 // one is still the same, and no change of a source deletes a generator.
-func newSecrets(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource) (*secrets, error) {
+func newSecrets(ctx *pulumi.Context, c *stack.Stack, parent pulumi.Resource) (*secrets, error) {
 	s := &secrets{values: pulumi.StringMap{}, previous: pulumi.StringMap{}}
 	opts := append(keepsData(c), pulumi.Parent(parent))
 	for _, secret := range catalog.Secrets() {
@@ -79,7 +80,7 @@ type generation struct {
 // generate declares a secret's generators: the first one, and one for each
 // rotation. Older ones stay, so that a rotation deletes nothing and the value
 // before it is known. The result is empty where there is nothing to generate.
-func generate(ctx *pulumi.Context, c *config.Config, secret catalog.Secret, opts []pulumi.ResourceOption) ([]generation, error) {
+func generate(ctx *pulumi.Context, c *stack.Stack, secret catalog.Secret, opts []pulumi.ResourceOption) ([]generation, error) {
 	var generations []generation
 	for n := range c.SecretSources.Rotation[secret.Key] + 1 {
 		name := resourceName(secret.Key)
@@ -129,7 +130,7 @@ func (s *secrets) takeGenerated(secret catalog.Secret, generations []generation)
 	}
 }
 
-func (s *secrets) takeSupplied(c *config.Config, secret catalog.Secret) error {
+func (s *secrets) takeSupplied(c *stack.Stack, secret catalog.Secret) error {
 	supplied, own := c.Secrets[secret.Key]
 	if !own {
 		return nil // A URL with a supplied password, composed later.
@@ -157,7 +158,7 @@ func newPassword(ctx *pulumi.Context, name string, keepers pulumi.StringMap, opt
 }
 
 // composeURLs fills in the connection URLs whose passwords are known here.
-func (s *secrets) composeURLs(c *config.Config) {
+func (s *secrets) composeURLs(c *stack.Stack) {
 	for _, composed := range c.CatalogEnvironment().ConnectionURLs() {
 		password, known := s.values[composed.Password]
 		if _, own := s.values[composed.Key]; !own && known {

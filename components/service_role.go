@@ -5,8 +5,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/iampolicy"
+	"nova.dev/infra/internal/stack"
 )
 
 // annotationRole is where the EKS pod identity webhook reads which role a
@@ -18,7 +18,7 @@ const annotationRole = "eks.amazonaws.com/role-arn"
 // newServiceRole declares the role that the pods of a service take on: with its
 // ServiceAccount and nothing else, for what its code does to objects and
 // nothing else.
-func newServiceRole(ctx *pulumi.Context, c *config.Config, s catalog.Service, parent pulumi.Resource) (*iam.Role, error) {
+func newServiceRole(ctx *pulumi.Context, c *stack.Stack, s catalog.Service, parent pulumi.Resource) (*iam.Role, error) {
 	trust, err := iampolicy.Trust(iampolicy.ServiceAccount{
 		AWSAccount: c.AWS.Account,
 		Issuer:     c.AWS.IssuerHost(),

@@ -4,12 +4,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // sidecarAnnotations tell the injector of a mesh what the sidecar may take. A
 // request without its limit would lose the limit in Istio, so all are set.
 func sidecarAnnotations(mesh string) pulumi.StringMap {
-	requests, limits := config.SidecarResources.Requests, config.SidecarResources.Limits
+	requests, limits := stack.SidecarResources.Requests, stack.SidecarResources.Limits
 	switch mesh {
 	case config.MeshIstio:
 		return pulumi.StringMap{

@@ -8,13 +8,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/datastore"
+	"nova.dev/infra/internal/stack"
 )
 
 // newStores declares the stateful systems: those that the stack runs, names for
 // those that it does not, and the exporters. It returns what services wait for.
-func newStores(ctx *pulumi.Context, c *config.Config, stack *InfraStack) ([]pulumi.Resource, error) {
+func newStores(ctx *pulumi.Context, c *stack.Stack, stack *InfraStack) ([]pulumi.Resource, error) {
 	var ready []pulumi.Resource
 	site := datastore.Cluster(c.Namespace)
 	for _, system := range catalog.Dependencies() {
@@ -40,7 +40,7 @@ func newStores(ctx *pulumi.Context, c *config.Config, stack *InfraStack) ([]pulu
 // storeDeclaration is the state of declaring one system that the stack runs.
 type storeDeclaration struct {
 	ctx   *pulumi.Context
-	c     *config.Config
+	c     *stack.Stack
 	stack *InfraStack
 	store datastore.Store
 }

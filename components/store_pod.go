@@ -12,11 +12,12 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/datastore"
+	"nova.dev/infra/internal/stack"
 )
 
 // pod makes the pod template of a container of package datastore.
 type pod struct {
-	c     *config.Config
+	c     *stack.Stack
 	stack *InfraStack
 	name  string
 	from  datastore.Container
@@ -27,7 +28,7 @@ type pod struct {
 
 // newPod declares the ConfigMap with the container's files, where it has any.
 // Files hold no secret: those come as environment variables.
-func newPod(ctx *pulumi.Context, c *config.Config, stack *InfraStack, name string, from datastore.Container) (*pod, error) {
+func newPod(ctx *pulumi.Context, c *stack.Stack, stack *InfraStack, name string, from datastore.Container) (*pod, error) {
 	p := &pod{c: c, stack: stack, name: name, from: from}
 	if len(from.Files) > 0 {
 		if err := p.files(ctx); err != nil {
@@ -171,7 +172,7 @@ func (p *pod) template(spec *corev1.PodSpecArgs) *corev1.PodTemplateSpecArgs {
 }
 
 // newServiceAccount declares an identity without a token.
-func newServiceAccount(ctx *pulumi.Context, c *config.Config, name string, stack *InfraStack) (*corev1.ServiceAccount, error) {
+func newServiceAccount(ctx *pulumi.Context, c *stack.Stack, name string, stack *InfraStack) (*corev1.ServiceAccount, error) {
 	return corev1.NewServiceAccount(ctx, name, &corev1.ServiceAccountArgs{
 		Metadata:                     metadata(c, name, stack.Namespace),
 		AutomountServiceAccountToken: pulumi.Bool(false),

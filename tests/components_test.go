@@ -20,6 +20,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -27,7 +28,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 var stacks = []string{"dev", "staging", "prod"}
 
 // eachStack runs a test for every stack, as an update and as a preview.
-func eachStack(t *testing.T, test func(t *testing.T, c *config.Config, all []recorded, dryRun bool)) {
+func eachStack(t *testing.T, test func(t *testing.T, c *stack.Stack, all []recorded, dryRun bool)) {
 	for _, stack := range stacks {
 		for _, dryRun := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/dryRun=%t", stack, dryRun), func(t *testing.T) {
@@ -138,7 +139,7 @@ func TestURNsDoNotChangeByAccident(t *testing.T) {
 }
 
 func TestEveryResourceHasItsComponentAndAnExplicitProvider(t *testing.T) {
-	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		for _, r := range all {
 			switch {
 			case strings.HasPrefix(r.typ, "pulumi:providers:"), strings.HasPrefix(r.typ, "nova:platform:"), r.typ == "pulumi:pulumi:Stack":
@@ -152,7 +153,7 @@ func TestEveryResourceHasItsComponentAndAnExplicitProvider(t *testing.T) {
 }
 
 func TestWhatHoldsDataIsProtectedWhereTheStackSaysSo(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		held := 0
 		for _, r := range all {
 			data := strings.HasPrefix(r.typ, "random:") || strings.HasPrefix(r.typ, "tls:") || strings.HasSuffix(r.typ, ":Namespace") || keptInAWS[r.typ]
@@ -169,7 +170,7 @@ func TestWhatHoldsDataIsProtectedWhereTheStackSaysSo(t *testing.T) {
 func TestPodsMeetPodSecurityRestrictedAndOurOwnBaseline(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	require.NoError(t, err)
-	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		for name, template := range podTemplates(t, all) {
 			for _, result := range evaluator.EvaluatePod(psa.LevelVersion{Level: psa.LevelRestricted, Version: psa.LatestVersion()}, &template.ObjectMeta, &template.Spec) {
 				assert.True(t, result.Allowed, "%s: %s: %s", name, result.ForbiddenReason, result.ForbiddenDetail)
@@ -206,7 +207,7 @@ func TestPodsMeetPodSecurityRestrictedAndOurOwnBaseline(t *testing.T) {
 }
 
 func TestAnUpdateTakesNoPodAwayEarly(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		for _, r := range services(all) {
 			spec := as[appsv1.Deployment](t, r).Spec
 			assert.EqualValues(t, c.Replicas, *spec.Replicas)
@@ -220,7 +221,7 @@ func TestAnUpdateTakesNoPodAwayEarly(t *testing.T) {
 }
 
 func TestAServiceIsReachedOnBothPortsAndByPod(t *testing.T) {
-	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		for _, s := range catalog.Services() {
 			for name, clusterIP := range map[string]string{s.KubernetesName(): "", s.HeadlessName(): "None"} {
 				spec := as[corev1.Service](t, find(t, all, "Service", name)).Spec
@@ -234,7 +235,7 @@ func TestAServiceIsReachedOnBothPortsAndByPod(t *testing.T) {
 }
 
 func TestTheConfigMapHoldsEveryPlainKeyAndNoSecret(t *testing.T) {
-	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, dryRun bool) {
+	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, dryRun bool) {
 		inputs := find(t, all, "ConfigMap", "nova-backend-config").inputs["data"].ObjectValue()
 		for _, v := range catalog.Variables() {
 			assert.Contains(t, inputs, resource.PropertyKey(v.Key))
@@ -260,7 +261,7 @@ func TestTheConfigurationHashIsNotSecretAndFollowsOnlyWhatAServiceReceives(t *te
 }
 
 func TestASuppliedSecretReachesOnlyItsReceiver(t *testing.T) {
-	c, err := config.Parse("stack", config.Input{"secrets": map[string]any{"SMTP_PASSWORD": config.NewSecret("hunter2")}})
+	c, err := stack.Parse("stack", config.Input{"secrets": map[string]any{"SMTP_PASSWORD": config.NewSecret("hunter2")}})
 	require.NoError(t, err)
 	for _, r := range declare(t, c, false) {
 		clear := fmt.Sprint(withoutSecrets(r.inputs))

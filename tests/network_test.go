@@ -18,8 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/netgraph"
+	"nova.dev/infra/internal/stack"
 )
 
 // network is what the API server would make of a stack's policies, worked out
@@ -144,7 +144,7 @@ func (n network) ports(name string) []int {
 
 // declared are the edges inside of the namespace that the catalogue and the
 // stack ask for, as "from > to:port".
-func declared(c *config.Config, n network) map[string]bool {
+func declared(c *stack.Stack, n network) map[string]bool {
 	edges := map[string]bool{}
 	add := func(from, to string, port int) { edges[fmt.Sprintf("%s > %s:%d", from, to, port)] = true }
 	for _, s := range c.Services {
@@ -187,7 +187,7 @@ func declared(c *config.Config, n network) map[string]bool {
 
 // holds asserts that the declared edges are let out and in, and that no other
 // connection among the pods is.
-func (n network) holds(t *testing.T, c *config.Config) {
+func (n network) holds(t *testing.T, c *stack.Stack) {
 	t.Helper()
 	edges := declared(c, n)
 	require.NotEmpty(t, edges)

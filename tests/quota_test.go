@@ -11,6 +11,7 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 func TestTheQuotaHoldsThePlanAtItsPeak(t *testing.T) {
@@ -39,7 +40,7 @@ func TestTheQuotaHasRoomForSidecarsAsTheirInjectorIsAskedForThem(t *testing.T) {
 		"istio":   {"sidecar.istio.io/proxyCPU", "sidecar.istio.io/proxyMemory", "sidecar.istio.io/proxyCPULimit", "sidecar.istio.io/proxyMemoryLimit"},
 		"linkerd": {"config.linkerd.io/proxy-cpu-request", "config.linkerd.io/proxy-memory-request", "config.linkerd.io/proxy-cpu-limit", "config.linkerd.io/proxy-memory-limit"},
 	} {
-		c, err := config.LoadWith("prod", "../Pulumi.prod.yaml", func(in config.Input) { in["mesh"] = mesh })
+		c, err := stack.LoadWith("prod", "../Pulumi.prod.yaml", func(in config.Input) { in["mesh"] = mesh })
 		require.NoError(t, err)
 		all := declare(t, c, false)
 		for _, r := range services(all) {

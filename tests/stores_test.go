@@ -16,12 +16,12 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/datastore"
+	"nova.dev/infra/internal/stack"
 )
 
 // acknowledged is production that runs everything itself.
-func acknowledged(t *testing.T) *config.Config {
+func acknowledged(t *testing.T) *stack.Stack {
 	t.Helper()
 	return parse(t, `  nova:environment: production
   nova:deletionProtection: true
@@ -33,8 +33,8 @@ func acknowledged(t *testing.T) *config.Config {
 
 // eachStoreStack runs a test for stacks that run stores, and for prod, which
 // runs none.
-func eachStoreStack(t *testing.T, test func(t *testing.T, c *config.Config, all []recorded)) {
-	for name, c := range map[string]*config.Config{
+func eachStoreStack(t *testing.T, test func(t *testing.T, c *stack.Stack, all []recorded)) {
+	for name, c := range map[string]*stack.Stack{
 		"dev": load(t, "dev"), "staging": load(t, "staging"), "prod": load(t, "prod"), "prod in the cluster": acknowledged(t),
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c, declare(t, c, false)) })
@@ -42,7 +42,7 @@ func eachStoreStack(t *testing.T, test func(t *testing.T, c *config.Config, all 
 }
 
 // inside are the stores that a stack runs.
-func inside(c *config.Config) []datastore.Store {
+func inside(c *stack.Stack) []datastore.Store {
 	var stores []datastore.Store
 	for _, system := range catalog.Dependencies() {
 		if c.InCluster(system) {
@@ -54,7 +54,7 @@ func inside(c *config.Config) []datastore.Store {
 
 func TestAStackRunsTheStoresThatItSaysAndNoOthers(t *testing.T) {
 	for name, want := range map[string]struct {
-		c            *config.Config
+		c            *stack.Stack
 		stores, jobs int
 	}{
 		"dev": {load(t, "dev"), 6, 4}, "staging": {load(t, "staging"), 5, 3}, "prod": {load(t, "prod"), 0, 0}, "prod in the cluster": {acknowledged(t), 6, 4},
@@ -66,7 +66,7 @@ func TestAStackRunsTheStoresThatItSaysAndNoOthers(t *testing.T) {
 }
 
 func TestAStoreKeepsItsVolumeAndIsFoundByName(t *testing.T) {
-	eachStoreStack(t, func(t *testing.T, c *config.Config, all []recorded) {
+	eachStoreStack(t, func(t *testing.T, c *stack.Stack, all []recorded) {
 		for _, s := range inside(c) {
 			set := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", s.Name)).Spec
 			assert.EqualValues(t, s.Replicas, *set.Replicas, s.Name)
@@ -126,7 +126,7 @@ func TestTheMembersOfAQuorumStartTogetherAndOnNodesOfTheirOwn(t *testing.T) {
 }
 
 func TestAStoreIsNotRestartedBecauseItIsNotReady(t *testing.T) {
-	eachStoreStack(t, func(t *testing.T, c *config.Config, all []recorded) {
+	eachStoreStack(t, func(t *testing.T, c *stack.Stack, all []recorded) {
 		for _, s := range inside(c) {
 			pod := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", s.Name)).Spec.Template.Spec
 			container := pod.Containers[0]
@@ -141,7 +141,7 @@ func TestAStoreIsNotRestartedBecauseItIsNotReady(t *testing.T) {
 }
 
 func TestSettingsOfStoresHoldNoSecretAndEverySecretIsAReference(t *testing.T) {
-	eachStoreStack(t, func(t *testing.T, _ *config.Config, all []recorded) {
+	eachStoreStack(t, func(t *testing.T, _ *stack.Stack, all []recorded) {
 		for _, r := range ofKind(all, "ConfigMap") {
 			for key, text := range r.inputs["data"].ObjectValue() {
 				assert.False(t, text.ContainsSecrets(), "%s %s", r.name, key)
@@ -287,7 +287,7 @@ func TestASystemOutsideKeepsItsNameInside(t *testing.T) {
 
 func TestExportersServeMetricsInEveryMode(t *testing.T) {
 	ports := map[string]int32{"postgres-exporter": 9187, "redis-exporter": 9121, "kafka-exporter": 9308, "elasticsearch-exporter": 9114}
-	eachStoreStack(t, func(t *testing.T, c *config.Config, all []recorded) {
+	eachStoreStack(t, func(t *testing.T, c *stack.Stack, all []recorded) {
 		for name, port := range ports {
 			container := as[appsv1.Deployment](t, find(t, all, "Deployment", name)).Spec.Template.Spec.Containers[0]
 			assert.Equal(t, "metrics", container.Ports[0].Name)

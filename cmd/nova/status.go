@@ -12,8 +12,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/stack"
 )
 
 // statusTimeout bounds each request to the cluster.
@@ -75,7 +75,7 @@ const (
 )
 
 // readStatus asks the cluster of a stack for the Deployments of its services.
-func readStatus(ctx context.Context, project engine.Project, c *config.Config) ([]serviceStatus, error) {
+func readStatus(ctx context.Context, project engine.Project, c *stack.Stack) ([]serviceStatus, error) {
 	access, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		&clientcmd.ClientConfigLoadingRules{ExplicitPath: c.KubeconfigPath(project.Root)},
 		&clientcmd.ConfigOverrides{CurrentContext: c.Cluster.Context}).ClientConfig()
@@ -123,7 +123,7 @@ func (r *serviceStatus) read(d appsv1.Deployment) {
 	}
 }
 
-func (g *globals) printStatus(rows []serviceStatus, c *config.Config, format string) error {
+func (g *globals) printStatus(rows []serviceStatus, c *stack.Stack, format string) error {
 	if format == "json" {
 		return g.printJSON(rows)
 	}

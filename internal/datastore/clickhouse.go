@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 //go:embed scripts/clickhouse_setup.sh
@@ -20,9 +20,9 @@ const clickHouseNative = 9000
 // neither user nor password, so ClickHouse refuses it, and its analytics stay
 // off until its code sends them. An open user for it would open everything to
 // everyone in reach.
-func (s *Store) clickHouse(c *config.Config, site Site) {
+func (s *Store) clickHouse(c *stack.Stack, site Site) {
 	said := c.Dependencies.ClickHouse
-	login, previous := c.StoreLogins(catalog.ClickHouse)
+	login, previous := c.Store(catalog.ClickHouse).Login, c.Store(catalog.ClickHouse).PreviousLogin
 	// The image's entry point writes users of its own where the root file
 	// system is writable; all that is needed is in the settings.
 	s.Command = []string{"/usr/bin/clickhouse-server", "--config-file=/etc/clickhouse-server/config.xml"}

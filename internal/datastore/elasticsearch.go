@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 //go:embed scripts/elasticsearch_start.sh
@@ -14,7 +14,7 @@ var elasticsearchStart string
 // elasticsearch runs one node of Elasticsearch. search takes a URL alone, with
 // neither user nor password, so security is off and who may connect is left to
 // network policies. What it holds can be rebuilt from PostgreSQL.
-func (s *Store) elasticsearch(c *config.Config) {
+func (s *Store) elasticsearch(c *stack.Stack) {
 	s.start(elasticsearchStart)
 	s.Files[settingsPath+"/elasticsearch.yml"] = yamlFile(map[string]any{
 		"cluster.name":   "nova",

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // Exporter translates the state of a system for Prometheus. It serves /metrics
@@ -22,7 +22,7 @@ type Exporter struct {
 
 // NewExporter returns the exporter of a system, whoever runs the system; ok is
 // false where there is none or the stack wants none.
-func NewExporter(c *config.Config, system catalog.Dependency, site Site) (e Exporter, ok bool) {
+func NewExporter(c *stack.Stack, system catalog.Dependency, site Site) (e Exporter, ok bool) {
 	record := catalog.FindStore(system).Exporter
 	if record == nil || !c.Dependency(system).Exporter {
 		return Exporter{}, false

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 var (
@@ -26,7 +26,7 @@ const kafkaController = 9093
 // kafka runs Kafka without ZooKeeper: every member is broker and controller.
 // The clients at commit 94b91e29 know neither SASL nor TLS, so who may connect
 // is left to network policies alone.
-func (s *Store) kafka(c *config.Config, site Site) {
+func (s *Store) kafka(c *stack.Stack, site Site) {
 	said := c.Dependencies.Kafka
 	s.start(kafkaStart)
 	s.Files[settingsPath+"/server.properties"] = properties(s.kafkaSettings(c, site))
@@ -58,7 +58,7 @@ func (s *Store) kafka(c *config.Config, site Site) {
 	s.Setup = s.kafkaSetup(c, site)
 }
 
-func (s *Store) kafkaSettings(c *config.Config, site Site) []setting {
+func (s *Store) kafkaSettings(c *stack.Stack, site Site) []setting {
 	said := c.Dependencies.Kafka
 	var voters []string
 	for member := range s.Replicas {
@@ -89,7 +89,7 @@ func (s *Store) kafkaSettings(c *config.Config, site Site) []setting {
 	}
 }
 
-func (s *Store) kafkaSetup(c *config.Config, site Site) *Container {
+func (s *Store) kafkaSetup(c *stack.Stack, site Site) *Container {
 	setup := s.setup(kafkaSetup)
 	var topics strings.Builder
 	for _, topic := range c.KafkaTopics() {

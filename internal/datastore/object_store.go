@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 var (
@@ -25,7 +25,7 @@ const (
 )
 
 // objectStore runs SeaweedFS: master, volume, filer and S3 in one process.
-func (s *Store) objectStore(c *config.Config, site Site) {
+func (s *Store) objectStore(c *stack.Stack, site Site) {
 	s.start(objectStoreStart)
 	s.Env = map[string]string{
 		// The name under which its parts, and the set-up, find each other.

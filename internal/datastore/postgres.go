@@ -7,6 +7,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 var (
@@ -25,7 +26,7 @@ const (
 // postgres runs PostgreSQL. The superuser only sets up; services log in as
 // roles that act as the owner of the database, so that what one creates another
 // can change after a rotation.
-func (s *Store) postgres(c *config.Config, site Site) {
+func (s *Store) postgres(c *stack.Stack, site Site) {
 	said := c.Dependencies.Postgres
 	s.Args = []string{
 		"-c", fmt.Sprintf("max_connections=%d", said.MaxConnections),
@@ -60,9 +61,9 @@ func (s *Store) postgres(c *config.Config, site Site) {
 	s.Setup = s.postgresSetup(c, site)
 }
 
-func (s *Store) postgresSetup(c *config.Config, site Site) *Container {
+func (s *Store) postgresSetup(c *stack.Stack, site Site) *Container {
 	said := c.Dependencies.Postgres
-	login, previous := c.StoreLogins(catalog.Postgres)
+	login, previous := c.Store(catalog.Postgres).Login, c.Store(catalog.Postgres).PreviousLogin
 	setup := s.setup(postgresSetupScript)
 	setup.Files[settingsPath+"/setup.sql"] = postgresSetupSQL
 	setup.Env = map[string]string{

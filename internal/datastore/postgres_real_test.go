@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // postgresServer is a real PostgreSQL 15, made as the image makes it and run
@@ -21,7 +21,7 @@ type postgresServer struct {
 	log  string
 }
 
-func startPostgres(t *testing.T, c *config.Config, superuserPassword string) *postgresServer {
+func startPostgres(t *testing.T, c *stack.Stack, superuserPassword string) *postgresServer {
 	t.Helper()
 	bin := filepath.Dir(program(t, "initdb", "/usr/lib/postgresql/15/bin/initdb"))
 	box := newSandbox(t, "postgres")
@@ -49,7 +49,7 @@ func startPostgres(t *testing.T, c *config.Config, superuserPassword string) *po
 }
 
 // setup runs the store's set-up as its container would.
-func (p *postgresServer) setup(t *testing.T, c *config.Config, current, previous map[string]string) (string, error) {
+func (p *postgresServer) setup(t *testing.T, c *stack.Stack, current, previous map[string]string) (string, error) {
 	t.Helper()
 	setup := *storeOf(c, catalog.Postgres).Setup
 	p.unpack(t, setup)

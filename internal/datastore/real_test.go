@@ -19,6 +19,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // The tests below run the scripts and settings of this package with the real
@@ -26,11 +27,11 @@ import (
 
 // development is a stack that runs everything itself. extra are lines below
 // "config:".
-func development(t *testing.T, extra string) *config.Config {
+func development(t *testing.T, extra string) *stack.Stack {
 	t.Helper()
 	input, err := config.FromFile([]byte("config:\n  nova:environment: development\n" + extra))
 	require.NoError(t, err)
-	c, err := config.Parse("dev", input)
+	c, err := stack.Parse("dev", input)
 	require.NoError(t, err)
 	return c
 }
@@ -180,6 +181,6 @@ func program(t *testing.T, name, pattern string) string {
 	return path
 }
 
-func storeOf(c *config.Config, system catalog.Dependency) Store {
+func storeOf(c *stack.Stack, system catalog.Dependency) Store {
 	return New(c, system, Cluster(c.Namespace))
 }

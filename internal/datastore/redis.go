@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 //go:embed scripts/redis_start.sh
@@ -19,7 +19,7 @@ const redisExporter = "exporter"
 
 // redis runs Redis. The users are written when it starts, from the environment
 // and as digests, so that a new password needs a restart.
-func (s *Store) redis(c *config.Config) {
+func (s *Store) redis(c *stack.Stack) {
 	s.start(redisStart)
 	memory := resource.MustParse(c.Dependencies.Redis.MaxMemory)
 	s.Files[settingsPath+"/redis.conf"] = redisConf([]setting{

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // Site says how processes find each other where a stack is run.
@@ -40,7 +40,7 @@ func (s Site) member(name string, ordinal int) string {
 }
 
 // endpoint is where a system answers, whoever runs it.
-func (s Site) endpoint(c *config.Config, system catalog.Dependency) catalog.Endpoint {
+func (s Site) endpoint(c *stack.Stack, system catalog.Dependency) catalog.Endpoint {
 	e := c.CatalogEnvironment().Endpoints[system]
 	if c.InCluster(system) {
 		e.Host = s.address(catalog.FindStore(system).Name)

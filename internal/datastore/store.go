@@ -2,7 +2,7 @@ package datastore
 
 import (
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // Container is one process and what it finds around it.
@@ -94,7 +94,7 @@ const scratch = "/tmp"
 const settingsPath = "/etc/nova"
 
 // New returns a system that the stack runs itself, at a site.
-func New(c *config.Config, system catalog.Dependency, site Site) Store {
+func New(c *stack.Stack, system catalog.Dependency, site Site) Store {
 	record, said := catalog.FindStore(system), c.Dependency(system)
 	s := Store{
 		System:    system,

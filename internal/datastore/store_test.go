@@ -12,6 +12,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 func TestEveryStoreIsDescribedWhole(t *testing.T) {
@@ -125,7 +126,7 @@ func TestExportersLogInWithTheirOwnCredentialsAndSpeakTLSWhereAsked(t *testing.T
     elasticsearch: {mode: external, host: es.example.com, tls: true}
   nova:secretSources: {default: external, keys: {JWT_PRIVATE_KEY_PEM: generated}}
 `)
-	exporter := func(c *config.Config, system catalog.Dependency) Exporter {
+	exporter := func(c *stack.Stack, system catalog.Dependency) Exporter {
 		e, ok := NewExporter(c, system, Cluster(c.Namespace))
 		require.True(t, ok)
 		return e
@@ -146,7 +147,7 @@ func TestExportersLogInWithTheirOwnCredentialsAndSpeakTLSWhereAsked(t *testing.T
 
 func TestServicesDoNotLogInAsARoleThatIsTaken(t *testing.T) {
 	for _, name := range []string{"postgres", "nova_exporter"} {
-		_, err := config.Parse("dev", config.Input{"dependencies": map[string]any{"postgres": map[string]any{"user": name}}})
+		_, err := stack.Parse("dev", config.Input{"dependencies": map[string]any{"postgres": map[string]any{"user": name}}})
 		assert.ErrorContains(t, err, `nova:dependencies.postgres.user: "`+name+`"`)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // Project is a checkout of the repository.
@@ -63,16 +64,16 @@ func (p Project) Stacks() []string {
 }
 
 // Config loads and checks the configuration of a stack.
-func (p Project) Config(stack string) (*config.Config, error) {
-	return p.ConfigWith(stack, func(config.Input) {})
+func (p Project) Config(name string) (*stack.Stack, error) {
+	return p.ConfigWith(name, func(config.Input) {})
 }
 
 // ConfigWith is Config of a stack whose input is changed before it is checked.
-func (p Project) ConfigWith(stack string, change func(config.Input)) (*config.Config, error) {
-	if !slices.Contains(p.Stacks(), stack) {
-		return nil, fmt.Errorf("--stack: %q: there is no Pulumi.%s.yaml; stacks are %s", stack, stack, strings.Join(p.Stacks(), ", "))
+func (p Project) ConfigWith(name string, change func(config.Input)) (*stack.Stack, error) {
+	if !slices.Contains(p.Stacks(), name) {
+		return nil, fmt.Errorf("--stack: %q: there is no Pulumi.%s.yaml; stacks are %s", name, name, strings.Join(p.Stacks(), ", "))
 	}
-	return config.LoadWith(stack, p.StackFile(stack), change)
+	return stack.LoadWith(name, p.StackFile(name), change)
 }
 
 // workspace prepares the directory that the engine works in: copies of the

@@ -14,6 +14,7 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/program"
+	"nova.dev/infra/internal/stack"
 )
 
 // Resource is one resource that the program declared.
@@ -48,7 +49,7 @@ type Options struct {
 
 // Stack evaluates the program for a configuration. Resources come in the order
 // in which they were declared, which differs from run to run.
-func Stack(c *config.Config, o Options) ([]Resource, error) {
+func Stack(c *stack.Stack, o Options) ([]Resource, error) {
 	r := &recorder{options: o, config: c}
 	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
 		return program.Declare(ctx, c, kubeconfig)
@@ -67,7 +68,7 @@ const kubeconfig = "evaluated without a cluster"
 // recorder stands for the engine and the providers.
 type recorder struct {
 	options   Options
-	config    *config.Config
+	config    *stack.Stack
 	mu        sync.Mutex
 	resources []Resource
 }

@@ -6,6 +6,7 @@ import (
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/datastore"
+	"nova.dev/infra/internal/stack"
 )
 
 // Edge is one allowed connection: from a workload or a neighbour to another.
@@ -41,12 +42,12 @@ const Migrations = "migrations"
 
 // Edges returns every allowed connection of a stack but those to DNS, which all
 // pods have.
-func Edges(c *config.Config) []Edge {
+func Edges(c *stack.Stack) []Edge {
 	g := &graph{c: c}
 	for _, s := range c.Services {
 		g.service(s)
 	}
-	if slices.ContainsFunc(c.Services, func(s config.Service) bool { return slices.Contains(s.Needs, catalog.Postgres) }) {
+	if slices.ContainsFunc(c.Services, func(s stack.Service) bool { return slices.Contains(s.Needs, catalog.Postgres) }) {
 		g.toSystem(Migrations, catalog.Postgres)
 	}
 	site := datastore.Cluster(c.Namespace)
@@ -63,7 +64,7 @@ func Edges(c *config.Config) []Edge {
 }
 
 type graph struct {
-	c     *config.Config
+	c     *stack.Stack
 	edges []Edge
 }
 
@@ -77,7 +78,7 @@ func (g *graph) prometheus() End { return End{Neighbour: &g.c.Network.Prometheus
 
 // service adds what a service calls, needs and serves. Between services only
 // gRPC is spoken.
-func (g *graph) service(s config.Service) {
+func (g *graph) service(s stack.Service) {
 	name := s.KubernetesName()
 	for _, callee := range g.c.Services {
 		if slices.Contains(s.Calls, callee.Name) {

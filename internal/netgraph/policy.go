@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 // Policies returns the network policies of a stack, by name: two for all pods,
 // and one for each workload, of the workload's name, with both of its
 // directions. It is empty where the stack wants none.
-func Policies(c *config.Config) map[string]networkingv1.NetworkPolicySpec {
+func Policies(c *stack.Stack) map[string]networkingv1.NetworkPolicySpec {
 	policies := map[string]networkingv1.NetworkPolicySpec{}
 	if !c.Network.Policies {
 		return policies

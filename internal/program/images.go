@@ -5,11 +5,11 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/components"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // declareImages declares the images that the stack builds by itself, by service.
-func declareImages(ctx *pulumi.Context, c *config.Config, opts ...pulumi.ResourceOption) (map[string]*docker.Image, error) {
+func declareImages(ctx *pulumi.Context, c *stack.Stack, opts ...pulumi.ResourceOption) (map[string]*docker.Image, error) {
 	if !c.BuildsImages() {
 		return nil, nil
 	}

@@ -5,10 +5,11 @@ import (
 
 	"nova.dev/infra/components"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // declareMonitoring declares what watches the stack, unless nothing does.
-func declareMonitoring(ctx *pulumi.Context, c *config.Config, infra *components.InfraStack, opts ...pulumi.ResourceOption) error {
+func declareMonitoring(ctx *pulumi.Context, c *stack.Stack, infra *components.InfraStack, opts ...pulumi.ResourceOption) error {
 	if c.Monitoring.Mode == config.MonitoringNone {
 		return nil
 	}

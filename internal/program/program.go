@@ -7,8 +7,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/components"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/image"
+	"nova.dev/infra/internal/stack"
 )
 
 // Program declares the stack that ctx belongs to. Relative paths in the
@@ -28,11 +28,17 @@ func At(root string) pulumi.RunFunc {
 		if err != nil {
 			return err
 		}
-		if err := image.Pin(c, root); err != nil {
+		pins, err := image.Pin(&c.Config, root)
+		if err != nil {
 			return err
 		}
-		if err := image.Stage(c, root); err != nil {
+		if c, err = c.Pinned(pins); err != nil {
 			return err
+		}
+		if !ctx.DryRun() {
+			if err := image.Stage(c, root); err != nil {
+				return err
+			}
 		}
 		return Declare(ctx, c, kubeconfig)
 	}
@@ -40,7 +46,7 @@ func At(root string) pulumi.RunFunc {
 
 // Declare declares a stack from its configuration. kubeconfig is the text of
 // the kubeconfig file; it is handed to the Kubernetes provider as a secret.
-func Declare(ctx *pulumi.Context, c *config.Config, kubeconfig string) error {
+func Declare(ctx *pulumi.Context, c *stack.Stack, kubeconfig string) error {
 	providers, err := newProviders(ctx, c, kubeconfig)
 	if err != nil {
 		return err

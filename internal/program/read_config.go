@@ -8,12 +8,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // readConfig reads the stack's configuration from the engine. The SDK cannot
 // list the keys that are set, so those in the environment of a program that the
 // engine started are added to the known ones: an unknown key is a mistake.
-func readConfig(ctx *pulumi.Context) (*config.Config, error) {
+func readConfig(ctx *pulumi.Context) (*stack.Stack, error) {
 	values := map[string]string{}
 	if text := os.Getenv(pulumi.EnvConfig); text != "" {
 		if err := json.Unmarshal([]byte(text), &values); err != nil {
@@ -26,11 +27,11 @@ func readConfig(ctx *pulumi.Context) (*config.Config, error) {
 			values[key] = value
 		}
 	}
-	return config.Parse(ctx.Stack(), config.FromStrings(values, ctx.IsConfigSecret))
+	return stack.Parse(ctx.Stack(), config.FromStrings(values, ctx.IsConfigSecret))
 }
 
 // readKubeconfig reads the stack's kubeconfig file.
-func readKubeconfig(root string, c *config.Config) (string, error) {
+func readKubeconfig(root string, c *stack.Stack) (string, error) {
 	text, err := os.ReadFile(c.KubeconfigPath(root))
 	if err == nil {
 		return string(text), nil

@@ -8,14 +8,14 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/components"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // declareServices declares the services along the call graph: a caller is not
 // touched before its callees are ready, since some callers exit when a callee
 // is away.
-func declareServices(ctx *pulumi.Context, c *config.Config, infra *components.InfraStack, images map[string]*docker.Image, opts ...pulumi.ResourceOption) (map[string]*components.NovaService, error) {
-	resolved := map[string]config.Service{}
+func declareServices(ctx *pulumi.Context, c *stack.Stack, infra *components.InfraStack, images map[string]*docker.Image, opts ...pulumi.ResourceOption) (map[string]*components.NovaService, error) {
+	resolved := map[string]stack.Service{}
 	for _, s := range c.Services {
 		resolved[s.Name] = s
 	}
@@ -49,7 +49,7 @@ func declareServices(ctx *pulumi.Context, c *config.Config, infra *components.In
 
 // export gives the stack its outputs, which other programs and `nova status`
 // read.
-func export(ctx *pulumi.Context, c *config.Config, infra *components.InfraStack, services map[string]*components.NovaService) {
+func export(ctx *pulumi.Context, c *stack.Stack, infra *components.InfraStack, services map[string]*components.NovaService) {
 	ctx.Export("namespace", infra.Namespace)
 	ctx.Export("environment", pulumi.String(c.Environment))
 	ctx.Export("buckets", infra.Storage.Buckets)

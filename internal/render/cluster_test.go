@@ -15,8 +15,8 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/cluster"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/render"
+	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/toolchain"
 )
 
@@ -61,7 +61,7 @@ func newCluster(t *testing.T) kubectl {
 var placeholder = regexp.MustCompile(`<([A-Z0-9_]+)>`)
 
 // writeFilled writes a tree with a value in place of each placeholder.
-func writeFilled(t *testing.T, c *config.Config) string {
+func writeFilled(t *testing.T, c *stack.Stack) string {
 	t.Helper()
 	tree, err := render.Tree(c)
 	require.NoError(t, err)

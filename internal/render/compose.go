@@ -13,6 +13,7 @@ import (
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/datastore"
+	"nova.dev/infra/internal/stack"
 )
 
 const (
@@ -40,9 +41,13 @@ const (
 const loopback = "127.0.0.1"
 
 // compose renders docker-compose.yml and the files that it mounts.
-func compose(c *config.Config) (map[string][]byte, error) {
+func compose(c *stack.Stack) (map[string][]byte, error) {
+	local, err := c.Local()
+	if err != nil {
+		return nil, err
+	}
 	d := &composition{
-		local: newLocal(c),
+		c: local, environment: local.CatalogEnvironment(), variables: local.VariableValues(),
 		project: types.Project{
 			Name: projectName,
 			Networks: types.Networks{
@@ -86,8 +91,11 @@ const usage = `#
 
 // composition is a compose file that is being put together.
 type composition struct {
-	local
-	project types.Project
+	c           *stack.Stack
+	environment catalog.Environment
+	// variables are the values of the catalogue's variables.
+	variables map[string]string
+	project   types.Project
 	// files are those that containers mount, by path below the output folder.
 	files map[string][]byte
 	// owners are the users that volumes belong to, by name of the volume.
@@ -217,7 +225,7 @@ func (d *composition) everyProfile() []string {
 
 // profilesOf are the profiles of what the given services need: all, and each of
 // those services and of their callers, directly or not.
-func (d *composition) profilesOf(needed func(config.Service) bool) []string {
+func (d *composition) profilesOf(needed func(stack.Service) bool) []string {
 	in := map[string]bool{}
 	for grown := true; grown; {
 		grown = false

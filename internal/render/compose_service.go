@@ -7,6 +7,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // The contract of the services' images.
@@ -23,7 +24,7 @@ const (
 
 // addService adds a microservice. Its containers get the variables and secrets
 // that its record lists and no others.
-func (d *composition) addService(s config.Service) {
+func (d *composition) addService(s stack.Service) {
 	service := confined(sameUserAndGroup(imageUser), s.Resources.Limits)
 	service.Image = s.Image
 	if !strings.Contains(s.Image, "/") {
@@ -47,14 +48,14 @@ func (d *composition) addService(s config.Service) {
 	service.Networks = networks(networkBackend, networkEdge)
 	service.Ports = []types.ServicePortConfig{publish(s.HTTPPort, "")}
 	service.Expose = types.StringOrNumberList{itoa(s.GRPCPort())}
-	service.Profiles = d.profilesOf(func(other config.Service) bool { return other.Name == s.Name })
+	service.Profiles = d.profilesOf(func(other stack.Service) bool { return other.Name == s.Name })
 	service.StopGracePeriod = seconds(d.c.Shutdown.GracePeriodSeconds())
 	service.Tmpfs = types.StringList{scratchMount}
 	d.project.Services[s.KubernetesName()] = service
 }
 
 func (d *composition) variable(key string) string {
-	if key == publicKeyVariable {
+	if key == config.PublicKeyVariable {
 		return fromEnv(key)
 	}
 	return fromEnvOr(key, d.variables[key])
@@ -71,7 +72,7 @@ func secretFromEnv(key string) *string {
 
 // dependencies are what a service waits for: systems that serve and are set up,
 // and services that it calls.
-func (d *composition) dependencies(s config.Service) types.DependsOnConfig {
+func (d *composition) dependencies(s stack.Service) types.DependsOnConfig {
 	waits := types.DependsOnConfig{}
 	for _, need := range s.Needs {
 		name := catalog.FindStore(need).Name

@@ -11,11 +11,12 @@ import (
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/datastore"
+	"nova.dev/infra/internal/stack"
 )
 
 // addStore adds a stateful system and the one-shot service that sets it up.
 func (d *composition) addStore(s datastore.Store) {
-	profiles := d.profilesOf(func(service config.Service) bool { return slices.Contains(service.Needs, s.System) })
+	profiles := d.profilesOf(func(service stack.Service) bool { return slices.Contains(service.Needs, s.System) })
 	limits := d.c.Dependency(s.System).Resources.Limits
 
 	store := d.container(s.Name, s.Container, limits)

@@ -17,31 +17,32 @@ import (
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/envfile"
 	"nova.dev/infra/internal/render"
+	"nova.dev/infra/internal/stack"
 )
 
 var stacks = []string{"dev", "staging", "prod"}
 
 // load reads a stack file of the repository; nobody changes the result.
-func load(t testing.TB, stack string) *config.Config {
+func load(t testing.TB, name string) *stack.Stack {
 	t.Helper()
-	if loaded[stack] == nil {
-		c, err := config.Load(stack, "../../Pulumi."+stack+".yaml")
+	if loaded[name] == nil {
+		s, err := stack.Load(name, "../../Pulumi."+name+".yaml")
 		require.NoError(t, err)
-		loaded[stack] = c
+		loaded[name] = s
 	}
-	return loaded[stack]
+	return loaded[name]
 }
 
-func loadAll(t testing.TB) []*config.Config {
+func loadAll(t testing.TB) []*stack.Stack {
 	t.Helper()
-	var all []*config.Config
-	for _, stack := range stacks {
-		all = append(all, load(t, stack))
+	var all []*stack.Stack
+	for _, name := range stacks {
+		all = append(all, load(t, name))
 	}
 	return all
 }
 
-func rendered(t testing.TB, c *config.Config) map[string][]byte {
+func rendered(t testing.TB, c *stack.Stack) map[string][]byte {
 	t.Helper()
 	if trees[c] == nil {
 		files, err := render.Tree(c, loadAll(t)...)
@@ -52,13 +53,13 @@ func rendered(t testing.TB, c *config.Config) map[string][]byte {
 }
 
 var (
-	loaded = map[string]*config.Config{}
-	trees  = map[*config.Config]map[string][]byte{}
+	loaded = map[string]*stack.Stack{}
+	trees  = map[*stack.Stack]map[string][]byte{}
 )
 
 // environment is a .env that has all secrets. Making keys takes long, so each
 // stack has one for all tests.
-func environment(t *testing.T, c *config.Config) map[string]string {
+func environment(t *testing.T, c *stack.Stack) map[string]string {
 	t.Helper()
 	if _, made := environments[c.Stack]; !made {
 		text, err := render.Env(c)
@@ -82,21 +83,21 @@ func composed(t *testing.T, files map[string][]byte, env map[string]string, prof
 	}, loader.WithProfiles(profiles), func(o *loader.Options) { o.SetProjectName("nova", true) })
 }
 
-func mustCompose(t *testing.T, c *config.Config, profiles ...string) *types.Project {
+func mustCompose(t *testing.T, c *stack.Stack, profiles ...string) *types.Project {
 	t.Helper()
 	project, err := composed(t, rendered(t, c), environment(t, c), profiles...)
 	require.NoError(t, err)
 	return project
 }
 
-func eachStack(t *testing.T, test func(t *testing.T, c *config.Config)) {
+func eachStack(t *testing.T, test func(t *testing.T, c *stack.Stack)) {
 	for _, stack := range stacks {
 		t.Run(stack, func(t *testing.T) { test(t, load(t, stack)) })
 	}
 }
 
 func TestTheComposeFileHoldsTheWholeSystem(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config) {
+	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		project := mustCompose(t, c, "all", "monitoring")
 		names := slices.Collect(maps.Keys(project.Services))
 		for _, s := range catalog.Services() {
@@ -134,7 +135,7 @@ func TestComposeRefusesAnEnvironmentWithoutASecretAndNamesIt(t *testing.T) {
 }
 
 func TestContainersAreConfined(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config) {
+	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		for name, s := range mustCompose(t, c, "*").Services {
 			assert.True(t, s.ReadOnly, "%s: root file system", name)
 			assert.Equal(t, []string{"ALL"}, s.CapDrop, name)
@@ -153,7 +154,7 @@ func TestContainersAreConfined(t *testing.T) {
 }
 
 func TestOnlyServicesAndToolsAreReachedFromTheMachineAndNobodyElseIs(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config) {
+	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		project := mustCompose(t, c, "*")
 		assert.True(t, project.Networks["backend"].Internal)
 		published := map[string]string{"prometheus": "9090", "alertmanager": "9093", "grafana": "3000"}
@@ -174,7 +175,7 @@ func TestOnlyServicesAndToolsAreReachedFromTheMachineAndNobodyElseIs(t *testing.
 }
 
 func TestAServiceCanBeScaledAndStopsInItsOwnTime(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config) {
+	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		project := mustCompose(t, c, "*")
 		for _, s := range c.Services {
 			service := project.Services[s.KubernetesName()]
@@ -191,7 +192,7 @@ func TestAServiceCanBeScaledAndStopsInItsOwnTime(t *testing.T) {
 }
 
 func TestAServiceWaitsForWhatItNeedsAndCalls(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config) {
+	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		project := mustCompose(t, c, "*")
 		for _, s := range c.Services {
 			want := map[string]string{}
@@ -237,7 +238,7 @@ func TestAProfileIsAServiceWithAllItCallsAndNeeds(t *testing.T) {
 }
 
 func TestEveryVolumeHasAnOwnerAndEveryMountedFileExists(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config) {
+	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		files := rendered(t, c)
 		project := mustCompose(t, c, "*")
 		script := project.Services["volumes"].Entrypoint[2]
@@ -271,9 +272,11 @@ func TestEveryVolumeHasAnOwnerAndEveryMountedFileExists(t *testing.T) {
 }
 
 func TestAContainerGetsItsOwnVariablesAndSecretsOnly(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config) {
+	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		env := environment(t, c)
 		project := mustCompose(t, c, "*")
+		c, err := c.Local()
+		require.NoError(t, err)
 		for _, s := range c.Services {
 			got := project.Services[s.KubernetesName()].Environment
 			want := append(slices.Clone(s.Variables), s.Secrets...)
@@ -296,7 +299,7 @@ func TestAContainerGetsItsOwnVariablesAndSecretsOnly(t *testing.T) {
 				}
 				for _, secret := range catalog.Secrets() {
 					if *value == env[secret.Key] {
-						receives := slices.ContainsFunc(c.Services, func(s config.Service) bool {
+						receives := slices.ContainsFunc(c.Services, func(s stack.Service) bool {
 							return s.KubernetesName() == name && slices.Contains(s.Secrets, secret.Key)
 						})
 						store := slices.Contains([]string{"postgres", "redis", "clickhouse", "object-store"}, strings.TrimSuffix(strings.TrimSuffix(name, "-exporter"), "-setup"))
@@ -308,8 +311,19 @@ func TestAContainerGetsItsOwnVariablesAndSecretsOnly(t *testing.T) {
 	})
 }
 
+func TestCompose(t *testing.T) {
+	t.Run("gives a service the same variables in every stack", func(t *testing.T) {
+		want := mustCompose(t, load(t, "dev"), "*").Services
+		for _, name := range stacks {
+			for service, got := range mustCompose(t, load(t, name), "*").Services {
+				assert.Equal(t, slices.Sorted(maps.Keys(want[service].Environment)), slices.Sorted(maps.Keys(got.Environment)), "%s in %s", service, name)
+			}
+		}
+	})
+}
+
 func TestNoSecretAndNoDefaultOfOneStandsInTheTree(t *testing.T) {
-	c, err := config.Parse("dev", config.Input{"secrets": map[string]any{
+	c, err := stack.Parse("dev", config.Input{"secrets": map[string]any{
 		"SMTP_PASSWORD": config.NewSecret("hunter2-smtp"), "POSTGRES_PASSWORD": config.NewSecret("hunter2-postgres"),
 		"MESSAGE_ENCRYPTION_MASTER_KEY": config.NewSecret("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
 		"JWT_PRIVATE_KEY_PEM":           config.NewSecret(signingKey(t)),

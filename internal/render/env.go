@@ -10,6 +10,7 @@ import (
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/envfile"
+	"nova.dev/infra/internal/stack"
 )
 
 // exampleName is the file that explains every variable.
@@ -34,28 +35,32 @@ type section struct {
 // example renders .env.example: every variable with its value for Docker
 // Compose, and every secret without one, so that Compose refuses to start with
 // what was not filled in. Comments say how the stacks differ on their clusters.
-func example(c *config.Config, stacks []*config.Config) (map[string][]byte, error) {
+func example(c *stack.Stack, stacks []*stack.Stack) (map[string][]byte, error) {
 	stacks = slices.Clone(stacks)
-	slices.SortStableFunc(stacks, func(a, b *config.Config) int { return cmp.Compare(rank(a), rank(b)) })
-	text, err := envText(c, stacks, append([]string{
+	slices.SortStableFunc(stacks, func(a, b *stack.Stack) int { return cmp.Compare(rank(a), rank(b)) })
+	local, err := c.Local()
+	if err != nil {
+		return nil, err
+	}
+	text, err := envText(local, stacks, append([]string{
 		"Every variable of Nova, with the values that Docker Compose uses for stack " + c.Stack + ".",
 		"",
 		"`nova env init --stack " + c.Stack + "` writes a .env like this one with secrets of its own. By hand:",
 		"copy this file to .env, fill in what is empty and not optional, and chmod 600 .env.",
 		"What differs between the stacks is said as they have it in their clusters.",
 		"",
-	}, wrap("Not here, because the compose file gives each container its own: "+strings.Join(perContainer(c), ", ")+".")...), nil)
+	}, wrap("Not here, because the compose file gives each container its own: "+strings.Join(perContainer(local), ", ")+".")...), nil)
 	return map[string][]byte{exampleName: text}, err
 }
 
 // rank orders stacks from development to production.
-func rank(c *config.Config) int { return slices.Index(config.KnownEnvironments(), c.Environment) }
+func rank(c *stack.Stack) int { return slices.Index(config.KnownEnvironments(), c.Environment) }
 
 // perContainer are the variables of containers that are not in the catalogue:
 // every container has its own value of them.
-func perContainer(c *config.Config) []string {
+func perContainer(c *stack.Stack) []string {
 	names := map[string]bool{}
-	environment := newLocal(c).environment
+	environment := c.CatalogEnvironment()
 	for _, s := range c.Services {
 		for name := range own(s, environment) {
 			if _, shared := catalog.FindVariable(name); !shared {
@@ -67,7 +72,7 @@ func perContainer(c *config.Config) []string {
 }
 
 // own are the variables whose values a service has for itself.
-func own(s config.Service, environment catalog.Environment) map[string]string {
+func own(s stack.Service, environment catalog.Environment) map[string]string {
 	values := s.PortVariables()
 	for _, use := range s.Buckets {
 		values[use.Variable] = environment.Buckets[use.Bucket]
@@ -76,9 +81,9 @@ func own(s config.Service, environment catalog.Environment) map[string]string {
 	return values
 }
 
-// envText writes an env file. secrets are values of secrets and of variables
+// envText writes an env file for a stack under Compose. secrets are values of secrets and of variables
 // that belong to one, by key.
-func envText(c *config.Config, stacks []*config.Config, header []string, secrets map[string]string) ([]byte, error) {
+func envText(c *stack.Stack, stacks []*stack.Stack, header []string, secrets map[string]string) ([]byte, error) {
 	var text strings.Builder
 	comment := func(line string) {
 		text.WriteString(strings.TrimRight("# "+line, " ") + "\n")
@@ -88,7 +93,7 @@ func envText(c *config.Config, stacks []*config.Config, header []string, secrets
 	for _, line := range header {
 		comment(line)
 	}
-	for _, s := range sections(newLocal(c), stacks, secrets) {
+	for _, s := range sections(c, stacks, secrets) {
 		fmt.Fprintf(&text, "\n# --- %s ---\n", s.title)
 		for _, e := range s.entries {
 			text.WriteString("\n")
@@ -106,7 +111,7 @@ func envText(c *config.Config, stacks []*config.Config, header []string, secrets
 }
 
 // sections are all variables and secrets under the catalogue's headings.
-func sections(l local, stacks []*config.Config, secrets map[string]string) []section {
+func sections(local *stack.Stack, stacks []*stack.Stack, secrets map[string]string) []section {
 	all := []section{{title: "Docker Compose", entries: []entry{{
 		key: profilesVariable, value: profileAll,
 		about: wrap("What runs: \"all\", or names of services, each of which brings what it calls and needs. Add \"monitoring\" for Prometheus, Alertmanager, Grafana and exporters."),
@@ -121,6 +126,7 @@ func sections(l local, stacks []*config.Config, secrets map[string]string) []sec
 		}
 		all[i].entries = append(all[i].entries, e)
 	}
+	own := local.VariableValues()
 	values := make([]map[string]string, len(stacks))
 	for i, stack := range stacks {
 		values[i] = stack.VariableValues()
@@ -130,8 +136,8 @@ func sections(l local, stacks []*config.Config, secrets map[string]string) []sec
 		if v.Unread {
 			about = append(about, "No service reads it.")
 		}
-		value := l.variables[v.Key]
-		if v.Key == publicKeyVariable {
+		value := own[v.Key]
+		if v.Key == config.PublicKeyVariable {
 			value = secrets[v.Key]
 		} else {
 			about = append(about, differences(stacks, func(i int) string { return values[i][v.Key] })...)
@@ -146,7 +152,7 @@ func sections(l local, stacks []*config.Config, secrets map[string]string) []sec
 		if secret.Unread {
 			about = append(about, "No service reads it.")
 		}
-		if form := l.form(secret); form != "" {
+		if form := form(local, secret); form != "" {
 			about = append(about, wrap(form)...)
 		}
 		about = append(about, differences(stacks, func(i int) string { return string(stacks[i].Source(secret)) })...)
@@ -156,7 +162,7 @@ func sections(l local, stacks []*config.Config, secrets map[string]string) []sec
 }
 
 // form says what a secret's value looks like, or how to make one.
-func (l local) form(secret catalog.Secret) string {
+func form(local *stack.Stack, secret catalog.Secret) string {
 	switch secret.Generate {
 	case catalog.GeneratePassword:
 		return "Letters and digits, 32 or more."
@@ -165,7 +171,7 @@ func (l local) form(secret catalog.Secret) string {
 	case catalog.GenerateRSA:
 		return "In single quotes, over several lines: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072"
 	case catalog.GenerateURL:
-		for _, u := range l.environment.ConnectionURLs() {
+		for _, u := range local.CatalogEnvironment().ConnectionURLs() {
 			if u.Key == secret.Key {
 				return "Form: " + showPlaceholders(u.With(mark(u.Password)))
 			}
@@ -175,7 +181,7 @@ func (l local) form(secret catalog.Secret) string {
 }
 
 // differences tells the value in each stack, where not all have the same.
-func differences(stacks []*config.Config, value func(i int) string) []string {
+func differences(stacks []*stack.Stack, value func(i int) string) []string {
 	byValue := map[string][]string{}
 	var order []string
 	for i, stack := range stacks {
@@ -223,12 +229,16 @@ func wrap(text string) []string {
 
 // Env returns the text of a .env file for the compose file of a stack, with new
 // secrets. No two calls return the same.
-func Env(c *config.Config) ([]byte, error) {
-	secrets, err := newSecretValues(newLocal(c))
+func Env(c *stack.Stack) ([]byte, error) {
+	local, err := c.Local()
 	if err != nil {
 		return nil, err
 	}
-	text, err := envText(c, nil, []string{
+	secrets, err := newSecretValues(local)
+	if err != nil {
+		return nil, err
+	}
+	text, err := envText(local, nil, []string{
 		"The environment of docker-compose.yml, with secrets. Never commit it.",
 		"`. ./.env` after `set -a` gives a shell the same variables.",
 	}, secrets)

@@ -18,6 +18,7 @@ import (
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/envfile"
 	"nova.dev/infra/internal/render"
+	"nova.dev/infra/internal/stack"
 )
 
 // sourced is the environment of a POSIX shell that has read an env file.
@@ -53,7 +54,7 @@ func readByAll(t *testing.T, text []byte) map[string]string {
 }
 
 func TestTheExampleExplainsEveryVariableAndEveryReaderTakesItForTheSame(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config) {
+	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		text := rendered(t, c)[".env.example"]
 		values := readByAll(t, text)
 		unwrapped := strings.ReplaceAll(string(text), "\n# ", " ")
@@ -131,7 +132,7 @@ func TestANewEnvironmentHasEverySecretInAFormThatEveryReaderTakesForTheSame(t *t
 }
 
 func TestAValueThatNoEnvFileCanCarryIsNamed(t *testing.T) {
-	c, err := config.Parse("dev", config.Input{"variables": map[string]any{"SMTP_FROM_NAME": `It's "Nova"`}})
+	c, err := stack.Parse("dev", config.Input{"variables": map[string]any{"SMTP_FROM_NAME": `It's "Nova"`}})
 	require.NoError(t, err)
 	_, err = render.Tree(c)
 	assert.ErrorContains(t, err, "nova:variables.SMTP_FROM_NAME")

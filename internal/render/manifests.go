@@ -13,6 +13,7 @@ import (
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/evaluate"
+	"nova.dev/infra/internal/stack"
 )
 
 // manifestFolder holds the manifests; kubectl applies them in the order of
@@ -20,7 +21,7 @@ import (
 const manifestFolder = "kubernetes"
 
 // manifests renders every Kubernetes object of the stack, by path.
-func manifests(c *config.Config) (map[string][]byte, error) {
+func manifests(c *stack.Stack) (map[string][]byte, error) {
 	objects, err := declared(c)
 	if err != nil {
 		return nil, err
@@ -49,8 +50,12 @@ func manifests(c *config.Config) (map[string][]byte, error) {
 }
 
 // declared evaluates the program and returns the Kubernetes objects.
-func declared(c *config.Config) ([]object, error) {
-	resources, err := evaluate.Stack(withoutSecrets(c), evaluate.Options{Made: markers(c)})
+func declared(c *stack.Stack) ([]object, error) {
+	hidden, err := withoutSecrets(c)
+	if err != nil {
+		return nil, err
+	}
+	resources, err := evaluate.Stack(hidden, evaluate.Options{Made: markers(c)})
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +85,7 @@ func declared(c *config.Config) ([]object, error) {
 }
 
 // manifest writes the objects of one file.
-func manifest(c *config.Config, objects []object) ([]byte, error) {
+func manifest(c *stack.Stack, objects []object) ([]byte, error) {
 	var documents bytes.Buffer
 	for _, o := range objects {
 		document, err := yaml.Marshal(o.fields)
@@ -98,7 +103,7 @@ func manifest(c *config.Config, objects []object) ([]byte, error) {
 }
 
 // notice heads every file that may carry comments.
-func notice(c *config.Config) string {
+func notice(c *stack.Stack) string {
 	return fmt.Sprintf("# Written by `nova render --stack %s`; change the configuration and render again.\n", c.Stack)
 }
 
@@ -117,7 +122,7 @@ func kindOrder(kind string) int {
 // placement says in which file an object is written.
 type placement struct{ wave map[string]int }
 
-func newPlacement(c *config.Config) (placement, error) {
+func newPlacement(c *stack.Stack) (placement, error) {
 	waves, err := catalog.Waves(c.CatalogServices())
 	p := placement{wave: map[string]int{}}
 	for n, wave := range waves {

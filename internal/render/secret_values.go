@@ -9,11 +9,12 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // newSecretValues makes a value for every secret that can be generated, and for
 // the variables that follow from one, by key.
-func newSecretValues(l local) (map[string]string, error) {
+func newSecretValues(s *stack.Stack) (map[string]string, error) {
 	values := map[string]string{}
 	for _, secret := range catalog.Secrets() {
 		switch secret.Generate {
@@ -32,12 +33,12 @@ func newSecretValues(l local) (map[string]string, error) {
 				return nil, err
 			}
 			values[secret.Key] = private
-			if values[publicKeyVariable], err = config.PublicKeyPEM(private); err != nil {
+			if values[config.PublicKeyVariable], err = config.PublicKeyPEM(private); err != nil {
 				return nil, err
 			}
 		}
 	}
-	for _, u := range l.environment.ConnectionURLs() {
+	for _, u := range s.CatalogEnvironment().ConnectionURLs() {
 		values[u.Key] = u.With(values[u.Password])
 	}
 	return values, nil

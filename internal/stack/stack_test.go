@@ -1,4 +1,4 @@
-package config_test
+package stack_test
 
 import (
 	"encoding/json"
@@ -12,11 +12,12 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/monitoring/alertmanager"
 	"nova.dev/infra/monitoring/slo"
 )
 
-func service(t *testing.T, c *config.Config, name string) config.Service {
+func service(t *testing.T, c *stack.Stack, name string) stack.Service {
 	t.Helper()
 	for _, s := range c.Services {
 		if s.Name == name {
@@ -24,11 +25,11 @@ func service(t *testing.T, c *config.Config, name string) config.Service {
 		}
 	}
 	t.Fatalf("no service %s", name)
-	return config.Service{}
+	return stack.Service{}
 }
 
 func TestTheStackFilesOfTheRepositoryAreValid(t *testing.T) {
-	for stack, want := range map[string]struct {
+	for name, want := range map[string]struct {
 		environment, image, request, limit string
 		replicas                           int
 		protected                          bool
@@ -37,8 +38,8 @@ func TestTheStackFilesOfTheRepositoryAreValid(t *testing.T) {
 		"staging": {"staging", "111122223333.dkr.ecr.ap-northeast-1.amazonaws.com/nova/staging/auth-service:v1.0.0", "256Mi", "512Mi", 2, true},
 		"prod":    {"production", "444455556666.dkr.ecr.ap-northeast-1.amazonaws.com/nova/prod/auth-service:v1.0.0", "512Mi", "1Gi", 3, true},
 	} {
-		t.Run(stack, func(t *testing.T) {
-			c, err := config.Load(stack, "../../Pulumi."+stack+".yaml")
+		t.Run(name, func(t *testing.T) {
+			c, err := stack.Load(name, "../../Pulumi."+name+".yaml")
 			require.NoError(t, err)
 			require.Len(t, c.Services, 11)
 			assert.Equal(t, want.environment, c.Environment)
@@ -55,7 +56,7 @@ func TestTheStackFilesOfTheRepositoryAreValid(t *testing.T) {
 }
 
 func TestAStackThatSetsNothingIsValid(t *testing.T) {
-	c, err := config.Parse("mine", config.Input{})
+	c, err := stack.Parse("mine", config.Input{})
 	require.NoError(t, err)
 	assert.Equal(t, 50, c.Shutdown.GracePeriodSeconds(), "preStop, drain and margin")
 	assert.Equal(t, "nova-media-mine", c.CatalogEnvironment().Buckets[catalog.BucketMedia])
@@ -148,7 +149,7 @@ func TestTheEnginesTextFormReadsLikeTheFile(t *testing.T) {
 		"nova:secrets":            `{"SMTP_PASSWORD":"hunter2"}`,
 		"aws:region":              "us-east-1",
 	}, func(key string) bool { return secret[key] })
-	c, err := config.Parse("s", input)
+	c, err := stack.Parse("s", input)
 	require.NoError(t, err)
 	assert.Equal(t, 3, c.Replicas)
 	assert.True(t, c.DeletionProtection)
@@ -166,7 +167,7 @@ func TestSuppliedSecretsAreCheckedAndNeverShown(t *testing.T) {
 		"SMTP_PASSWORD":                 " ",
 	} {
 		t.Run(key, func(t *testing.T) {
-			_, err := config.Parse("s", config.Input{"secrets": map[string]any{key: config.NewSecret(value)}})
+			_, err := stack.Parse("s", config.Input{"secrets": map[string]any{key: config.NewSecret(value)}})
 			require.ErrorContains(t, err, "nova:secrets."+key+": [secret]")
 			assert.NotContains(t, err.Error(), "hunter2")
 		})
@@ -247,17 +248,17 @@ func TestMonitoringFollowsWhoRunsASystem(t *testing.T) {
 }
 
 func TestDevelopmentTellsNobodyAndTheOthersTellSomeone(t *testing.T) {
-	for stack, told := range map[string][]string{
+	for name, told := range map[string][]string{
 		"dev": nil, "staging": {"critical", "warning", "watchdog"}, "prod": {"critical", "warning", "watchdog"},
 	} {
-		c, err := config.Load(stack, "../../Pulumi."+stack+".yaml")
+		c, err := stack.Load(name, "../../Pulumi."+name+".yaml")
 		require.NoError(t, err)
-		assert.Equal(t, config.MonitoringExisting, c.Monitoring.Mode, stack)
+		assert.Equal(t, config.MonitoringExisting, c.Monitoring.Mode, name)
 		var severities []string
 		for _, r := range c.Monitoring.Receivers {
 			severities = append(severities, r.Severity)
-			assert.NotEmpty(t, r.Secret.Name, "%s: an address in the clear", stack)
+			assert.NotEmpty(t, r.Secret.Name, "%s: an address in the clear", name)
 		}
-		assert.Equal(t, told, severities, stack)
+		assert.Equal(t, told, severities, name)
 	}
 }

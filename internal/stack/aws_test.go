@@ -1,4 +1,4 @@
-package config_test
+package stack_test
 
 import (
 	"strings"
