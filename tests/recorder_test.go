@@ -19,7 +19,7 @@ type recorded struct {
 	urn, typ, name, parent, provider string
 	inputs                           resource.PropertyMap
 	protect, retain                  bool
-	dependsOn, ignore                []string
+	dependsOn, ignore, aliases       []string
 }
 
 // recorder evaluates the program, and can make the n-th resource fail.
@@ -49,7 +49,7 @@ func (r *recorder) run(c *stack.Stack) error {
 	for _, d := range declared {
 		r.resources = append(r.resources, recorded{
 			urn: d.URN, typ: d.Type, name: d.Name, parent: d.Parent, provider: d.Provider, inputs: d.Inputs,
-			protect: d.Protect, retain: d.RetainOnDelete, dependsOn: d.DependsOn, ignore: d.IgnoreChanges,
+			protect: d.Protect, retain: d.RetainOnDelete, dependsOn: d.DependsOn, ignore: d.IgnoreChanges, aliases: d.Aliases,
 		})
 	}
 	return err

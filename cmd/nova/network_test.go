@@ -19,8 +19,8 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"nova.dev/infra/internal/netgraph"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/workload"
 )
 
 // narrow is a stack whose quota has no room above the plan, and whose API a
@@ -48,7 +48,7 @@ func TestAStackUpdatesItselfWithinItsQuotaAndItsNetworkIsWhatTheGraphSays(t *tes
 	for _, policy := range policies.Items {
 		live[policy.Name] = policy.Spec
 	}
-	assert.Equal(t, netgraph.Policies(c), live)
+	assert.Equal(t, workload.Policies(c, workload.All(c)), live)
 
 	t.Log("the route is what the API of gateways takes")
 	assert.Len(t, p.route(t, namespace).Spec.Rules, 5)

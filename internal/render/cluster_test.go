@@ -80,11 +80,13 @@ func writeFilled(t *testing.T, c *stack.Stack) string {
 func TestPlainKubectlBringsTheRenderedStackUp(t *testing.T) {
 	k := newCluster(t)
 	k.run(t, "create", "namespace", "monitoring")
-	for _, stack := range stacks {
-		t.Run(stack, func(t *testing.T) {
-			c := *load(t, stack)
-			c.Namespace = "nova-" + stack // All stacks on one cluster.
-			manifests := writeFilled(t, &c)
+	for _, name := range stacks {
+		t.Run(name, func(t *testing.T) {
+			changed := load(t, name).Config
+			changed.Namespace = "nova-" + name // All stacks on one cluster.
+			c, err := load(t, name).With(&changed)
+			require.NoError(t, err)
+			manifests := writeFilled(t, c)
 
 			namespace := filepath.Join(manifests, "00-namespace.yaml")
 			k.run(t, "apply", "-f", namespace) // A dry run needs one.

@@ -7,6 +7,7 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/workload"
 	"nova.dev/infra/monitoring"
 	"nova.dev/infra/monitoring/scrape"
 )
@@ -23,7 +24,7 @@ func plainMonitoring(c *stack.Stack) (map[string][]byte, error) {
 	if c.Monitoring.Mode == config.MonitoringNone {
 		return nil, nil
 	}
-	all, err := monitoring.ServerFiles(c.MonitoringSettings())
+	all, err := monitoring.ServerFiles(workload.Monitoring(c, workload.All(c)))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"nova.dev/infra/internal/compose"
 	"nova.dev/infra/internal/image"
 	"nova.dev/infra/internal/stack"
 )
@@ -21,8 +22,8 @@ func Tree(c *stack.Stack, stacks ...*stack.Stack) (map[string][]byte, error) {
 	}{
 		{"manifests", func() (map[string][]byte, error) { return manifests(c) }},
 		{"monitoring without an operator", func() (map[string][]byte, error) { return plainMonitoring(c) }},
-		{"compose file", func() (map[string][]byte, error) { return compose(c) }},
-		{exampleName, func() (map[string][]byte, error) { return example(c, stacks) }},
+		{"compose file", func() (map[string][]byte, error) { return compose.Files(c) }},
+		{"example of the environment", func() (map[string][]byte, error) { return compose.Example(c, stacks) }},
 	}
 	rendered := make([]map[string][]byte, len(parts))
 	var group errgroup.Group

@@ -11,8 +11,8 @@ import (
 	"nova.dev/infra/monitoring/slo"
 )
 
-// MonitoringSettings are the settings of the stack's monitoring, as it runs on
-// a cluster.
+// MonitoringSettings are the settings of the stack's monitoring on a cluster, as
+// the configuration has them. What exports metrics follows from what runs.
 func (s *Stack) MonitoringSettings() monitoring.Settings {
 	m := s.Monitoring
 	settings := monitoring.Settings{
@@ -26,7 +26,6 @@ func (s *Stack) MonitoringSettings() monitoring.Settings {
 		Kubernetes:       true,
 		Rollouts:         m.Rollouts,
 		SingleNodeSearch: m.Limits.SingleNodeSearch || s.InCluster(catalog.Elasticsearch),
-		Unexported:       s.unexported(),
 		Timing:           alertmanager.Timing(m.Timing),
 		Intervals:        scrape.Intervals(m.Intervals),
 		RunbookURL:       m.RunbookURL,
@@ -48,19 +47,7 @@ func (s *Stack) MonitoringSettings() monitoring.Settings {
 	return settings
 }
 
-// unexported are the systems whose metrics nobody exports: no exporter runs, and
-// those that export by themselves are outside of the stack.
-func (s *Stack) unexported() []catalog.Dependency {
-	var list []catalog.Dependency
-	for _, store := range s.Stores {
-		exported := store.Exporter != nil && store.Spec.Exporter || store.MetricsPort != 0 && store.InCluster
-		if !exported {
-			list = append(list, store.System)
-		}
-	}
-	return list
-}
-
+// receiver is a destination of alerts.
 func receiver(r config.Receiver) alertmanager.Receiver {
 	return alertmanager.Receiver{
 		Kind: alertmanager.Kind(r.Kind), Severity: r.Severity, Team: r.Team,

@@ -47,7 +47,7 @@ func (s *Stack) stores() []Store {
 		}
 		store.Endpoint = catalog.Endpoint{Host: store.Spec.Host, Port: store.Spec.Port, TLS: store.Spec.TLS}
 		if store.InCluster {
-			store.Endpoint = catalog.Endpoint{Host: s.host(store.Name), Port: store.Port}
+			store.Endpoint = catalog.Endpoint{Host: s.Host(store.Name), Port: store.Port}
 		}
 		switch system {
 		case catalog.Postgres:
@@ -60,8 +60,8 @@ func (s *Stack) stores() []Store {
 	return all
 }
 
-// host is the name under which a workload of a name is reached.
-func (s *Stack) host(name string) string {
+// Host is the name under which a workload of a name is reached.
+func (s *Stack) Host(name string) string {
 	if s.Compose {
 		return name
 	}
