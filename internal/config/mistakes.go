@@ -1,28 +1,41 @@
 package config
 
-import "errors"
+import (
+	"errors"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
 
 // Mistakes collects what is wrong with a stack, for checks of what follows from
 // its configuration.
 type Mistakes = mistakes
 
-// Add reports a value; secrets stay hidden.
-func (m *mistakes) Add(key string, value any, format string, args ...any) {
-	m.add(key, value, format, args...)
+// Invalid reports a value and what is allowed in its place; secrets stay hidden.
+func (m *mistakes) Invalid(path *field.Path, value any, format string, args ...any) {
+	m.invalid(path, value, format, args...)
 }
 
-// Missing reports a field that must be set.
-func (m *mistakes) Missing(key, format string, args ...any) { m.missing(key, format, args...) }
+// Required reports a field that must be set.
+func (m *mistakes) Required(path *field.Path, format string, args ...any) {
+	m.required(path, format, args...)
+}
 
-// Joined reports every error of a joined one under a key.
-func (m *mistakes) Joined(key string, err error) { m.joined(key, err) }
+// Duplicate reports a value that must be unique and is taken.
+func (m *mistakes) Duplicate(path *field.Path, value any, format string, args ...any) {
+	m.duplicate(path, value, format, args...)
+}
+
+// Joined reports every error of a joined one under a path.
+func (m *mistakes) Joined(path *field.Path, err error) { m.joined(path, err) }
 
 // Between reports a number that is out of range.
-func (m *mistakes) Between(key string, value, low, high int) { between(m, key, value, low, high) }
+func (m *mistakes) Between(path *field.Path, value, low, high int) {
+	between(m, path, value, low, high)
+}
 
 // Resources reports requests and limits that are no quantities or contradict
 // each other.
-func (m *mistakes) Resources(key string, r Resources) { checkResources(m, key, r) }
+func (m *mistakes) Resources(path *field.Path, r Resources) { checkResources(m, path, r) }
 
 // Join reports all mistakes of an *Error; other errors are returned as they are.
 func (m *mistakes) Join(err error) error {

@@ -75,34 +75,34 @@ const PublicKeyVariable = "JWT_PUBLIC_KEY_PEM"
 const MaxRotations = 100
 
 func (c *Config) checkSecretSources(found *mistakes) {
-	const key = "nova:secretSources"
-	oneOf(found, key+".default", c.SecretSources.Default, string(SourceGenerated), string(SourceExternal))
+	key := at("nova:secretSources")
+	oneOf(found, key.Child("default"), c.SecretSources.Default, string(SourceGenerated), string(SourceExternal))
 	external := c.SecretSources.Default == string(SourceExternal)
 	for name, said := range c.SecretSources.Keys {
 		secret, _ := catalog.FindSecret(name)
-		path := key + ".keys." + name
+		path := key.Child("keys", name)
 		oneOf(found, path, said, string(SourceGenerated), string(SourceExternal), string(SourceNone))
 		external = external || said == string(SourceExternal)
 		switch {
 		case c.Supplies(name):
-			found.add(path, said, "contradicts nova:secrets.%s, which supplies the value", name)
+			found.invalid(path, said, "contradicts nova:secrets.%s, which supplies the value", name)
 		case said == string(SourceGenerated) && secret.Key != "" && !c.CanGenerate(secret):
-			found.add(path, said, "cannot be generated: only the outside knows the value; supply it under nova:secrets, or use external")
+			found.invalid(path, said, "cannot be generated: only the outside knows the value; supply it under nova:secrets, or use external")
 		}
 	}
 	for name, rotations := range c.SecretSources.Rotation {
-		between(found, key+".rotation."+name, rotations, 0, MaxRotations)
+		between(found, key.Child("rotation", name), rotations, 0, MaxRotations)
 	}
 	if !external {
 		return
 	}
 	e := c.SecretSources.External
-	oneOf(found, key+".external.storeKind", e.StoreKind, "ClusterSecretStore", "SecretStore")
-	label(found, key+".external.store", e.Store)
+	oneOf(found, key.Child("external", "storeKind"), e.StoreKind, "ClusterSecretStore", "SecretStore")
+	label(found, key.Child("external", "store"), e.Store)
 	if d, err := time.ParseDuration(e.RefreshInterval); err != nil || d < time.Minute {
-		found.add(key+".external.refreshInterval", e.RefreshInterval, "is not an interval of a minute or more; expected a form such as 1h")
+		found.invalid(key.Child("external", "refreshInterval"), e.RefreshInterval, "is not an interval of a minute or more; expected a form such as 1h")
 	}
 	if !validPath.MatchString(strings.Trim(c.ExternalKey("x"), "/")) {
-		found.add(key+".external.prefix", e.Prefix, "is not a path; allowed: lower-case letters, digits, -, _, . and /")
+		found.invalid(key.Child("external", "prefix"), e.Prefix, "is not a path; allowed: lower-case letters, digits, -, _, . and /")
 	}
 }

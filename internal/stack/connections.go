@@ -2,6 +2,7 @@ package stack
 
 import (
 	"fmt"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,7 +51,7 @@ func (s *Stack) checkConnections(found *config.Mistakes) {
 	for _, service := range s.Services {
 		pool, wrong := service.pool(values)
 		if wrong != "" {
-			found.Add("nova:variables."+wrong, values[wrong], "is not a number of connections; allowed: 1 and more")
+			found.Invalid(field.NewPath("nova:variables").Child(wrong), values[wrong], "is not a number of connections; allowed: 1 and more")
 			return
 		}
 		if pool == 0 {
@@ -63,7 +64,7 @@ func (s *Stack) checkConnections(found *config.Mistakes) {
 	total += exporterConnections + jobConnections + ReservedConnections
 	terms = append(terms, fmt.Sprintf("exporter %d + jobs %d + reserved %d", exporterConnections, jobConnections, ReservedConnections))
 	if limit := s.Dependencies.Postgres.MaxConnections; total > limit {
-		found.Add("nova:dependencies.postgres.maxConnections", limit,
+		found.Invalid(field.NewPath("nova:dependencies.postgres.maxConnections"), limit,
 			"is below the %d connections that the stack may open during an update (%s); raise it, or lower nova:variables.DB_MAX_CONNECTIONS or the replicas",
 			total, strings.Join(terms, " + "))
 	}

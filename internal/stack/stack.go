@@ -3,6 +3,8 @@ package stack
 import (
 	"errors"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 )
@@ -83,7 +85,7 @@ func whole(c *config.Config, err error) (*Stack, error) {
 	}
 	if err == nil && wrong == nil {
 		// Nothing is left unless the checks of the two packages disagree.
-		found.Joined("nova:monitoring", s.MonitoringSettings().Validate())
+		found.Joined(field.NewPath("nova:monitoring"), s.MonitoringSettings().Validate())
 	}
 	if err := found.Err(c.Stack); err != nil {
 		return nil, err

@@ -140,6 +140,6 @@ func TestExportersLogInWithTheirOwnCredentialsAndSpeakTLSWhereAsked(t *testing.T
 func TestServicesDoNotLogInAsARoleThatIsTaken(t *testing.T) {
 	for _, name := range []string{"postgres", "nova_exporter"} {
 		_, err := stack.Parse("dev", config.Input{"dependencies": map[string]any{"postgres": map[string]any{"user": name}}})
-		assert.ErrorContains(t, err, `nova:dependencies.postgres.user: "`+name+`"`)
+		assert.ErrorContains(t, err, `nova:dependencies.postgres.user: Invalid value: "`+name+`"`)
 	}
 }
