@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nova.dev/infra/internal/config"
-	"nova.dev/infra/internal/plugin/kubernetes"
 	"nova.dev/infra/internal/plugin/random"
 	cloud "nova.dev/infra/internal/plugin/recorded"
 	"nova.dev/infra/internal/plugin/tls"
+	"nova.dev/infra/internal/stack"
 )
 
 // knob is a key of the configuration, as docs/CONFIGURATION.md lists it but
@@ -100,18 +100,21 @@ func (k knob) turned(t *testing.T) []turn {
 }
 
 // configurations are the stack before and after a turn of the knob.
-func (k knob) configurations(t *testing.T, turn turn) (before, after *config.Config) {
+func (k knob) configurations(t *testing.T, turn turn) (before, after *stack.Stack) {
 	t.Helper()
-	parsed := func(values ...map[string]any) *config.Config {
+	parsed := func(values ...map[string]any) *stack.Stack {
 		input := stackInput(t, "prod")
 		for _, each := range values {
 			merge(input, each)
 		}
-		c, err := config.Parse("prod", input)
+		c, err := stack.Parse("prod", input)
 		require.NoError(t, err, "nova:%s", k.key)
-		for i := range c.Services { // There are no sources to read.
-			c.Services[i].Inputs = "sha256:" + strings.Repeat("0", 64)
+		pins := map[string]stack.Pin{} // There are no sources to read.
+		for _, s := range c.Services {
+			pins[s.Name] = stack.Pin{Inputs: "sha256:" + strings.Repeat("0", 64)}
 		}
+		c, err = c.Pinned(pins)
+		require.NoError(t, err)
 		return c
 	}
 	return parsed(turn.with), parsed(turn.with, turn.change(k.key))
@@ -150,11 +153,10 @@ func losses(t *testing.T, before, after []recorded) []loss {
 // standIns know which inputs of a resource cannot change, as the real plugins
 // do.
 var standIns = map[string]plugin.Provider{
-	"random":     random.New(nil),
-	"tls":        tls.New(nil),
-	"aws":        cloud.NewAWS(nil),
-	"docker":     cloud.NewDocker(nil),
-	"kubernetes": kubernetes.New(kubernetes.Options{}),
+	"random": random.New(nil),
+	"tls":    tls.New(nil),
+	"aws":    cloud.NewAWS(nil),
+	"docker": cloud.NewDocker(nil),
 }
 
 // replacedProviders are the packages whose provider becomes another one, or
@@ -172,6 +174,11 @@ func replacedProviders(t *testing.T, before []recorded, now map[string]recorded)
 			replaced[pkg] = true
 			continue
 		}
+		if pkg == "kubernetes" {
+			// The identifier alone says which cluster it is, as long as there is one.
+			replaced[pkg] = !old.inputs["clusterIdentifier"].DeepEquals(next.inputs["clusterIdentifier"])
+			continue
+		}
 		diff, err := standIns[pkg].DiffConfig(t.Context(), plugin.DiffConfigRequest{
 			URN: resource.URN(old.urn), OldInputs: old.inputs, NewInputs: next.inputs,
 		})
@@ -186,7 +193,7 @@ func isReplaced(t *testing.T, old, next recorded) bool {
 	urn := resource.URN(old.urn)
 	pkg, _, _ := strings.Cut(old.typ, ":")
 	if pkg == "kubernetes" {
-		// The stand-in asks the cluster. Of the kinds that are protected only
+		// The provider asks the cluster. Of the kinds that are protected only
 		// the identity cannot change.
 		require.Equal(t, "kubernetes:core/v1:Namespace", old.typ, "say here what cannot change in it")
 		return !reflect.DeepEqual(unwrap(old.inputs)["metadata"].(map[string]any)["name"], unwrap(next.inputs)["metadata"].(map[string]any)["name"])

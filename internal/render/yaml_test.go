@@ -17,6 +17,7 @@ import (
 	yaml12 "go.yaml.in/yaml/v4"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/yamltext"
 )
 
@@ -28,9 +29,9 @@ var oddTexts = []string{
 }
 
 // oddStack has every odd text as a variable of a service.
-func oddStack(t *testing.T) *config.Config {
+func oddStack(t *testing.T) *stack.Stack {
 	t.Helper()
-	c, err := config.LoadWith("dev", "../../Pulumi.dev.yaml", func(input config.Input) {
+	c, err := stack.LoadWith("dev", "../../Pulumi.dev.yaml", func(input config.Input) {
 		env := map[string]any{}
 		for i, text := range oddTexts {
 			env["ODD_"+strconv.Itoa(i)] = text
@@ -46,17 +47,17 @@ func open12(r io.Reader) decoder { return yaml12.NewDecoder(r) }
 
 func TestTreeReadsTheSameInYAML11And12(t *testing.T) {
 	trees := map[string]map[string][]byte{"odd": rendered(t, oddStack(t))}
-	for _, stack := range stacks {
-		trees[stack] = rendered(t, load(t, stack))
+	for _, name := range stacks {
+		trees[name] = rendered(t, load(t, name))
 	}
-	for stack, tree := range trees {
+	for stackName, tree := range trees {
 		files := map[string]string{}
 		for name, text := range tree {
 			if extension := path.Ext(name); extension == ".yaml" || extension == ".yml" {
 				files[name] = string(text)
 			}
 		}
-		t.Run(stack, func(t *testing.T) {
+		t.Run(stackName, func(t *testing.T) {
 			assert.Greater(t, len(files), 20)
 			for name, text := range files {
 				assert.JSONEq(t, documents(t, name, text, open11), documents(t, name, text, open12), name)
@@ -65,7 +66,7 @@ func TestTreeReadsTheSameInYAML11And12(t *testing.T) {
 				assert.Equal(t, string(portable), text, name)
 			}
 		})
-		t.Run(stack+" in PyYAML", func(t *testing.T) {
+		t.Run(stackName+" in PyYAML", func(t *testing.T) {
 			for name, read := range pyYAML(t, files) {
 				assert.JSONEq(t, documents(t, name, files[name], open12), string(read), name)
 			}
