@@ -19,6 +19,9 @@ func (p Percent) Ratio() float64 { return round(float64(p) / 100) }
 // ErrorBudget is the share that an objective leaves for errors, 0 to 1.
 func (p Percent) ErrorBudget() float64 { return round(1 - float64(p)/100) }
 
+// String is the share with the sign of percent, such as "99.9 %".
+func (p Percent) String() string { return fmt.Sprint(float64(p)) + " %" }
+
 func round(f float64) float64 { return math.Round(f*1e9) / 1e9 }
 
 // Service holds the objectives of one service.
@@ -121,15 +124,13 @@ func replace[T any](field *T, value *T) {
 type Mistake struct {
 	// Field is the name of the field, as messages have it.
 	Field string
-	// Problem is its value and what is allowed.
+	// Value is its value with its unit.
+	Value string
+	// Problem says what is allowed.
 	Problem string
 }
 
-func (m Mistake) Error() string { return m.Field + " " + m.Problem }
-
-func mistake(field, format string, args ...any) error {
-	return Mistake{Field: field, Problem: fmt.Sprintf(format, args...)}
-}
+func (m Mistake) Error() string { return m.Field + " is " + m.Value + ", " + m.Problem }
 
 // Validate returns every objective that is out of range, as joined Mistakes.
 func (s Service) Validate() error {
@@ -146,7 +147,7 @@ func (s Service) Validate() error {
 		{"grpcErrorAlert", s.GRPCErrorAlert},
 	} {
 		if !(p.value > 0 && p.value < 100) {
-			errs = append(errs, mistake(p.name, "is %v %%, want more than 0 and less than 100", float64(p.value)))
+			errs = append(errs, Mistake{p.name, p.value.String(), "want more than 0 and less than 100"})
 		}
 	}
 	for _, d := range []struct {
@@ -161,24 +162,26 @@ func (s Service) Validate() error {
 		{"window", s.Window},
 	} {
 		if d.value <= 0 {
-			errs = append(errs, mistake(d.name, "is %v, want a duration above 0", d.value))
+			errs = append(errs, Mistake{d.name, d.value.String(), "want a duration above 0"})
 		}
 	}
 	if !(s.MinRequestRate > 0) || math.IsInf(s.MinRequestRate, 0) {
-		errs = append(errs, mistake("minRequestRate", "is %v requests per second, want a number above 0", s.MinRequestRate))
+		errs = append(errs, Mistake{"minRequestRate", fmt.Sprintf("%v requests per second", s.MinRequestRate), "want a number above 0"})
 	}
 	for _, o := range []struct {
-		lower, upper string
-		ordered      bool
+		lower   string
+		value   fmt.Stringer
+		upper   string
+		ordered bool
 	}{
-		{"errorTarget", "errorAlert", s.ErrorTarget <= s.ErrorAlert},
-		{"errorAlert", "errorHigh", s.ErrorAlert <= s.ErrorHigh},
-		{"p95.target", "p95.alert", s.P95.Target <= s.P95.Alert},
-		{"p99.target", "p99.alert", s.P99.Target <= s.P99.Alert},
-		{"p95.alert", "p99.alert", s.P95.Alert <= s.P99.Alert},
+		{"errorTarget", s.ErrorTarget, "errorAlert", s.ErrorTarget <= s.ErrorAlert},
+		{"errorAlert", s.ErrorAlert, "errorHigh", s.ErrorAlert <= s.ErrorHigh},
+		{"p95.target", s.P95.Target, "p95.alert", s.P95.Target <= s.P95.Alert},
+		{"p99.target", s.P99.Target, "p99.alert", s.P99.Target <= s.P99.Alert},
+		{"p95.alert", s.P95.Alert, "p99.alert", s.P95.Alert <= s.P99.Alert},
 	} {
 		if !o.ordered {
-			errs = append(errs, mistake(o.lower, "is above %s, so the stricter would never be reached first", o.upper))
+			errs = append(errs, Mistake{o.lower, o.value.String(), "want no more than " + o.upper})
 		}
 	}
 	return errors.Join(errs...)
@@ -268,7 +271,7 @@ func (d Dependencies) Validate() error {
 		{"elasticsearchDiskFree", d.ElasticsearchDiskFree},
 	} {
 		if !(p.value > 0 && p.value < 100) {
-			errs = append(errs, mistake(p.name, "is %v %%, want more than 0 and less than 100", float64(p.value)))
+			errs = append(errs, Mistake{p.name, p.value.String(), "want more than 0 and less than 100"})
 		}
 	}
 	for _, n := range []struct {
@@ -284,7 +287,7 @@ func (d Dependencies) Validate() error {
 		{"outboxEvents", d.OutboxEvents},
 	} {
 		if !(n.value > 0) || math.IsInf(n.value, 0) {
-			errs = append(errs, mistake(n.name, "is %v, want a number above 0", n.value))
+			errs = append(errs, Mistake{n.name, fmt.Sprint(n.value), "want a number above 0"})
 		}
 	}
 	return errors.Join(errs...)

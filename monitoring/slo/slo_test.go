@@ -52,7 +52,7 @@ func TestServiceValidateReportsAllMistakes(t *testing.T) {
 		"errorHigh is 120 %",
 		"p99.alert is 0s, want a duration above 0",
 		"minRequestRate is +Inf requests per second",
-		"p99.target is above p99.alert",
+		"want no more than p99.alert",
 	} {
 		assert.ErrorContains(t, err, want)
 	}
