@@ -59,6 +59,7 @@ the passwords that they were made with.`,
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", ".env", "file to write")
+	completeFlag(cmd, "out", files)
 	return cmd
 }
 

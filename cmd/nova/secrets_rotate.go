@@ -30,6 +30,8 @@ external value is replaced in its store first; the count makes pods take it.
 A key whose new value breaks something is refused without --accept-loss.`,
 		Example: "  nova secrets rotate POSTGRES_PASSWORD --stack staging && nova up --stack staging\n  nova secrets rotate JWT_PRIVATE_KEY_PEM --accept-loss",
 		Args:    cobra.MinimumNArgs(1),
+
+		ValidArgsFunction: values(g.rotatableKeys),
 		RunE: func(_ *cobra.Command, keys []string) error {
 			project, c, err := g.configuration()
 			if err != nil {
