@@ -155,7 +155,7 @@ func TestSourcesThatAreNotThereAreAMistakeInTheConfiguration(t *testing.T) {
 	err := image.Pin(c, sources(t))
 	var wrong *config.Error
 	require.ErrorAs(t, err, &wrong)
-	assert.ErrorContains(t, err, `nova:images.build.context: "../elsewhere": `)
+	assert.ErrorContains(t, err, `nova:images.build.context: Invalid value: "../elsewhere": `)
 	assert.ErrorContains(t, err, "must be the root of Nova's Cargo workspace")
 }
 

@@ -41,7 +41,7 @@ func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, local.Up(t.Context(), testWriter{t}))
 	t.Cleanup(func() { assert.NoError(t, local.Down(context.Background(), testWriter{t})) })
-	servers, err := provider.Serve(t.Context(), provider.Options{})
+	servers, err := plugin.Serve(t.Context(), plugin.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, servers.Close()) })
 
@@ -55,7 +55,7 @@ func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {
 			"PULUMI_BACKEND_URL=file://"+filepath.Join(dir, "state"),
 			"PULUMI_CONFIG_PASSPHRASE=a passphrase",
 			"PULUMI_SKIP_UPDATE_CHECK=true", "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
-			provider.EnvVar+"="+servers.Env())
+			plugin.EnvVar+"="+servers.Env())
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
@@ -75,8 +75,8 @@ func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {
 	must("config", "set", "--stack", "dev", "nova:mesh", "consul")
 	out2, err := pulumi("preview", "--stack", "dev")
 	require.Error(t, err)
-	assert.Contains(t, out2, `nova:replica: unknown key; did you mean "replicas"?`)
-	assert.Contains(t, out2, `nova:mesh: "consul": is not known`)
+	assert.Contains(t, out2, `nova:replica: Forbidden: unknown key; did you mean "replicas"?`)
+	assert.Contains(t, out2, `nova:mesh: Unsupported value: "consul"`)
 	assert.NotContains(t, out2, "goroutine ")
 	must("config", "rm", "--stack", "dev", "nova:replica")
 	must("config", "rm", "--stack", "dev", "nova:mesh")

@@ -22,7 +22,7 @@ func TestADeveloperBuildsImagesAlongWithTheStack(t *testing.T) {
 	p.stack(t, "building", strings.Replace(lines, "sources/nova", "nowhere", 1))
 	d := p.nova(t, "up", "--stack", "building")
 	assert.Equal(t, exitUsage, d.code)
-	assert.Contains(t, d.err, `nova:images.build.context: "nowhere"`)
+	assert.Contains(t, d.err, `nova:images.build.context: Invalid value: "nowhere"`)
 	assert.Contains(t, d.err, "must be the root of Nova's Cargo workspace")
 
 	p.stack(t, "building", lines)

@@ -165,8 +165,8 @@ func TestAChartIsRefusedOnTheEmbeddedControlPlaneBeforeAnythingIsTouched(t *test
 	for _, command := range []string{"preview", "up"} {
 		d := p.nova(t, command, "--stack", "chart")
 		assert.Equal(t, exitUsage, d.code)
-		assert.Contains(t, d.err, `nova:monitoring.mode: "install": is refused on the embedded control plane`)
-		assert.Contains(t, d.err, "nova:monitoring.chart.version: is required with mode install")
+		assert.Contains(t, d.err, `nova:monitoring.mode: Invalid value: "install": is refused on the embedded control plane`)
+		assert.Contains(t, d.err, "nova:monitoring.chart.version: Required value: must be set with mode install")
 	}
 	namespaces, err := p.client(t).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{FieldSelector: "metadata.name=chart"})
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
+	"nova.dev/infra/internal/cluster"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/image"
@@ -55,7 +56,7 @@ failed; 2 wrong usage or configuration; 3 refused by a guard; 130 interrupted.`,
 	flags.StringVar(&g.dir, "dir", ".", "folder inside the repository")
 	flags.StringVarP(&g.stack, "stack", "s", "dev", "stack to work on")
 	flags.StringVar(&g.backend, "backend", "", "URL of the state backend (default: PULUMI_BACKEND_URL, backend.url of Pulumi.yaml, or .nova/state)")
-	flags.StringVar(&g.providers, "providers", "auto", "resource providers: auto, real or stand-in")
+	flags.StringVar(&g.providers, "providers", "auto", "providers of packages other than kubernetes: auto, real or stand-in")
 	completeFlag(root, "dir", folders)
 	completeFlag(root, "stack", values(g.stackNames))
 	completeFlag(root, "providers", values(engine.ProviderModes))
@@ -135,10 +136,32 @@ func (g *globals) optionsFor(project engine.Project, c *config.Config) (engine.O
 	if !slices.Contains(engine.ProviderModes(), g.providers) {
 		return engine.Options{}, usageError{fmt.Errorf("--providers: %q is not known; allowed: %s", g.providers, strings.Join(engine.ProviderModes(), ", "))}
 	}
+	embedded, err := targetsEmbedded(project, c)
+	if err != nil {
+		return engine.Options{}, usageError{err}
+	}
 	return engine.Options{
-		Project: project, Config: c, Backend: g.backend, Providers: g.providers,
+		Project: project, Config: c, Backend: g.backend, Providers: g.providers, Embedded: embedded,
 		Progress: g.err, Terminal: isTerminal(g.err),
 	}, nil
+}
+
+// targetsEmbedded reports whether the stack's kubeconfig leads to the embedded
+// control plane of this checkout, or will once that has been started.
+func targetsEmbedded(project engine.Project, c *config.Config) (bool, error) {
+	path := c.KubeconfigPath(project.Root)
+	if _, err := os.Stat(path); err != nil {
+		return c.TargetsEmbedded(), nil
+	}
+	local, err := cluster.New(cluster.Options{Root: project.Root})
+	if err != nil {
+		return false, err
+	}
+	embedded, err := local.IsEmbedded(path, c.Cluster.Context)
+	if err != nil {
+		return false, fmt.Errorf("nova:cluster.kubeconfig: %q: %w", c.Cluster.Kubeconfig, err)
+	}
+	return embedded, nil
 }
 
 func isTerminal(stream any) bool {

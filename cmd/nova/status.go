@@ -10,10 +10,11 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/utils/ptr"
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/kubeconfig"
 )
 
 // statusTimeout bounds each request to the cluster.
@@ -35,8 +36,14 @@ func newStatusCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show what runs; exits with 1 unless every service is available",
-		Long: `Show what runs, as the cluster says: ready and desired pods, ports and images of
-every service of the stack. Exits with 1 unless all of them are available.`,
+		Long: `Show what runs in the cluster against what the stack file asks for: ready and
+wanted pods, ports and images of every service.
+  available  as many pods as wanted serve, of the wanted image
+  updating   pods are being replaced
+  degraded   fewer pods than wanted serve
+  drifted    enough pods serve, but the cluster runs another number or image
+  absent     there is no Deployment
+Exits with 1 unless every service is available.`,
 		Example: "  nova status\n  nova status --stack prod --format json",
 		Args:    cobra.NoArgs,
 	}
@@ -45,7 +52,7 @@ every service of the stack. Exits with 1 unless all of them are available.`,
 		if err := check(); err != nil {
 			return err
 		}
-		project, c, err := g.configuration()
+		project, c, err := g.pinned()
 		if err != nil {
 			return err
 		}
@@ -71,14 +78,13 @@ const (
 	stateAvailable = "available"
 	stateUpdating  = "updating"
 	stateDegraded  = "degraded"
+	stateDrifted   = "drifted"
 	stateAbsent    = "absent"
 )
 
-// readStatus asks the cluster of a stack for the Deployments of its services.
+// readStatus compares the Deployments of a stack's cluster with its services.
 func readStatus(ctx context.Context, project engine.Project, c *config.Config) ([]serviceStatus, error) {
-	access, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		&clientcmd.ClientConfigLoadingRules{ExplicitPath: c.KubeconfigPath(project.Root)},
-		&clientcmd.ConfigOverrides{CurrentContext: c.Cluster.Context}).ClientConfig()
+	access, err := kubeconfig.Client(c.KubeconfigPath(project.Root), c.Cluster.Context)
 	if err != nil {
 		return nil, fmt.Errorf("nova:cluster.kubeconfig: %q: %w; the embedded control plane is started with `nova local up`", c.Cluster.Kubeconfig, err)
 	}
@@ -97,27 +103,32 @@ func readStatus(ctx context.Context, project engine.Project, c *config.Config) (
 	}
 	rows := make([]serviceStatus, 0, len(c.Services))
 	for _, s := range c.Services {
-		row := serviceStatus{Name: s.Name, State: stateAbsent, HTTPPort: s.HTTPPort, GRPCPort: s.GRPCPort(), Image: "-"}
+		row := serviceStatus{Name: s.Name, State: stateAbsent, Desired: int32(s.Replicas), HTTPPort: s.HTTPPort, GRPCPort: s.GRPCPort(), Image: "-"}
 		if d, ok := deployments[s.KubernetesName()]; ok {
-			row.read(d)
+			row.read(d, s)
 		}
 		rows = append(rows, row)
 	}
 	return rows, nil
 }
 
-func (r *serviceStatus) read(d appsv1.Deployment) {
-	r.Desired = 1
-	if d.Spec.Replicas != nil {
-		r.Desired = *d.Spec.Replicas
+// read compares a Deployment with the service that the stack file describes. The
+// number of pods that the Deployment asks for counts only where an autoscaler
+// sets it, and within the autoscaler's bounds.
+func (r *serviceStatus) read(d appsv1.Deployment, s config.Service) {
+	asked := ptr.Deref(d.Spec.Replicas, 1)
+	if a := s.Autoscaling; a.Enabled {
+		r.Desired = min(max(asked, int32(a.MinReplicas)), int32(a.MaxReplicas))
 	}
 	r.Ready = d.Status.ReadyReplicas
 	r.Image = d.Spec.Template.Spec.Containers[0].Image
 	switch {
 	case d.Status.AvailableReplicas < r.Desired:
 		r.State = stateDegraded
-	case d.Status.ObservedGeneration < d.Generation, d.Status.UpdatedReplicas < r.Desired, d.Status.Replicas > r.Desired:
+	case d.Status.ObservedGeneration < d.Generation, d.Status.UpdatedReplicas < asked, d.Status.Replicas > asked:
 		r.State = stateUpdating
+	case asked != r.Desired, r.Image != s.Image:
+		r.State = stateDrifted
 	default:
 		r.State = stateAvailable
 	}

@@ -37,7 +37,7 @@ var crdResource = schema.GroupVersionResource{
 // It may be repeated. A document of another kind is an error, and then nothing
 // is applied.
 func (c *Cluster) InstallCRDs(ctx context.Context, manifests ...[]byte) error {
-	definitions, err := parseCRDs(manifests)
+	definitions, err := parse(manifests, "CustomResourceDefinition")
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
@@ -67,7 +67,7 @@ func (c *Cluster) InstallCRDs(ctx context.Context, manifests ...[]byte) error {
 // crdSumAnnotation says on namespace kube-system which definitions are there.
 const crdSumAnnotation = "nova.dev/crds"
 
-// ensureCRDs installs the pinned definitions, once.
+// ensureCRDs installs the pinned definitions and the Stages of kwok, once.
 func (c *Cluster) ensureCRDs(ctx context.Context) error {
 	pinned, err := toolchain.FindCRDs(c.options.Root)
 	if err != nil {
@@ -79,13 +79,17 @@ func (c *Cluster) ensureCRDs(ctx context.Context) error {
 	}
 	namespaces := corev1.SchemeGroupVersion.WithResource("namespaces")
 	about, err := client.Resource(namespaces).Get(ctx, metav1.NamespaceSystem, metav1.GetOptions{})
-	if err == nil && about.GetAnnotations()[crdSumAnnotation] == pinned.Sum {
+	sum := simulationSum(pinned)
+	if err == nil && about.GetAnnotations()[crdSumAnnotation] == sum {
 		return nil
 	}
 	if err := c.InstallCRDs(ctx, pinned.Manifests...); err != nil {
 		return err
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{crdSumAnnotation: pinned.Sum}}})
+	if err := c.applyStages(ctx, pinned); err != nil {
+		return err
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]string{crdSumAnnotation: sum}}})
 	if err != nil {
 		return err
 	}
@@ -93,8 +97,9 @@ func (c *Cluster) ensureCRDs(ctx context.Context) error {
 	return err
 }
 
-func parseCRDs(manifests [][]byte) ([]*unstructured.Unstructured, error) {
-	var definitions []*unstructured.Unstructured
+// parse reads manifests of one kind, each one or more documents of YAML or JSON.
+func parse(manifests [][]byte, kind string) ([]*unstructured.Unstructured, error) {
+	var objects []*unstructured.Unstructured
 	for _, manifest := range manifests {
 		decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(manifest), 4096)
 		for {
@@ -104,18 +109,18 @@ func parseCRDs(manifests [][]byte) ([]*unstructured.Unstructured, error) {
 				break
 			}
 			if err != nil {
-				return nil, fmt.Errorf("parse CustomResourceDefinition: %w", err)
+				return nil, fmt.Errorf("parse %s: %w", kind, err)
 			}
 			if len(object.Object) == 0 {
 				continue
 			}
-			if object.GetKind() != "CustomResourceDefinition" {
-				return nil, fmt.Errorf("manifest of a %s %q, want a CustomResourceDefinition", object.GetKind(), object.GetName())
+			if object.GetKind() != kind {
+				return nil, fmt.Errorf("manifest of a %s %q, want a %s", object.GetKind(), object.GetName(), kind)
 			}
-			definitions = append(definitions, &object)
+			objects = append(objects, &object)
 		}
 	}
-	return definitions, nil
+	return objects, nil
 }
 
 func isEstablished(crd *unstructured.Unstructured) bool {

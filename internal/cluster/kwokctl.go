@@ -105,6 +105,12 @@ func (c *Cluster) configure(programs tools, p ports) kwokctlConfig {
 				{"enable-hostpath-provisioner", "true", false},
 			}},
 			{"kube-scheduler", []extraArg{{"leader-elect", "false", false}}},
+			// Stages are objects of the cluster, so that they can name kinds
+			// whose definitions are installed after kwok has started.
+			{"kwok-controller", []extraArg{
+				{"config", c.kwokConfigFile(), true},
+				{"enable-crds", "Stage", false},
+			}},
 		},
 	}
 }
@@ -132,6 +138,9 @@ func (c *Cluster) prepare(programs tools, p ports) error {
 	if err := writeFile(c.kwokctlConfigFile(), append(config, '\n')); err != nil {
 		return err
 	}
+	if err := writeFile(c.kwokConfigFile(), []byte(kwokConfig)); err != nil {
+		return err
+	}
 	entries, err := os.ReadDir(c.work())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -146,6 +155,12 @@ func (c *Cluster) prepare(programs tools, p ports) error {
 	}
 	return nil
 }
+
+// kwokConfig sets nothing: the file that kwokctl writes holds Stages, which kwok
+// refuses beside those of the cluster.
+const kwokConfig = "apiVersion: config.kwok.x-k8s.io/v1alpha1\nkind: KwokConfiguration\n"
+
+func (c *Cluster) kwokConfigFile() string { return filepath.Join(c.home(), "kwok.yaml") }
 
 func (c *Cluster) kwokctlConfigFile() string { return filepath.Join(c.home(), "kwokctl.json") }
 

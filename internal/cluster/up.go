@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"nova.dev/infra/internal/toolchain/dirlock"
 )
@@ -124,7 +125,7 @@ func (c *Cluster) complete(ctx context.Context, rec record, r reporter, headline
 	if err := c.writeKubeconfig(rec.Ports); err != nil {
 		return err
 	}
-	for _, ensure := range []func(context.Context) error{c.ensureNodes, c.ensureStorageClass, c.ensureCRDs} {
+	for _, ensure := range []func(context.Context) error{c.ensureCRDs, c.ensureNodes, c.ensureStorageClass} {
 		if err := ensure(ctx); err != nil {
 			return err
 		}
@@ -187,8 +188,8 @@ func (c *Cluster) lock(ctx context.Context, r reporter) (release func(), err err
 	if err := os.MkdirAll(c.options.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
-	release, err = dirlock.Acquire(ctx, c.options.Dir, func() {
-		r.say("waiting for another process that is changing the embedded control plane")
+	release, err = dirlock.Acquire(ctx, c.options.Dir, func(elapsed time.Duration) {
+		r.say("waiting for another process that is changing the embedded control plane (%s)", elapsed.Round(time.Second))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)

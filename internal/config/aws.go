@@ -32,13 +32,13 @@ const originsVariable = "CORS_ALLOWED_ORIGINS"
 func (c *Config) checkNamesInAWS(found *mistakes) {
 	for _, s := range c.Services {
 		if name := c.RoleName(s.Name); len(s.Buckets) > 0 && len(name) > maxRoleName {
-			found.missing("nova:storage.mode", "aws needs a shorter name of the stack: role %s has %d characters, IAM allows %d", name, len(name), maxRoleName)
+			found.invalid(at("nova:storage.mode"), c.Storage.Mode, "needs a shorter name of the stack: role %s has %d characters, IAM allows %d", name, len(name), maxRoleName)
 		}
 	}
 	for _, origin := range c.BrowserOrigins() {
 		page, err := url.Parse(origin)
 		if err != nil || page.Scheme != "https" && page.Scheme != "http" || !isHost(page.Hostname()) || origin != page.Scheme+"://"+page.Host {
-			found.add("nova:variables."+originsVariable, origin, "is not an origin; expected https:// and a host, without a path or wildcard, since the buckets let its pages upload")
+			found.invalid(at("nova:variables").Child(originsVariable), origin, "is not an origin; expected https:// and a host, without a path or wildcard, since the buckets let its pages upload")
 		}
 	}
 }

@@ -15,7 +15,7 @@ func TestBucketsLetThePagesOfRealOriginsUpload(t *testing.T) {
 		"https://nova.dev":                       "",
 		"https://nova.dev,http://localhost:3000": "",
 		"":                                       "",
-		"*":                                      `nova:variables.CORS_ALLOWED_ORIGINS: "*": is not an origin`,
+		"*":                                      `nova:variables.CORS_ALLOWED_ORIGINS: Invalid value: "*": is not an origin`,
 		"https://*.nova.dev":                     `"https://*.nova.dev": is not an origin`,
 		"https://nova.dev/":                      `"https://nova.dev/": is not an origin`,
 		"nova.dev":                               `"nova.dev": is not an origin`,
@@ -38,7 +38,7 @@ func TestARolesNameFitsIAM(t *testing.T) {
 	_, err := parse(t, strings.Repeat("s", longest), released)
 	require.NoError(t, err)
 	_, err = parse(t, strings.Repeat("s", longest+1), released)
-	assert.ErrorContains(t, err, "nova:storage.mode: aws needs a shorter name of the stack: role nova-")
+	assert.ErrorContains(t, err, "nova:storage.mode: Invalid value: \"aws\": needs a shorter name of the stack: role nova-")
 	assert.ErrorContains(t, err, "has 65 characters, IAM allows 64")
 }
 

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"nova.dev/infra/catalog"
 )
@@ -27,7 +28,7 @@ var validVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // checkNames reports names in maps that exist nowhere.
 func (c *Config) checkNames(found *mistakes) {
-	unknown(found, "nova:services.", "service", c.Overrides, catalog.Names())
+	unknown(found, at("nova:services"), "service", c.Overrides, catalog.Names())
 	var variables, secrets, buckets []string
 	for _, v := range catalog.Variables() {
 		variables = append(variables, v.Key)
@@ -42,25 +43,25 @@ func (c *Config) checkNames(found *mistakes) {
 		v, ok := catalog.FindVariable(key)
 		switch {
 		case ok && v.Locked && !(key == publicKeyVariable && c.signsElsewhere()):
-			found.add("nova:variables."+key, c.Variables[key], "follows from other facts and cannot be set: %s", v.Doc)
+			found.invalid(at("nova:variables").Child(key), c.Variables[key], "follows from other facts and cannot be set: %s", v.Doc)
 		case slices.Contains(secrets, key):
-			found.add("nova:variables."+key, NewSecret(""), "is a secret; set it under nova:secrets, encrypted")
+			found.invalid(at("nova:variables").Child(key), NewSecret(""), "is a secret; set it under nova:secrets, encrypted")
 		case !ok:
-			found.missing("nova:variables."+key, "unknown variable%s", closest(key, variables))
+			found.forbidden(at("nova:variables").Child(key), "unknown variable%s", closest(key, variables))
 		}
 	}
-	unknown(found, "nova:secrets.", "secret", c.Secrets, secrets)
-	unknown(found, "nova:secretSources.keys.", "secret", c.SecretSources.Keys, secrets)
-	unknown(found, "nova:secretSources.rotation.", "secret", c.SecretSources.Rotation, secrets)
-	unknown(found, "nova:storage.buckets.", "bucket", c.Storage.Buckets, buckets)
-	unknown(found, "nova:storage.expireDays.", "bucket", c.Storage.ExpireDays, buckets)
+	unknown(found, at("nova:secrets"), "secret", c.Secrets, secrets)
+	unknown(found, at("nova:secretSources.keys"), "secret", c.SecretSources.Keys, secrets)
+	unknown(found, at("nova:secretSources.rotation"), "secret", c.SecretSources.Rotation, secrets)
+	unknown(found, at("nova:storage.buckets"), "bucket", c.Storage.Buckets, buckets)
+	unknown(found, at("nova:storage.expireDays"), "bucket", c.Storage.ExpireDays, buckets)
 }
 
 // unknown reports the keys of a map that name nothing.
-func unknown[V any](found *mistakes, path, what string, said map[string]V, known []string) {
+func unknown[V any](found *mistakes, path *field.Path, what string, said map[string]V, known []string) {
 	for key := range said {
 		if !slices.Contains(known, key) {
-			found.missing(path+key, "unknown %s%s", what, didYouMean(key, known))
+			found.forbidden(path.Child(key), "unknown %s%s", what, didYouMean(key, known))
 		}
 	}
 }
@@ -75,20 +76,20 @@ func closest(unknown string, known []string) string {
 
 // check reports everything that is wrong with the resolved configuration.
 func (c *Config) check(found *mistakes) {
-	oneOf(found, "nova:environment", c.Environment, KnownEnvironments()...)
-	label(found, "nova:namespace", c.Namespace)
+	oneOf(found, at("nova:environment"), c.Environment, KnownEnvironments()...)
+	label(found, at("nova:namespace"), c.Namespace)
 	if strings.HasPrefix(c.Namespace, "kube-") || c.Namespace == "default" {
-		found.add("nova:namespace", c.Namespace, "belongs to Kubernetes; choose a namespace of Nova's own")
+		found.invalid(at("nova:namespace"), c.Namespace, "belongs to Kubernetes; choose a namespace of Nova's own")
 	}
 	c.checkCluster(found)
 	c.checkImages(found)
-	between(found, "nova:replicas", c.Replicas, 1, maxReplicas)
+	between(found, at("nova:replicas"), c.Replicas, 1, maxReplicas)
 	c.checkRollout(found)
 	c.checkProbes(found)
-	oneOf(found, "nova:spread.zones", c.Spread.Zones, "required", "preferred", "off")
-	oneOf(found, "nova:spread.hosts", c.Spread.Hosts, "required", "preferred", "off")
-	oneOf(found, "nova:mesh", c.Mesh, MeshNone, MeshIstio, MeshLinkerd)
-	oneOf(found, "nova:grpc.discovery", c.GRPC.Discovery, "clusterIP", "headless")
+	oneOf(found, at("nova:spread.zones"), c.Spread.Zones, "required", "preferred", "off")
+	oneOf(found, at("nova:spread.hosts"), c.Spread.Hosts, "required", "preferred", "off")
+	oneOf(found, at("nova:mesh"), c.Mesh, MeshNone, MeshIstio, MeshLinkerd)
+	oneOf(found, at("nova:grpc.discovery"), c.GRPC.Discovery, "clusterIP", "headless")
 	c.checkDependencies(found)
 	c.checkMonitoring(found)
 	c.checkStorage(found)
@@ -96,7 +97,7 @@ func (c *Config) check(found *mistakes) {
 	c.checkSecretSources(found)
 	c.checkNetwork(found)
 	c.checkQuota(found)
-	found.joined("nova:services", catalog.Validate(c.CatalogServices()))
+	found.joined(at("nova:services"), catalog.Validate(c.CatalogServices()))
 	for _, s := range c.Services {
 		c.checkService(s, found)
 	}
@@ -104,39 +105,39 @@ func (c *Config) check(found *mistakes) {
 
 func (c *Config) checkCluster(found *mistakes) {
 	if c.Cluster.Kubeconfig == "" {
-		found.missing("nova:cluster.kubeconfig", "must not be empty; the embedded control plane's is %s", EmbeddedKubeconfig)
+		found.required(at("nova:cluster.kubeconfig"), "must not be empty; the embedded control plane's is %s", EmbeddedKubeconfig)
 	}
 	if c.Cluster.Identifier == "" {
-		found.missing("nova:cluster.identifier", "must not be empty; choose a name that stays the same as long as the cluster does")
+		found.required(at("nova:cluster.identifier"), "must not be empty; choose a name that stays the same as long as the cluster does")
 	}
 	if !c.TargetsEmbedded() && c.Cluster.Identifier == embeddedIdentifier {
-		found.missing("nova:cluster.identifier", "is required with a kubeconfig of your own (%q); choose a name that stays the same as long as the cluster does", c.Cluster.Kubeconfig)
+		found.required(at("nova:cluster.identifier"), "must be set with a kubeconfig of your own (%q); choose a name that stays the same as long as the cluster does", c.Cluster.Kubeconfig)
 	}
 }
 
 func (c *Config) checkImages(found *mistakes) {
-	oneOf(found, "nova:images.pullPolicy", c.Images.PullPolicy, "IfNotPresent", "Always", "Never")
+	oneOf(found, at("nova:images.pullPolicy"), c.Images.PullPolicy, "IfNotPresent", "Always", "Never")
 	if registry := c.Images.Registry; registry != "" && !validRepository.MatchString(strings.TrimSuffix(registry, "/")) {
-		found.add("nova:images.registry", registry, "is not a registry; expected host/path without scheme or tag")
+		found.invalid(at("nova:images.registry"), registry, "is not a registry; expected host/path without scheme or tag")
 	}
 	c.checkImageBuild(found)
 	for i, name := range c.Images.PullSecrets {
-		label(found, fmt.Sprintf("nova:images.pullSecrets.%d", i), name)
+		label(found, at("nova:images.pullSecrets").Index(i), name)
 	}
 }
 
 func (c *Config) checkRollout(found *mistakes) {
 	if surge, err := c.Rollout.Surge(); err != nil {
-		found.add("nova:rollout.maxSurge", c.Rollout.MaxSurge, "%v", err)
+		found.invalid(at("nova:rollout.maxSurge"), c.Rollout.MaxSurge, "%v", err)
 	} else if n, err := intstr.GetScaledValueFromIntOrPercent(&surge, 100, true); err != nil || n < 1 || n > 100 {
-		found.add("nova:rollout.maxSurge", c.Rollout.MaxSurge, "allowed: 1 to 100, or 1%% to 100%%; with maxUnavailable 0 an update needs room")
+		found.invalid(at("nova:rollout.maxSurge"), c.Rollout.MaxSurge, "allowed: 1 to 100, or 1%% to 100%%; with maxUnavailable 0 an update needs room")
 	}
-	between(found, "nova:rollout.minReadySeconds", c.Rollout.MinReadySeconds, 0, 600)
-	between(found, "nova:rollout.progressDeadlineSeconds", c.Rollout.ProgressDeadlineSeconds, c.Rollout.MinReadySeconds+1, 3600)
-	between(found, "nova:rollout.revisionHistory", c.Rollout.RevisionHistory, 1, 20)
-	between(found, "nova:shutdown.preStopSeconds", c.Shutdown.PreStopSeconds, 1, 120)
-	between(found, "nova:shutdown.drainSeconds", c.Shutdown.DrainSeconds, 1, 600)
-	between(found, "nova:shutdown.marginSeconds", c.Shutdown.MarginSeconds, 1, 120)
+	between(found, at("nova:rollout.minReadySeconds"), c.Rollout.MinReadySeconds, 0, 600)
+	between(found, at("nova:rollout.progressDeadlineSeconds"), c.Rollout.ProgressDeadlineSeconds, c.Rollout.MinReadySeconds+1, 3600)
+	between(found, at("nova:rollout.revisionHistory"), c.Rollout.RevisionHistory, 1, 20)
+	between(found, at("nova:shutdown.preStopSeconds"), c.Shutdown.PreStopSeconds, 1, 120)
+	between(found, at("nova:shutdown.drainSeconds"), c.Shutdown.DrainSeconds, 1, 600)
+	between(found, at("nova:shutdown.marginSeconds"), c.Shutdown.MarginSeconds, 1, 120)
 }
 
 // Surge is MaxSurge in the form that Kubernetes takes.
@@ -155,13 +156,13 @@ func (c *Config) checkProbes(found *mistakes) {
 	for name, probe := range map[string]Probe{
 		"startup": c.Probes.Startup, "readiness": c.Probes.Readiness, "liveness": c.Probes.Liveness,
 	} {
-		key := "nova:probes." + name
-		between(found, key+".periodSeconds", probe.PeriodSeconds, 1, 300)
-		between(found, key+".timeoutSeconds", probe.TimeoutSeconds, 1, max(probe.PeriodSeconds, 1))
-		between(found, key+".failureThreshold", probe.FailureThreshold, 1, 100)
+		key := at("nova:probes").Child(name)
+		between(found, key.Child("periodSeconds"), probe.PeriodSeconds, 1, 300)
+		between(found, key.Child("timeoutSeconds"), probe.TimeoutSeconds, 1, max(probe.PeriodSeconds, 1))
+		between(found, key.Child("failureThreshold"), probe.FailureThreshold, 1, 100)
 	}
 	if boot := c.Probes.Startup.PeriodSeconds * c.Probes.Startup.FailureThreshold; boot >= c.Rollout.ProgressDeadlineSeconds {
-		found.missing("nova:probes.startup", "a pod may take %d s to start, which is not below nova:rollout.progressDeadlineSeconds (%d)", boot, c.Rollout.ProgressDeadlineSeconds)
+		found.forbidden(at("nova:probes.startup"), "a pod may take %d s to start, which is not below nova:rollout.progressDeadlineSeconds (%d)", boot, c.Rollout.ProgressDeadlineSeconds)
 	}
 }
 
@@ -186,108 +187,108 @@ func (c *Config) checkSecrets(found *mistakes) {
 		if !known {
 			continue
 		}
-		path := "nova:secrets." + key
+		path := at("nova:secrets").Child(key)
 		switch {
 		case strings.TrimSpace(value) == "":
-			found.add(path, secret, "must not be empty; remove the key to have none")
+			found.invalid(path, secret, "must not be empty; remove the key to have none")
 		case key == "JWT_SECRET" && len(value) < minSecretLength:
-			found.add(path, secret, "has %d characters; at least %d are required", len(value), minSecretLength)
+			found.invalid(path, secret, "has %d characters; at least %d are required", len(value), minSecretLength)
 		case key == "JWT_PRIVATE_KEY_PEM":
 			if _, err := PublicKeyPEM(value); err != nil {
-				found.add(path, secret, "%v", err)
+				found.invalid(path, secret, "%v", err)
 			}
 		case key == "MESSAGE_ENCRYPTION_MASTER_KEY":
 			if raw, err := base64.StdEncoding.DecodeString(value); err != nil || len(raw) != catalog.KeyBytes {
-				found.add(path, secret, "is not the base64 form of %d bytes", catalog.KeyBytes)
+				found.invalid(path, secret, "is not the base64 form of %d bytes", catalog.KeyBytes)
 			}
 		}
 	}
 }
 
 func (c *Config) checkService(s Service, found *mistakes) {
-	key := "nova:services." + s.Name
+	key := at("nova:services").Child(s.Name)
 	if c.Overrides[s.Name].Replicas != nil {
-		between(found, key+".replicas", s.Replicas, 1, maxReplicas)
+		between(found, key.Child("replicas"), s.Replicas, 1, maxReplicas)
 	}
 	checkResources(found, key, s.Resources)
 	c.checkPublicPaths(s, found)
 	for i, port := range s.InternetPorts {
-		between(found, fmt.Sprintf("%s.internetPorts.%d", key, i), port, 1, 65535)
+		between(found, key.Child("internetPorts").Index(i), port, 1, 65535)
 	}
 	checkDisruption(key, s, found)
 	if a := s.Autoscaling; a.Enabled {
-		between(found, key+".autoscaling.minReplicas", a.MinReplicas, 1, maxReplicas)
-		between(found, key+".autoscaling.maxReplicas", a.MaxReplicas, max(a.MinReplicas, 1), maxReplicas)
-		between(found, key+".autoscaling.cpuPercent", a.CPUPercent, 1, 100)
-		between(found, key+".autoscaling.memoryPercent", a.MemoryPercent, 1, 100)
+		between(found, key.Child("autoscaling", "minReplicas"), a.MinReplicas, 1, maxReplicas)
+		between(found, key.Child("autoscaling", "maxReplicas"), a.MaxReplicas, max(a.MinReplicas, 1), maxReplicas)
+		between(found, key.Child("autoscaling", "cpuPercent"), a.CPUPercent, 1, 100)
+		between(found, key.Child("autoscaling", "memoryPercent"), a.MemoryPercent, 1, 100)
 	}
 	for name, value := range s.Env {
-		path := key + ".env." + name
+		path := key.Child("env", name)
 		_, port := s.PortVariables()[name]
 		_, secret := catalog.FindSecret(name)
 		switch {
 		case !validVariable.MatchString(name):
-			found.add(path, value, "is not a variable name; allowed: letters, digits and _")
+			found.invalid(path, value, "is not a variable name; allowed: letters, digits and _")
 		case port:
-			found.add(path, value, "is set from the service's port; change nova:services.%s.httpPort", s.Name)
+			found.invalid(path, value, "is set from the service's port; change nova:services.%s.httpPort", s.Name)
 		case secret:
-			found.add(path, NewSecret(""), "is a secret; list it under nova:services.%s.secrets and set it under nova:secrets", s.Name)
+			found.invalid(path, NewSecret(""), "is a secret; list it under nova:services.%s.secrets and set it under nova:secrets", s.Name)
 		case name == "EMAIL" || name == "OAUTH":
-			found.add(path, value, "breaks the configuration parser of auth; choose another name")
+			found.invalid(path, value, "breaks the configuration parser of auth; choose another name")
 		}
 	}
 }
 
-func checkResources(found *mistakes, key string, r Resources) {
+func checkResources(found *mistakes, key *field.Path, r Resources) {
 	for _, pair := range []struct{ name, request, limit string }{
 		{"cpu", r.Requests.CPU, r.Limits.CPU},
 		{"memory", r.Requests.Memory, r.Limits.Memory},
 		{"ephemeralStorage", r.Requests.EphemeralStorage, r.Limits.EphemeralStorage},
 	} {
-		request, ok := quantity(found, key+".resources.requests."+pair.name, pair.request)
-		limit, limitOK := quantity(found, key+".resources.limits."+pair.name, pair.limit)
+		request, ok := quantity(found, key.Child("resources", "requests", pair.name), pair.request)
+		limit, limitOK := quantity(found, key.Child("resources", "limits", pair.name), pair.limit)
 		if ok && limitOK && request.Cmp(limit) > 0 {
-			found.add(key+".resources.requests."+pair.name, pair.request, "is above the limit %s", pair.limit)
+			found.invalid(key.Child("resources", "requests", pair.name), pair.request, "is above the limit %s", pair.limit)
 		}
 	}
 }
 
-func checkDisruption(key string, s Service, found *mistakes) {
+func checkDisruption(key *field.Path, s Service, found *mistakes) {
 	d := s.Disruption
 	switch {
 	case d.MinAvailable != nil && d.MaxUnavailable != nil && *d.MaxUnavailable != 1:
-		found.add(key+".disruption.maxUnavailable", *d.MaxUnavailable, "cannot be set together with minAvailable")
+		found.invalid(key.Child("disruption", "maxUnavailable"), *d.MaxUnavailable, "cannot be set together with minAvailable")
 	case d.MinAvailable != nil && *d.MinAvailable < 0:
-		found.add(key+".disruption.minAvailable", *d.MinAvailable, "must not be negative")
+		found.invalid(key.Child("disruption", "minAvailable"), *d.MinAvailable, "must not be negative")
 	case d.MinAvailable != nil && *d.MinAvailable >= s.Replicas:
-		found.add(key+".disruption.minAvailable", *d.MinAvailable,
+		found.invalid(key.Child("disruption", "minAvailable"), *d.MinAvailable,
 			"is not below the %d replicas of %s: no node could ever be drained; raise replicas or lower it", s.Replicas, s.Name)
 	case d.MinAvailable == nil && *d.MaxUnavailable < 1:
-		found.add(key+".disruption.maxUnavailable", *d.MaxUnavailable, "must be at least 1: no node could ever be drained")
+		found.invalid(key.Child("disruption", "maxUnavailable"), *d.MaxUnavailable, "must be at least 1: no node could ever be drained")
 	}
 }
 
-func between(found *mistakes, key string, value, low, high int) {
+func between(found *mistakes, key *field.Path, value, low, high int) {
 	if value < low || value > high {
-		found.add(key, value, "is out of range; allowed: %d to %d", low, high)
+		found.invalid(key, value, "is out of range; allowed: %d to %d", low, high)
 	}
 }
 
-func oneOf(found *mistakes, key, value string, allowed ...string) {
+func oneOf(found *mistakes, key *field.Path, value string, allowed ...string) {
 	if !slices.Contains(allowed, value) {
-		found.add(key, value, "is not known; allowed: %s", strings.Join(allowed, ", "))
+		found.notSupported(key, value, allowed)
 	}
 }
 
-func label(found *mistakes, key, value string) {
+func label(found *mistakes, key *field.Path, value string) {
 	if problems := validation.IsDNS1123Label(value); len(problems) > 0 {
-		found.add(key, value, "is not a Kubernetes name; allowed: lower-case letters, digits and -, at most 63, beginning and ending with a letter or digit")
+		found.invalid(key, value, "is not a Kubernetes name; allowed: lower-case letters, digits and -, at most 63, beginning and ending with a letter or digit")
 	}
 }
 
-func host(found *mistakes, key, value string) {
+func host(found *mistakes, key *field.Path, value string) {
 	if !isHost(value) {
-		found.add(key, value, "is not a host; expected a DNS name or an address without scheme, port or path")
+		found.invalid(key, value, "is not a host; expected a DNS name or an address without scheme, port or path")
 	}
 }
 
@@ -295,10 +296,10 @@ func isHost(value string) bool {
 	return net.ParseIP(value) != nil || len(validation.IsDNS1123Subdomain(strings.ToLower(value))) == 0
 }
 
-func quantity(found *mistakes, key, value string) (resource.Quantity, bool) {
+func quantity(found *mistakes, key *field.Path, value string) (resource.Quantity, bool) {
 	q, err := resource.ParseQuantity(value)
 	if err != nil || q.Sign() <= 0 {
-		found.add(key, value, "is not a positive Kubernetes quantity; expected a form such as 250m, 512Mi or 1Gi")
+		found.invalid(key, value, "is not a positive Kubernetes quantity; expected a form such as 250m, 512Mi or 1Gi")
 		return q, false
 	}
 	return q, true

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/prometheus/common/model"
 	"golang.org/x/mod/semver"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/monitoring/rule"
@@ -22,21 +22,21 @@ import (
 func (c *Config) checkMonitoring(found *mistakes) {
 	m := c.Monitoring
 	before := len(found.list)
-	oneOf(found, "nova:monitoring.mode", m.Mode, MonitoringNone, MonitoringExisting, MonitoringInstall)
+	oneOf(found, at("nova:monitoring.mode"), m.Mode, MonitoringNone, MonitoringExisting, MonitoringInstall)
 	c.checkChart(found)
-	address(found, "nova:monitoring.runbookURL", m.RunbookURL)
-	address(found, "nova:monitoring.grafanaURL", m.GrafanaURL)
+	address(found, at("nova:monitoring.runbookURL"), m.RunbookURL)
+	address(found, at("nova:monitoring.grafanaURL"), m.GrafanaURL)
 	for kind, labels := range map[string]map[string]string{
 		"rules": m.Labels.Rules, "monitors": m.Labels.Monitors, "alertmanager": m.Labels.Alertmanager, "dashboards": m.Labels.Dashboards,
 	} {
 		for name, value := range labels {
 			if len(validation.IsQualifiedName(name)) > 0 || len(validation.IsValidLabelValue(value)) > 0 {
-				found.add("nova:monitoring.labels."+kind+"."+name, value, "is not a Kubernetes label")
+				found.invalid(entry(at("nova:monitoring.labels").Child(kind), name), value, "is not a Kubernetes label")
 			}
 		}
 	}
 	c.checkObjectives(found)
-	fields(found, "nova:monitoring.limits", c.limits().Validate())
+	fields(found, at("nova:monitoring.limits"), c.limits().Validate())
 	c.checkReceivers(found)
 	for key, value := range map[string]time.Duration{
 		"timing.wait": m.Timing.Wait, "timing.interval": m.Timing.Interval, "timing.repeatCritical": m.Timing.RepeatCritical,
@@ -44,72 +44,72 @@ func (c *Config) checkMonitoring(found *mistakes) {
 		"intervals.services": m.Intervals.Services, "intervals.exporters": m.Intervals.Exporters, "intervals.rules": m.Intervals.Rules,
 	} {
 		if value < time.Second {
-			found.add("nova:monitoring."+key, value, "is too short; at least 1s is required")
+			found.invalid(at("nova:monitoring").Child(key), value, "is too short; at least 1s is required")
 		}
 	}
 	// What is wrong with the services themselves is reported where they are
 	// checked; nothing else is left unless the two disagree.
 	if len(found.list) == before && catalog.Validate(c.CatalogServices()) == nil {
-		found.joined("nova:monitoring", c.MonitoringSettings().Validate())
+		found.joined(at("nova:monitoring"), c.MonitoringSettings().Validate())
 	}
 }
 
 func (c *Config) checkChart(found *mistakes) {
 	m := c.Monitoring
 	if m.Chart.Version != "" && (!semver.IsValid("v"+m.Chart.Version) || strings.Count(m.Chart.Version, ".") < 2) {
-		found.add("nova:monitoring.chart.version", m.Chart.Version, "is not an exact version; expected a form such as 1.2.3")
+		found.invalid(at("nova:monitoring.chart.version"), m.Chart.Version, "is not an exact version; expected a form such as 1.2.3")
 	}
 	if m.Mode != MonitoringInstall {
 		return
 	}
 	if c.TargetsEmbedded() {
-		found.add("nova:monitoring.mode", m.Mode, "is refused on the embedded control plane, where pods run no containers; set existing or none there, or nova:cluster.kubeconfig to a cluster of yours")
+		found.invalid(at("nova:monitoring.mode"), m.Mode, "is refused on the embedded control plane, where pods run no containers; set existing or none there, or nova:cluster.kubeconfig to a cluster of yours")
 	}
 	if m.Chart.Version == "" {
-		found.missing("nova:monitoring.chart.version", "is required with mode install; choose an exact version of %s", ChartName)
+		found.required(at("nova:monitoring.chart.version"), "must be set with mode install; choose an exact version of %s", ChartName)
 	}
 	if namespace := c.Network.Prometheus.Namespace; namespace == c.Namespace {
-		found.add("nova:network.prometheus.namespace", namespace, "is the stack's own, whose Pod Security refuses the node exporter; choose another one to install Prometheus into")
+		found.invalid(at("nova:network.prometheus.namespace"), namespace, "is the stack's own, whose Pod Security refuses the node exporter; choose another one to install Prometheus into")
 	}
 	if u, err := url.Parse(m.Chart.Repository); err != nil || u.Host == "" || !slices.Contains([]string{"https", "http"}, u.Scheme) {
-		found.add("nova:monitoring.chart.repository", m.Chart.Repository, "is not the address of a chart repository; expected a form such as https://example.com/charts")
+		found.invalid(at("nova:monitoring.chart.repository"), m.Chart.Repository, "is not the address of a chart repository; expected a form such as https://example.com/charts")
 	}
 	if d, err := model.ParseDuration(m.Chart.Retention); err != nil || d == 0 {
-		found.add("nova:monitoring.chart.retention", m.Chart.Retention, "is not a duration of Prometheus; expected a form such as 15d or 12h")
+		found.invalid(at("nova:monitoring.chart.retention"), m.Chart.Retention, "is not a duration of Prometheus; expected a form such as 15d or 12h")
 	}
 	if m.Chart.Storage != "" {
-		quantity(found, "nova:monitoring.chart.storage", m.Chart.Storage)
+		quantity(found, at("nova:monitoring.chart.storage"), m.Chart.Storage)
 	}
 }
 
 func (c *Config) checkObjectives(found *mistakes) {
 	stack := slo.Default().With(c.Monitoring.SLO.override())
-	fields(found, "nova:monitoring.slo", stack.Validate())
+	fields(found, at("nova:monitoring.slo"), stack.Validate())
 	var enabled []string
 	for _, s := range c.Services {
 		enabled = append(enabled, s.Name)
 	}
 	for name, watching := range c.Monitoring.Services {
-		key := "nova:monitoring.services." + name
+		key := at("nova:monitoring.services").Child(name)
 		switch {
 		case !slices.Contains(catalog.Names(), name):
-			found.missing(key, "unknown service%s", didYouMean(name, catalog.Names()))
+			found.forbidden(key, "unknown service%s", didYouMean(name, catalog.Names()))
 		case !slices.Contains(enabled, name):
-			found.missing(key, "is not part of the stack: nova:services.%s.enabled is false", name)
+			found.forbidden(key, "is not part of the stack: nova:services.%s.enabled is false", name)
 		}
 		if watching.Team != "" {
-			label(found, key+".team", watching.Team)
+			label(found, key.Child("team"), watching.Team)
 		}
 		// What is wrong for all services is reported once.
 		if watching.SLO != (Objectives{}) && stack.Validate() == nil {
-			fields(found, key+".slo", stack.With(watching.SLO.override()).Validate())
+			fields(found, key.Child("slo"), stack.With(watching.SLO.override()).Validate())
 		}
 	}
 }
 
 func (c *Config) checkReceivers(found *mistakes) {
 	if c.Monitoring.Mode == MonitoringNone && len(c.Monitoring.Receivers) > 0 {
-		found.missing("nova:monitoring.receivers", "nobody would be told anything, since nova:monitoring.mode is none")
+		found.forbidden(at("nova:monitoring.receivers"), "nobody would be told anything, since nova:monitoring.mode is none")
 	}
 	teams := rule.Teams()
 	for _, watching := range c.Monitoring.Services {
@@ -118,23 +118,23 @@ func (c *Config) checkReceivers(found *mistakes) {
 		}
 	}
 	for i, r := range c.Monitoring.Receivers {
-		key := fmt.Sprintf("nova:monitoring.receivers.%d", i)
+		key := at("nova:monitoring.receivers").Index(i)
 		found.joined(key, r.record().Validate())
 		if r.Team != "" && !slices.Contains(teams, r.Team) {
-			found.add(key+".team", r.Team, "is the team of no alert%s", didYouMean(r.Team, teams))
+			found.invalid(key.Child("team"), r.Team, "is the team of no alert%s", didYouMean(r.Team, teams))
 		}
 		if r.Secret.Name != "" && len(validation.IsDNS1123Subdomain(r.Secret.Name)) > 0 {
-			found.add(key+".secret.name", r.Secret.Name, "is not the name of a Secret; allowed: lower-case letters, digits, - and .")
+			found.invalid(key.Child("secret", "name"), r.Secret.Name, "is not the name of a Secret; allowed: lower-case letters, digits, - and .")
 		}
 		if r.Secret.Key != "" && len(validation.IsConfigMapKey(r.Secret.Key)) > 0 {
-			found.add(key+".secret.key", r.Secret.Key, "is not a key of a Secret; allowed: letters, digits, -, _ and .")
+			found.invalid(key.Child("secret", "key"), r.Secret.Key, "is not a key of a Secret; allowed: letters, digits, -, _ and .")
 		}
 	}
 }
 
 // fields reports the mistakes of a part of the SLO record, whose fields are
 // called as the keys are.
-func fields(found *mistakes, key string, err error) {
+func fields(found *mistakes, key *field.Path, err error) {
 	var many interface{ Unwrap() []error }
 	if !errors.As(err, &many) {
 		return
@@ -142,15 +142,15 @@ func fields(found *mistakes, key string, err error) {
 	for _, each := range many.Unwrap() {
 		var wrong slo.Mistake
 		if errors.As(each, &wrong) {
-			found.missing(key+"."+wrong.Field, "%s", wrong.Problem)
+			found.problem(key.Child(wrong.Field), wrong.Problem)
 			continue
 		}
-		found.missing(key, "%v", each)
+		found.problem(key, each.Error())
 	}
 }
 
-func address(found *mistakes, key, value string) {
+func address(found *mistakes, key *field.Path, value string) {
 	if u, err := url.Parse(value); value != "" && (err != nil || u.Host == "") {
-		found.add(key, value, "is not an address; expected a form such as https://example.com/path")
+		found.invalid(key, value, "is not an address; expected a form such as https://example.com/path")
 	}
 }

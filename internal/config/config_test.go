@@ -167,7 +167,7 @@ func TestSuppliedSecretsAreCheckedAndNeverShown(t *testing.T) {
 	} {
 		t.Run(key, func(t *testing.T) {
 			_, err := config.Parse("s", config.Input{"secrets": map[string]any{key: config.NewSecret(value)}})
-			require.ErrorContains(t, err, "nova:secrets."+key+": [secret]")
+			require.ErrorContains(t, err, "nova:secrets."+key+": Invalid value: [secret]")
 			assert.NotContains(t, err.Error(), "hunter2")
 		})
 	}

@@ -69,7 +69,7 @@ func (c *Config) checkConnections(found *mistakes) {
 	for _, s := range c.Services {
 		pool, wrong := s.pool(values)
 		if wrong != "" {
-			found.add("nova:variables."+wrong, values[wrong], "is not a number of connections; allowed: 1 and more")
+			found.invalid(at("nova:variables").Child(wrong), values[wrong], "is not a number of connections; allowed: 1 and more")
 			return
 		}
 		if pool == 0 {
@@ -82,7 +82,7 @@ func (c *Config) checkConnections(found *mistakes) {
 	total += exporterConnections + jobConnections + ReservedConnections
 	terms = append(terms, fmt.Sprintf("exporter %d + jobs %d + reserved %d", exporterConnections, jobConnections, ReservedConnections))
 	if limit := c.Dependencies.Postgres.MaxConnections; total > limit {
-		found.add("nova:dependencies.postgres.maxConnections", limit,
+		found.invalid(at("nova:dependencies.postgres.maxConnections"), limit,
 			"is below the %d connections that the stack may open during an update (%s); raise it, or lower nova:variables.DB_MAX_CONNECTIONS or the replicas",
 			total, strings.Join(terms, " + "))
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/agext/levenshtein"
 	"github.com/go-viper/mapstructure/v2"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // tag names the configuration key of a struct field.
@@ -31,12 +33,12 @@ func decode(input Input, into *Config, found *mistakes) {
 		panic(err) // A wrong Result type: cannot happen with *Config.
 	}
 	collect(decoder.Decode(map[string]any(input)), found)
-	reportUnknownKeys(reflect.TypeFor[Config](), map[string]any(input), Project+":", found)
+	reportUnknownKeys(reflect.TypeFor[Config](), map[string]any(input), nil, found)
 }
 
 // reportUnknownKeys walks an input along the type that it is decoded into. The
 // decoder's own list of unused keys is lost where a neighbour has a wrong type.
-func reportUnknownKeys(t reflect.Type, value any, path string, found *mistakes) {
+func reportUnknownKeys(t reflect.Type, value any, path *field.Path, found *mistakes) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -45,12 +47,12 @@ func reportUnknownKeys(t reflect.Type, value any, path string, found *mistakes) 
 		for key, child := range v {
 			switch t.Kind() {
 			case reflect.Map:
-				reportUnknownKeys(t.Elem(), child, path+key+".", found)
+				reportUnknownKeys(t.Elem(), child, entry(path, key), found)
 			case reflect.Struct:
-				if field, ok := fieldOf(t, key); ok {
-					reportUnknownKeys(field.Type, child, path+key+".", found)
+				if known, ok := fieldOf(t, key); ok {
+					reportUnknownKeys(known.Type, child, entry(path, key), found)
 				} else {
-					found.missing(path+key, "unknown key%s", didYouMean(key, keysOf(t)))
+					found.forbidden(entry(path, key), "unknown key%s", didYouMean(key, keysOf(t)))
 				}
 			}
 		}
@@ -59,7 +61,7 @@ func reportUnknownKeys(t reflect.Type, value any, path string, found *mistakes) 
 			return
 		}
 		for i, child := range v {
-			reportUnknownKeys(t.Elem(), child, fmt.Sprintf("%s%d.", path, i), found)
+			reportUnknownKeys(t.Elem(), child, path.Index(i), found)
 		}
 	}
 }
@@ -102,12 +104,12 @@ func collect(err error, found *mistakes) {
 	}
 	var located *mapstructure.DecodeError
 	if !errors.As(err, &located) {
-		found.missing(Project, "%v", err)
+		found.problem(at(Project), err.Error())
 		return
 	}
 	var wrong *typeError
 	if errors.As(err, &wrong) {
-		found.add(keyPath(located.Name()), wrong.value, "%s", wrong.problem)
+		found.invalid(keyPath(located.Name()), wrong.value, "%s", wrong.problem)
 		return
 	}
 	inner := located.Unwrap()
@@ -117,7 +119,7 @@ func collect(err error, found *mistakes) {
 		}
 		return
 	}
-	found.missing(keyPath(located.Name()), "%v", inner)
+	found.problem(keyPath(located.Name()), inner.Error())
 }
 
 // typeError says that a value is of the wrong type.
@@ -248,11 +250,25 @@ func toText(value any) (any, error) {
 	return nil, &typeError{value, "must be text"}
 }
 
+// step is one part of a path of the decoder: a key of a map or an index in
+// brackets, or the name of a field.
+var step = regexp.MustCompile(`\[([^\]]*)\]|[^.\[\]]+`)
+
 // keyPath turns the decoder's "services[auth].replicas" into the key under
 // which people know the field.
-func keyPath(path string) string {
-	path = strings.NewReplacer("[", ".", "]", "").Replace(path)
-	return Project + ":" + strings.TrimPrefix(path, ".")
+func keyPath(name string) *field.Path {
+	var path *field.Path
+	for _, part := range step.FindAllStringSubmatch(name, -1) {
+		switch i, err := strconv.Atoi(part[1]); {
+		case err == nil:
+			path = path.Index(i)
+		case part[1] != "":
+			path = entry(path, part[1])
+		default:
+			path = entry(path, part[0])
+		}
+	}
+	return path
 }
 
 // didYouMean ends a message about an unknown name: the closest known one, or

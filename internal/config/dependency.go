@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
 	"nova.dev/infra/catalog"
 )
 
@@ -254,13 +256,13 @@ func (c *Config) checkDependencies(found *mistakes) {
 		"clickhouse.database": d.ClickHouse.Database, "clickhouse.user": d.ClickHouse.User,
 	} {
 		if !validVariable.MatchString(name) {
-			found.add("nova:dependencies."+key, name, "is not a name; allowed: letters, digits and _")
+			found.invalid(at("nova:dependencies").Child(key), name, "is not a name; allowed: letters, digits and _")
 		}
 	}
 	if name := d.Postgres.User; d.Postgres.Mode == InCluster && (name == PostgresSuperuser || name == PostgresExporter) {
-		found.add("nova:dependencies.postgres.user", name, "is taken: %s sets the server up, %s exports metrics", PostgresSuperuser, PostgresExporter)
+		found.invalid(at("nova:dependencies.postgres.user"), name, "is taken: %s sets the server up, %s exports metrics", PostgresSuperuser, PostgresExporter)
 	}
-	between(found, "nova:dependencies.postgres.maxConnections", d.Postgres.MaxConnections, 20, 10000)
+	between(found, at("nova:dependencies.postgres.maxConnections"), d.Postgres.MaxConnections, 20, 10000)
 	c.checkConnections(found)
 	c.checkRedisMemory(found)
 	c.checkKafka(found)
@@ -268,23 +270,23 @@ func (c *Config) checkDependencies(found *mistakes) {
 
 func (c *Config) checkDependency(system catalog.Dependency, found *mistakes) {
 	d := c.Dependency(system)
-	key := "nova:dependencies." + string(system)
-	oneOf(found, key+".mode", d.Mode, InCluster, External)
-	between(found, key+".port", d.Port, 1, 65535)
-	checkCIDRs(found, key+".cidrs", d.CIDRs)
+	key := at("nova:dependencies").Child(string(system))
+	oneOf(found, key.Child("mode"), d.Mode, InCluster, External)
+	between(found, key.Child("port"), d.Port, 1, 65535)
+	checkCIDRs(found, key.Child("cidrs"), d.CIDRs)
 	switch d.Mode {
 	case External:
-		checkHosts(found, key+".host", d.Host, system == catalog.Kafka)
+		checkHosts(found, key.Child("host"), d.Host, system == catalog.Kafka)
 		if d.Host == "" {
-			found.missing(key+".host", "is required when mode is external (stack %s)", c.Stack)
+			found.required(key.Child("host"), "must be set when mode is external (stack %s)", c.Stack)
 		}
 	case InCluster:
 		if c.Environment == Production && !c.Dependencies.AcknowledgeInCluster {
-			found.add(key+".mode", d.Mode, "is refused in production: one copy of the data, no backup, no failover; use external, or accept it with nova:dependencies.acknowledgeInCluster")
+			found.invalid(key.Child("mode"), d.Mode, "is refused in production: one copy of the data, no backup, no failover; use external, or accept it with nova:dependencies.acknowledgeInCluster")
 		}
-		for field, set := range map[string]bool{"host": d.Host != "", "tls": d.TLS, "port": d.Port != catalog.FindStore(system).Port, "cidrs": len(d.CIDRs) > 0} {
+		for name, set := range map[string]bool{"host": d.Host != "", "tls": d.TLS, "port": d.Port != catalog.FindStore(system).Port, "cidrs": len(d.CIDRs) > 0} {
 			if set {
-				found.missing(key+"."+field, "is for mode external, but the mode is inCluster")
+				found.forbidden(key.Child(name), "is for mode external, but the mode is inCluster")
 			}
 		}
 		checkStore(found, key, d)
@@ -292,19 +294,19 @@ func (c *Config) checkDependency(system catalog.Dependency, found *mistakes) {
 }
 
 // checkStore checks what is said about a system in the cluster.
-func checkStore(found *mistakes, key string, d Dependency) {
-	quantity(found, key+".storage", d.Storage)
+func checkStore(found *mistakes, key *field.Path, d Dependency) {
+	quantity(found, key.Child("storage"), d.Storage)
 	checkResources(found, key, d.Resources)
 	if d.StorageClass != "" {
-		label(found, key+".storageClass", d.StorageClass)
+		label(found, key.Child("storageClass"), d.StorageClass)
 	}
 	name, digest, pinned := strings.Cut(d.Image, "@")
 	repository, tag, tagged := cutTag(name)
 	switch {
 	case !validRepository.MatchString(repository), tagged && !validTag.MatchString(tag), pinned && !validDigest.MatchString(digest):
-		found.add(key+".image", d.Image, "is not an image; expected registry/path/name:tag, with or without @sha256:digest")
+		found.invalid(key.Child("image"), d.Image, "is not an image; expected registry/path/name:tag, with or without @sha256:digest")
 	case !tagged && !pinned, tag == "latest":
-		found.add(key+".image", d.Image, "names no exact version; add a tag other than latest, or a digest")
+		found.invalid(key.Child("image"), d.Image, "names no exact version; add a tag other than latest, or a digest")
 	}
 }
 
@@ -316,13 +318,13 @@ func cutTag(reference string) (repository, tag string, tagged bool) {
 	return reference, "", false
 }
 
-func checkHosts(found *mistakes, key, value string, several bool) {
+func checkHosts(found *mistakes, key *field.Path, value string, several bool) {
 	if value == "" {
 		return
 	}
 	hosts := strings.Split(value, ",")
 	if len(hosts) > 1 && !several {
-		found.add(key, value, "must be one host")
+		found.invalid(key, value, "must be one host")
 		return
 	}
 	for _, each := range hosts {
@@ -330,10 +332,10 @@ func checkHosts(found *mistakes, key, value string, several bool) {
 	}
 }
 
-func checkCIDRs(found *mistakes, key string, values []string) {
+func checkCIDRs(found *mistakes, key *field.Path, values []string) {
 	for i, value := range values {
 		if prefix, err := netip.ParsePrefix(value); err != nil || prefix != prefix.Masked() {
-			found.add(fmt.Sprintf("%s.%d", key, i), value, "is not a network; expected a form such as 10.0.0.0/16, without host bits")
+			found.invalid(key.Index(i), value, "is not a network; expected a form such as 10.0.0.0/16, without host bits")
 		}
 	}
 }
@@ -344,15 +346,15 @@ const redisHeadroom = 1.25
 
 func (c *Config) checkRedisMemory(found *mistakes) {
 	redis := c.Dependencies.Redis
-	key := "nova:dependencies.redis.maxMemory"
+	key := at("nova:dependencies.redis.maxMemory")
 	memory, ok := quantity(found, key, redis.MaxMemory)
 	if !ok || redis.Mode != InCluster {
 		return
 	}
-	var ignored mistakes
-	limit, ok := quantity(&ignored, key, redis.Resources.Limits.Memory)
+	ignored := &mistakes{}
+	limit, ok := quantity(ignored, key, redis.Resources.Limits.Memory)
 	if ok && float64(memory.Value())*redisHeadroom > float64(limit.Value()) {
-		found.add(key, redis.MaxMemory, "leaves too little of the memory limit %s; allowed: up to four fifths of it", redis.Resources.Limits.Memory)
+		found.invalid(key, redis.MaxMemory, "leaves too little of the memory limit %s; allowed: up to four fifths of it", redis.Resources.Limits.Memory)
 	}
 }
 
@@ -362,31 +364,31 @@ const (
 )
 
 func (c *Config) checkKafka(found *mistakes) {
-	const key = "nova:dependencies.kafka"
+	key := at("nova:dependencies.kafka")
 	kafka := c.Dependencies.Kafka
 	if kafka.Brokers != 1 && kafka.Brokers != 3 {
-		found.add(key+".brokers", kafka.Brokers, "allowed: 1 or 3; an even number of controllers survives no more than the odd one below")
+		found.invalid(key.Child("brokers"), kafka.Brokers, "allowed: 1 or 3; an even number of controllers survives no more than the odd one below")
 	}
-	between(found, key+".partitions", kafka.Partitions, 1, maxPartitions)
-	between(found, key+".retentionHours", kafka.RetentionHours, 1, maxRetentionHours)
+	between(found, key.Child("partitions"), kafka.Partitions, 1, maxPartitions)
+	between(found, key.Child("retentionHours"), kafka.RetentionHours, 1, maxRetentionHours)
 	taken := map[string]string{}
 	for _, name := range catalog.TopicNames() {
 		taken[collision(name)] = "the catalogue"
 	}
 	for i, topic := range kafka.Topics {
-		path := fmt.Sprintf("%s.topics.%d", key, i)
+		path := key.Child("topics").Index(i)
 		if !validTopic.MatchString(topic.Name) {
-			found.add(path+".name", topic.Name, "is not a topic; allowed: letters, digits, ., _ and -, at most 249")
+			found.invalid(path.Child("name"), topic.Name, "is not a topic; allowed: letters, digits, ., _ and -, at most 249")
 		}
 		if owner, twice := taken[collision(topic.Name)]; twice {
-			found.add(path+".name", topic.Name, "is declared by %s already; Kafka takes . and _ for the same in metrics", owner)
+			found.duplicate(path.Child("name"), topic.Name, "is declared by %s already; Kafka takes . and _ for the same in metrics", owner)
 		}
-		taken[collision(topic.Name)] = path
+		taken[collision(topic.Name)] = path.String()
 		if topic.Partitions != 0 {
-			between(found, path+".partitions", topic.Partitions, 1, maxPartitions)
+			between(found, path.Child("partitions"), topic.Partitions, 1, maxPartitions)
 		}
 		if topic.RetentionHours != 0 {
-			between(found, path+".retentionHours", topic.RetentionHours, 1, maxRetentionHours)
+			between(found, path.Child("retentionHours"), topic.RetentionHours, 1, maxRetentionHours)
 		}
 	}
 }

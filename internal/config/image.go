@@ -48,63 +48,63 @@ var platform = regexp.MustCompile(`^linux/[a-z0-9]+(/[a-z0-9]+)?$`)
 func ValidPlatform(text string) bool { return platform.MatchString(text) }
 
 func (c *Config) checkImageBuild(found *mistakes) {
-	const key = "nova:images.build"
+	key := at("nova:images.build")
 	b := c.Images.Build
 	switch {
 	case b.Context == "":
 	case c.Guarded():
-		found.add(key+".context", b.Context, "is refused in %s: an image is built once, by `nova images build --push`, and named by its digest", c.Environment)
+		found.invalid(key.Child("context"), b.Context, "is refused in %s: an image is built once, by `nova images build --push`, and named by its digest", c.Environment)
 	case filepath.IsAbs(b.Context):
-		found.add(key+".context", b.Context, "is a path of one machine; expected one relative to the project, such as ../nova")
+		found.invalid(key.Child("context"), b.Context, "is a path of one machine; expected one relative to the project, such as ../nova")
 	}
 	if b.Context != "" && c.Images.Version != "" {
-		found.add("nova:images.version", c.Images.Version, "contradicts %s.context: images are tagged by their sources", key)
+		found.invalid(at("nova:images.version"), c.Images.Version, "contradicts %s.context: images are tagged by their sources", key)
 	}
 	if !ValidPlatform(b.Platform) {
-		found.add(key+".platform", b.Platform, "is not a platform of Linux; expected for example %s", catalog.NodePlatform)
+		found.invalid(key.Child("platform"), b.Platform, "is not a platform of Linux; expected for example %s", catalog.NodePlatform)
 	}
-	between(found, key+".concurrency", b.Concurrency, 1, len(catalog.Names()))
+	between(found, key.Child("concurrency"), b.Concurrency, 1, len(catalog.Names()))
 	if u, err := url.Parse(b.Host); err != nil || !slices.Contains([]string{"unix", "tcp", "ssh", "npipe"}, u.Scheme) {
-		found.add(key+".host", b.Host, "is not the address of a Docker engine; expected for example unix:///var/run/docker.sock or ssh://user@host")
+		found.invalid(key.Child("host"), b.Host, "is not the address of a Docker engine; expected for example unix:///var/run/docker.sock or ssh://user@host")
 	}
 }
 
 // image composes the reference of a service's image and reports what is wrong
 // with its parts.
 func (c *Config) image(record catalog.Service, own ImageOverride, found *mistakes) string {
-	key := "nova:services." + record.Name + ".image"
+	key := at("nova:services").Child(record.Name, "image")
 	repository := own.Repository
 	switch {
 	case repository != "":
 		if !validRepository.MatchString(repository) {
-			found.add(key+".repository", repository, "is not a repository; expected registry/path/name without tag or scheme")
+			found.invalid(key.Child("repository"), repository, "is not a repository; expected registry/path/name without tag or scheme")
 		}
 	case c.Registry() != "":
 		repository = c.Registry() + "/" + record.ImageName()
 	default:
 		repository = record.LocalImageName()
 		if c.Guarded() {
-			found.missing("nova:images.registry", "is required in %s: without it nodes would look for the images in a public registry", c.Environment)
+			found.required(at("nova:images.registry"), "must be set in %s: without it nodes would look for the images in a public registry", c.Environment)
 		}
 	}
 
 	tag := own.Tag
-	tagKey := key + ".tag"
+	tagKey := key.Child("tag")
 	if tag == "" {
-		tag, tagKey = c.Images.Version, "nova:images.version"
+		tag, tagKey = c.Images.Version, at("nova:images.version")
 	}
 	if own.Digest != "" && !validDigest.MatchString(own.Digest) {
-		found.add(key+".digest", own.Digest, "is not a digest; expected sha256: and 64 hexadecimal digits")
+		found.invalid(key.Child("digest"), own.Digest, "is not a digest; expected sha256: and 64 hexadecimal digits")
 	}
 	switch {
 	case tag == "" && own.Digest == "" && c.Guarded():
-		found.missing("nova:images.version", "is required in %s, or a digest for each service", c.Environment)
+		found.required(at("nova:images.version"), "must be set in %s, or a digest for each service", c.Environment)
 	case tag == "" && own.Digest == "":
 		tag = developmentTag
 	case tag != "" && !validTag.MatchString(tag):
-		found.add(tagKey, tag, "is not a tag; allowed: letters, digits, _, . and -, at most 128")
+		found.invalid(tagKey, tag, "is not a tag; allowed: letters, digits, _, . and -, at most 128")
 	case tag == "latest" && c.Guarded():
-		found.add(tagKey, tag, "is refused in %s: it names another image tomorrow; use a version or a digest", c.Environment)
+		found.invalid(tagKey, tag, "is refused in %s: it names another image tomorrow; use a version or a digest", c.Environment)
 	}
 
 	reference := repository

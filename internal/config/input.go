@@ -64,6 +64,40 @@ func FromStrings(values map[string]string, secret func(key string) bool) Input {
 	return input
 }
 
+// EncryptedText stands, in values for FromEngine, in the place of what is
+// encrypted. No YAML file can hold a zero byte.
+const EncryptedText = "\u0000encrypted\u0000"
+
+// FromEngine reads configuration as the engine hands it to a program, except
+// that what is encrypted is EncryptedText and stays a Secret without a value.
+func FromEngine(values map[string]string) Input {
+	input := Input{}
+	for key, text := range values {
+		if name, ours := strings.CutPrefix(key, Project+":"); ours {
+			input[name] = markEncrypted(parseScalarOrJSON(text))
+		}
+	}
+	return input
+}
+
+func markEncrypted(value any) any {
+	switch v := value.(type) {
+	case string:
+		if v == EncryptedText {
+			return Encrypted()
+		}
+	case map[string]any:
+		for key, each := range v {
+			v[key] = markEncrypted(each)
+		}
+	case []any:
+		for i, each := range v {
+			v[i] = markEncrypted(each)
+		}
+	}
+	return value
+}
+
 // parseScalarOrJSON decodes objects and lists; everything else is text.
 func parseScalarOrJSON(text string) any {
 	trimmed := strings.TrimSpace(text)

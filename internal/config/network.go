@@ -1,11 +1,11 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // Network says who may talk to whom. Inside of the namespace it follows from
@@ -62,59 +62,59 @@ func defaultIngress() Ingress {
 
 func (c *Config) checkNetwork(found *mistakes) {
 	for name, peer := range map[string]Peer{"dns": c.Network.DNS, "prometheus": c.Network.Prometheus, "ingress": c.Network.Ingress} {
-		checkPeer(found, "nova:network."+name, peer)
+		checkPeer(found, at("nova:network").Child(name), peer)
 	}
 	if c.Mesh == MeshIstio || c.Mesh == MeshLinkerd {
-		checkPeer(found, "nova:network.mesh", c.Network.Mesh)
+		checkPeer(found, at("nova:network.mesh"), c.Network.Mesh)
 	}
-	checkCIDRs(found, "nova:network.private", c.Network.Private)
-	checkPrivate(found, "nova:network.private", c.Network.Private)
+	checkCIDRs(found, at("nova:network.private"), c.Network.Private)
+	checkPrivate(found, at("nova:network.private"), c.Network.Private)
 	c.checkPathOwners(found)
 	i := c.Ingress
-	oneOf(found, "nova:ingress.kind", i.Kind, IngressNone, IngressIngress, IngressGateway)
+	oneOf(found, at("nova:ingress.kind"), i.Kind, IngressNone, IngressIngress, IngressGateway)
 	if i.Kind == IngressNone {
 		return
 	}
 	if i.Host == "" {
-		found.missing("nova:ingress.host", "is required when kind is %s", i.Kind)
+		found.required(at("nova:ingress.host"), "must be set when kind is %s", i.Kind)
 	} else if !isHost(i.Host) || !strings.Contains(i.Host, ".") {
-		found.add("nova:ingress.host", i.Host, "is not a DNS name")
+		found.invalid(at("nova:ingress.host"), i.Host, "is not a DNS name")
 	}
 	if i.Kind == IngressGateway {
 		if i.Gateway == "" {
-			found.missing("nova:ingress.gateway", "is required when kind is gateway: the name of the Gateway")
+			found.required(at("nova:ingress.gateway"), "must be set when kind is gateway: the name of the Gateway")
 		} else {
-			label(found, "nova:ingress.gateway", i.Gateway)
+			label(found, at("nova:ingress.gateway"), i.Gateway)
 		}
 		if i.GatewayIn != "" {
-			label(found, "nova:ingress.gatewayNamespace", i.GatewayIn)
+			label(found, at("nova:ingress.gatewayNamespace"), i.GatewayIn)
 		}
 		return
 	}
 	if i.ClassName != "" {
-		label(found, "nova:ingress.className", i.ClassName)
+		label(found, at("nova:ingress.className"), i.ClassName)
 	}
-	label(found, "nova:ingress.tlsSecret", i.TLSSecret)
+	label(found, at("nova:ingress.tlsSecret"), i.TLSSecret)
 }
 
-func checkPeer(found *mistakes, key string, peer Peer) {
-	label(found, key+".namespace", peer.Namespace)
+func checkPeer(found *mistakes, key *field.Path, peer Peer) {
+	label(found, key.Child("namespace"), peer.Namespace)
 	for name, value := range peer.Labels {
 		if len(validation.IsQualifiedName(name)) > 0 {
-			found.add(key+".labels."+name, value, "is not a label: the key must be a name with or without a prefix, such as app.kubernetes.io/name")
+			found.invalid(entry(key.Child("labels"), name), value, "is not a label: the key must be a name with or without a prefix, such as app.kubernetes.io/name")
 		}
 		if len(validation.IsValidLabelValue(value)) > 0 {
-			found.add(key+".labels."+name, value, "is not the value of a label; allowed: letters, digits, -, _ and ., at most 63, beginning and ending with a letter or digit")
+			found.invalid(entry(key.Child("labels"), name), value, "is not the value of a label; allowed: letters, digits, -, _ and ., at most 63, beginning and ending with a letter or digit")
 		}
 	}
 }
 
 // checkPrivate sees to it that each network can be left out of the internet of
 // a policy: the API server wants a true part of 0.0.0.0/0.
-func checkPrivate(found *mistakes, key string, values []string) {
+func checkPrivate(found *mistakes, key *field.Path, values []string) {
 	for i, value := range values {
 		if prefix, err := netip.ParsePrefix(value); err == nil && (!prefix.Addr().Is4() || prefix.Bits() == 0) {
-			found.add(fmt.Sprintf("%s.%d", key, i), value, "cannot be left out of the internet; allowed: networks of IPv4 smaller than 0.0.0.0/0")
+			found.invalid(key.Index(i), value, "cannot be left out of the internet; allowed: networks of IPv4 smaller than 0.0.0.0/0")
 		}
 	}
 }
@@ -126,12 +126,12 @@ func (c *Config) checkPathOwners(found *mistakes) {
 	owners := map[string]string{}
 	for _, s := range c.Services {
 		for i, path := range s.PublicPaths {
-			key := fmt.Sprintf("nova:services.%s.publicPaths.%d", s.Name, i)
+			key := at("nova:services").Child(s.Name, "publicPaths").Index(i)
 			if owner, taken := owners[path]; taken {
-				found.add(key, path, "is published by %s already", owner)
+				found.duplicate(key, path, "is published by %s already", owner)
 				continue
 			}
-			owners[path] = key
+			owners[path] = key.String()
 		}
 	}
 }
@@ -142,13 +142,13 @@ var hidden = []string{"/metrics", "/swagger-ui", "/docs", "/api/v1/health", "/he
 
 func (c *Config) checkPublicPaths(s Service, found *mistakes) {
 	for i, path := range s.PublicPaths {
-		key := fmt.Sprintf("nova:services.%s.publicPaths.%d", s.Name, i)
+		key := at("nova:services").Child(s.Name, "publicPaths").Index(i)
 		if !strings.HasPrefix(path, "/api/") || strings.ContainsAny(path, " ?#*") || strings.HasSuffix(path, "/") {
-			found.add(key, path, "is not a path of the API; expected a form such as /api/v1/users")
+			found.invalid(key, path, "is not a path of the API; expected a form such as /api/v1/users")
 		}
 		for _, secret := range append(hidden, s.MetricsPath, s.Health.Live, s.Health.Ready, s.Health.Startup) {
 			if secret != "" && (path == secret || strings.HasPrefix(secret, path+"/")) {
-				found.add(key, path, "would publish %s", secret)
+				found.invalid(key, path, "would publish %s", secret)
 				break
 			}
 		}

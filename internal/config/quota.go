@@ -110,7 +110,7 @@ func withHeadroom(q resource.Quantity, percent int) resource.Quantity {
 }
 
 func (c *Config) checkQuota(found *mistakes) {
-	between(found, "nova:quota.headroomPercent", c.Quota.HeadroomPercent, 0, 200)
-	between(found, "nova:priority.services", c.Priority.Services, 0, 1000000)
-	between(found, "nova:priority.stores", c.Priority.Stores, max(c.Priority.Services, 0), 1000000)
+	between(found, at("nova:quota.headroomPercent"), c.Quota.HeadroomPercent, 0, 200)
+	between(found, at("nova:priority.services"), c.Priority.Services, 0, 1000000)
+	between(found, at("nova:priority.stores"), c.Priority.Stores, max(c.Priority.Services, 0), 1000000)
 }

@@ -138,42 +138,42 @@ func (c *Config) supplies(key string) bool {
 const MaxRotations = 100
 
 func (c *Config) checkSecretSources(found *mistakes) {
-	const key = "nova:secretSources"
-	oneOf(found, key+".default", c.SecretSources.Default, string(SourceGenerated), string(SourceExternal))
+	key := at("nova:secretSources")
+	oneOf(found, key.Child("default"), c.SecretSources.Default, string(SourceGenerated), string(SourceExternal))
 	external := c.SecretSources.Default == string(SourceExternal)
 	for name, said := range c.SecretSources.Keys {
 		secret, _ := catalog.FindSecret(name)
-		path := key + ".keys." + name
+		path := key.Child("keys", name)
 		oneOf(found, path, said, string(SourceGenerated), string(SourceExternal), string(SourceNone))
 		external = external || said == string(SourceExternal)
 		switch {
 		case c.supplies(name):
-			found.add(path, said, "contradicts nova:secrets.%s, which supplies the value", name)
+			found.invalid(path, said, "contradicts nova:secrets.%s, which supplies the value", name)
 		case said == string(SourceGenerated) && secret.Key != "" && !c.CanGenerate(secret):
-			found.add(path, said, "cannot be generated: only the outside knows the value; supply it under nova:secrets, or use external")
+			found.invalid(path, said, "cannot be generated: only the outside knows the value; supply it under nova:secrets, or use external")
 		}
 	}
 	for name, rotations := range c.SecretSources.Rotation {
-		between(found, key+".rotation."+name, rotations, 0, MaxRotations)
+		between(found, key.Child("rotation", name), rotations, 0, MaxRotations)
 	}
 	for _, secret := range catalog.Secrets() {
 		if c.required(secret) && c.Source(secret) == SourceNone {
-			found.missing("nova:secrets."+secret.Key, "is required in this stack: %s Supply it encrypted, or set nova:secretSources.keys.%s to external", secret.Doc, secret.Key)
+			found.required(at("nova:secrets").Child(secret.Key), "must be set in this stack: %s Supply it encrypted, or set nova:secretSources.keys.%s to external", secret.Doc, secret.Key)
 		}
 	}
 	if key := c.Variables[publicKeyVariable]; c.signsElsewhere() && !isPublicKey(key) {
-		found.add("nova:variables."+publicKeyVariable, key, "is not the PEM of an RSA public key, which is required when JWT_PRIVATE_KEY_PEM is external: the program never sees the private half")
+		found.invalid(at("nova:variables").Child(publicKeyVariable), key, "is not the PEM of an RSA public key, which is required when JWT_PRIVATE_KEY_PEM is external: the program never sees the private half")
 	}
 	if !external {
 		return
 	}
 	e := c.SecretSources.External
-	oneOf(found, key+".external.storeKind", e.StoreKind, "ClusterSecretStore", "SecretStore")
-	label(found, key+".external.store", e.Store)
+	oneOf(found, key.Child("external", "storeKind"), e.StoreKind, "ClusterSecretStore", "SecretStore")
+	label(found, key.Child("external", "store"), e.Store)
 	if d, err := time.ParseDuration(e.RefreshInterval); err != nil || d < time.Minute {
-		found.add(key+".external.refreshInterval", e.RefreshInterval, "is not an interval of a minute or more; expected a form such as 1h")
+		found.invalid(key.Child("external", "refreshInterval"), e.RefreshInterval, "is not an interval of a minute or more; expected a form such as 1h")
 	}
 	if !validPath.MatchString(strings.Trim(c.ExternalKey("x"), "/")) {
-		found.add(key+".external.prefix", e.Prefix, "is not a path; allowed: lower-case letters, digits, -, _, . and /")
+		found.invalid(key.Child("external", "prefix"), e.Prefix, "is not a path; allowed: lower-case letters, digits, -, _, . and /")
 	}
 }

@@ -101,29 +101,29 @@ func (c *Config) buckets() map[catalog.Bucket]string {
 
 func (c *Config) checkStorage(found *mistakes) {
 	s := c.Storage
-	oneOf(found, "nova:storage.mode", s.Mode, InCluster, External, StorageAWS)
+	oneOf(found, at("nova:storage.mode"), s.Mode, InCluster, External, StorageAWS)
 	if !validRegion.MatchString(s.Region) {
-		found.add("nova:storage.region", s.Region, "is not a region; expected a form such as us-east-1")
+		found.invalid(at("nova:storage.region"), s.Region, "is not a region; expected a form such as us-east-1")
 	}
 	switch {
 	case s.Mode == External && s.Endpoint == "":
-		found.missing("nova:storage.endpoint", "is required when mode is external (stack %s)", c.Stack)
+		found.required(at("nova:storage.endpoint"), "must be set when mode is external (stack %s)", c.Stack)
 	case s.Mode != External && s.Endpoint != "":
-		found.add("nova:storage.endpoint", s.Endpoint, "is for mode external, but the mode is %s", s.Mode)
+		found.invalid(at("nova:storage.endpoint"), s.Endpoint, "is for mode external, but the mode is %s", s.Mode)
 	case s.Endpoint != "":
 		name, port, err := net.SplitHostPort(s.Endpoint)
 		number, numErr := strconv.Atoi(port)
 		if err != nil || numErr != nil || number < 1 || number > 65535 || !isHost(name) {
-			found.add("nova:storage.endpoint", s.Endpoint, "is not host:port")
+			found.invalid(at("nova:storage.endpoint"), s.Endpoint, "is not host:port")
 		}
 	}
-	checkCIDRs(found, "nova:storage.cidrs", s.CIDRs)
+	checkCIDRs(found, at("nova:storage.cidrs"), s.CIDRs)
 	c.checkBuckets(found)
 	if s.Mode == InCluster {
 		if c.Environment == Production && !c.Dependencies.AcknowledgeInCluster {
-			found.add("nova:storage.mode", s.Mode, "is refused in production: one copy of the data, no backup; use aws or external, or accept it with nova:dependencies.acknowledgeInCluster")
+			found.invalid(at("nova:storage.mode"), s.Mode, "is refused in production: one copy of the data, no backup; use aws or external, or accept it with nova:dependencies.acknowledgeInCluster")
 		}
-		checkStore(found, "nova:storage", s.dependency())
+		checkStore(found, at("nova:storage"), s.dependency())
 	}
 	if s.Mode == StorageAWS {
 		c.checkAWS(found)
@@ -145,12 +145,12 @@ func (c *Config) checkBuckets(found *mistakes) {
 	buckets := c.buckets()
 	for _, bucket := range catalog.Buckets() {
 		name := buckets[bucket]
-		key := "nova:storage.buckets." + string(bucket)
+		key := at("nova:storage.buckets").Child(string(bucket))
 		if !validBucket.MatchString(name) {
-			found.add(key, name, "is not a bucket name; allowed: 3 to 63 lower-case letters, digits, . and -")
+			found.invalid(key, name, "is not a bucket name; allowed: 3 to 63 lower-case letters, digits, . and -")
 		}
 		if other, taken := owner[name]; taken {
-			found.add(key, name, "is already the bucket of %s", other)
+			found.duplicate(key, name, "is already the bucket of %s", other)
 		}
 		owner[name] = bucket
 	}
@@ -158,16 +158,16 @@ func (c *Config) checkBuckets(found *mistakes) {
 	if c.DeletionProtection {
 		noncurrent, expire = minProtectedNoncurrentDays, minProtectedExpireDays
 	}
-	between(found, "nova:storage.noncurrentDays", c.Storage.NoncurrentDays, noncurrent, maxRetentionDays)
-	between(found, "nova:storage.abortMultipartDays", c.Storage.AbortMultipartDays, 1, 30)
+	between(found, at("nova:storage.noncurrentDays"), c.Storage.NoncurrentDays, noncurrent, maxRetentionDays)
+	between(found, at("nova:storage.abortMultipartDays"), c.Storage.AbortMultipartDays, 1, 30)
 	for bucket, days := range c.Storage.ExpireDays {
-		between(found, "nova:storage.expireDays."+bucket, days, expire, maxRetentionDays)
+		between(found, at("nova:storage.expireDays").Child(bucket), days, expire, maxRetentionDays)
 	}
 	for _, s := range c.Services {
 		for i, use := range s.Buckets {
 			for j, action := range use.Actions {
 				if !validObjectAction.MatchString(action) {
-					found.add(fmt.Sprintf("nova:services.%s.buckets.%d.actions.%d", s.Name, i, j), action, "is not an action on objects; expected a form such as s3:GetObject, without wildcards")
+					found.invalid(at("nova:services").Child(s.Name, "buckets").Index(i).Child("actions").Index(j), action, "is not an action on objects; expected a form such as s3:GetObject, without wildcards")
 				}
 			}
 		}
@@ -177,24 +177,24 @@ func (c *Config) checkBuckets(found *mistakes) {
 func (c *Config) checkAWS(found *mistakes) {
 	if !validAccount.MatchString(c.AWS.Account) {
 		if c.AWS.Account == "" {
-			found.missing("nova:aws.account", "is required when nova:storage.mode is aws: the 12 digits of the account")
+			found.required(at("nova:aws.account"), "must be set when nova:storage.mode is aws: the 12 digits of the account")
 		} else {
-			found.add("nova:aws.account", c.AWS.Account, "is not an account; expected 12 digits")
+			found.invalid(at("nova:aws.account"), c.AWS.Account, "is not an account; expected 12 digits")
 		}
 	}
 	issuer, err := url.Parse(c.AWS.OIDCIssuer)
 	switch {
 	case c.AWS.OIDCIssuer == "":
-		found.missing("nova:aws.oidcIssuer", "is required when nova:storage.mode is aws: the roles of service accounts trust nobody without it")
+		found.required(at("nova:aws.oidcIssuer"), "must be set when nova:storage.mode is aws: the roles of service accounts trust nobody without it")
 	case err != nil, issuer.Scheme != "https", issuer.Host == "", issuer.RawQuery != "", issuer.Fragment != "", strings.HasSuffix(c.AWS.OIDCIssuer, "/"):
-		found.add("nova:aws.oidcIssuer", c.AWS.OIDCIssuer, "is not an issuer; expected https:// with a host and path, without a slash at the end")
+		found.invalid(at("nova:aws.oidcIssuer"), c.AWS.OIDCIssuer, "is not an issuer; expected https:// with a host and path, without a slash at the end")
 	}
 	if key := c.Storage.KMSKey; key != "" && !strings.HasPrefix(key, "arn:aws:kms:") {
-		found.add("nova:storage.kmsKey", key, "is not the ARN of a KMS key")
+		found.invalid(at("nova:storage.kmsKey"), key, "is not the ARN of a KMS key")
 	}
 	if prefix := c.RepositoryPrefix(); !validPath.MatchString(prefix) || prefix != strings.ToLower(prefix) {
-		found.add("nova:aws.repositories.prefix", prefix, "is not a repository path; allowed: lower-case letters, digits, -, _, . and /")
+		found.invalid(at("nova:aws.repositories.prefix"), prefix, "is not a repository path; allowed: lower-case letters, digits, -, _, . and /")
 	}
-	between(found, "nova:aws.repositories.keepImages", c.AWS.Repositories.KeepImages, 10, 1000)
-	between(found, "nova:aws.repositories.untaggedDays", c.AWS.Repositories.UntaggedDays, 1, 365)
+	between(found, at("nova:aws.repositories.keepImages"), c.AWS.Repositories.KeepImages, 10, 1000)
+	between(found, at("nova:aws.repositories.untaggedDays"), c.AWS.Repositories.UntaggedDays, 1, 365)
 }

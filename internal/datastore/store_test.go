@@ -147,6 +147,6 @@ func TestExportersLogInWithTheirOwnCredentialsAndSpeakTLSWhereAsked(t *testing.T
 func TestServicesDoNotLogInAsARoleThatIsTaken(t *testing.T) {
 	for _, name := range []string{"postgres", "nova_exporter"} {
 		_, err := config.Parse("dev", config.Input{"dependencies": map[string]any{"postgres": map[string]any{"user": name}}})
-		assert.ErrorContains(t, err, `nova:dependencies.postgres.user: "`+name+`"`)
+		assert.ErrorContains(t, err, `nova:dependencies.postgres.user: Invalid value: "`+name+`"`)
 	}
 }

@@ -1,14 +1,16 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 )
 
 // Variables of the environment by which Pulumi itself is configured.
@@ -19,42 +21,63 @@ const (
 )
 
 // backendURL says where the state lives: the flag, Pulumi's own variable, the
-// project file, or else a directory of this checkout.
+// project file, or else a directory of this checkout. A path is made absolute as
+// the stock command reads it: ~ is the user's home directory, anything relative
+// begins at the current directory. The engine runs in another one.
 func (p Project) backendURL(flag string) (string, error) {
-	if flag != "" {
-		return flag, nil
+	given := cmp.Or(flag, os.Getenv(backendVariable))
+	if given == "" {
+		project, err := workspace.LoadProject(filepath.Join(p.Root, "Pulumi.yaml"))
+		if err != nil {
+			return "", fmt.Errorf("project file Pulumi.yaml: %w", err)
+		}
+		if project.Backend != nil {
+			given = project.Backend.URL
+		}
 	}
-	if url := os.Getenv(backendVariable); url != "" {
-		return url, nil
-	}
-	text, err := os.ReadFile(filepath.Join(p.Root, "Pulumi.yaml"))
-	if err != nil {
-		return "", err
-	}
-	var file struct {
-		Backend struct {
-			URL string `yaml:"url"`
-		} `yaml:"backend"`
-	}
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		return "", fmt.Errorf("project file Pulumi.yaml: %w", err)
-	}
-	if file.Backend.URL != "" {
-		return file.Backend.URL, nil
+	if given != "" {
+		return absoluteBackend(given)
 	}
 	state := filepath.Join(p.LocalDir(), "state")
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return "", err
 	}
-	return "file://" + state, nil
+	return filePrefix + state, nil
+}
+
+// filePrefix begins the URL of a backend in a directory.
+const filePrefix = "file://"
+
+func absoluteBackend(given string) (string, error) {
+	path, ok := strings.CutPrefix(given, filePrefix)
+	if !ok {
+		return given, nil
+	}
+	path, query, _ := strings.Cut(path, "?")
+	if path == "~" || strings.HasPrefix(path, "~/") {
+		home, err := user.Current()
+		if err != nil {
+			return "", fmt.Errorf("backend %s: %w", given, err)
+		}
+		path = filepath.Join(home.HomeDir, path[1:])
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("backend %s: %w", given, err)
+	}
+	if query != "" {
+		query = "?" + query
+	}
+	return filePrefix + path + query, nil
 }
 
 // localState is the directory of a file backend, or empty.
 func localState(backend string) string {
-	path, ok := strings.CutPrefix(backend, "file://")
+	path, ok := strings.CutPrefix(backend, filePrefix)
 	if !ok {
 		return ""
 	}
+	path, _, _ = strings.Cut(path, "?")
 	return path
 }
 

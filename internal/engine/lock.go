@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"nova.dev/infra/internal/config"
 )
@@ -22,6 +25,29 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("stack %s is locked by %s: wait until that operation ends", e.Stack, e.Holder)
 }
 
+// lockPoll is how often a lock that is held is asked for again.
+const lockPoll = 100 * time.Millisecond
+
+// use keeps other processes of this checkout from changing the stack. The
+// backend has a lock of its own, which also keeps other machines out.
+func (s *Stack) use() error {
+	name := s.options.Config.Stack
+	dir := filepath.Join(s.options.Project.LocalDir(), "workspace")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	using := flock.New(filepath.Join(dir, name+".lock"))
+	free, err := using.TryLock()
+	if err != nil {
+		return err
+	}
+	if !free {
+		return &LockedError{name, "another nova process of this checkout"}
+	}
+	s.using = using
+	return nil
+}
+
 // lock is what the file backend writes into a lock file.
 type lock struct {
 	PID       int       `json:"pid"`
@@ -34,7 +60,8 @@ type lock struct {
 // left in a file backend. It returns how many it removed, and a *LockedError
 // for one whose holder may be alive.
 func releaseStaleLocks(state, stack string) (int, error) {
-	files, err := filepath.Glob(filepath.Join(state, ".pulumi", "locks", "organization", config.Project, stack, "*.json"))
+	folder := filepath.Join(state, ".pulumi", "locks", "organization", config.Project, stack)
+	files, err := fs.Glob(os.DirFS(folder), "*.json")
 	if err != nil {
 		return 0, err
 	}
@@ -43,7 +70,8 @@ func releaseStaleLocks(state, stack string) (int, error) {
 		return 0, err
 	}
 	released := 0
-	for _, file := range files {
+	for _, name := range files {
+		file := filepath.Join(folder, name)
 		text, err := os.ReadFile(file)
 		if errors.Is(err, os.ErrNotExist) {
 			continue

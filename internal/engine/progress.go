@@ -37,9 +37,9 @@ func newProgress(out io.Writer, terminal, preview bool) *progress {
 	}
 }
 
-// watch consumes events until the channel is closed, and says every heartbeat
-// what is being waited for.
-func (p *progress) watch(stream <-chan events.EngineEvent) Result {
+// watch consumes events until the stream is closed or the operation has ended,
+// and says every heartbeat what is being waited for.
+func (p *progress) watch(stream <-chan events.EngineEvent, ended <-chan struct{}) Result {
 	stop := make(chan struct{})
 	var ticking sync.WaitGroup
 	ticking.Go(func() {
@@ -54,14 +54,26 @@ func (p *progress) watch(stream <-chan events.EngineEvent) Result {
 			}
 		}
 	})
-	for event := range stream {
-		p.handle(event)
-	}
+	p.consume(stream, ended)
 	close(stop)
 	ticking.Wait()
 	p.clear()
 	p.result.sort()
 	return p.result
+}
+
+func (p *progress) consume(stream <-chan events.EngineEvent, ended <-chan struct{}) {
+	for {
+		select {
+		case event, open := <-stream:
+			if !open {
+				return
+			}
+			p.handle(event)
+		case <-ended:
+			return
+		}
+	}
 }
 
 func (p *progress) handle(event events.EngineEvent) {
@@ -105,7 +117,12 @@ func (p *progress) end(step apitype.StepEventMetadata, outcome string) {
 	if outcome == "done" {
 		p.result.Changes = append(p.result.Changes, change)
 	}
-	p.line("%s: %s (%.1f s)", describe(change), outcome, time.Since(p.started[step.URN]).Seconds())
+	// A step whose beginning was not seen has no duration.
+	took := ""
+	if started, ok := p.started[step.URN]; ok {
+		took = fmt.Sprintf(" (%.1f s)", time.Since(started).Seconds())
+	}
+	p.line("%s: %s%s", describe(change), outcome, took)
 }
 
 func (p *progress) diagnose(d *apitype.DiagnosticEvent) {

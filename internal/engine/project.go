@@ -1,8 +1,8 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stackfile"
 )
 
 // Project is a checkout of the repository.
@@ -52,11 +53,10 @@ func (p Project) StackFile(stack string) string {
 
 // Stacks are the names of the stacks that have a configuration file.
 func (p Project) Stacks() []string {
-	files, _ := filepath.Glob(p.StackFile("*"))
+	files, _ := fs.Glob(os.DirFS(p.Root), "Pulumi.*.yaml")
 	var names []string
 	for _, file := range files {
-		name := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "Pulumi."), ".yaml")
-		names = append(names, name)
+		names = append(names, strings.TrimSuffix(strings.TrimPrefix(file, "Pulumi."), ".yaml"))
 	}
 	slices.Sort(names)
 	return names
@@ -72,80 +72,10 @@ func (p Project) ConfigWith(stack string, change func(config.Input)) (*config.Co
 	if !slices.Contains(p.Stacks(), stack) {
 		return nil, fmt.Errorf("--stack: %q: there is no Pulumi.%s.yaml; stacks are %s", stack, stack, strings.Join(p.Stacks(), ", "))
 	}
-	return config.LoadWith(stack, p.StackFile(stack), change)
-}
-
-// workspace prepares the directory that the engine works in: copies of the
-// project's files. The engine writes the salt of a local passphrase into the
-// stack file; in a copy, so that a run never changes a committed file.
-func (p Project) workspace(stack string) (string, error) {
-	dir := filepath.Join(p.LocalDir(), "workspace", stack)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	project, err := p.projectFile(dir)
+	input, err := stackfile.Read(p.StackFile(stack))
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("configuration of stack %s: %w", stack, err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "Pulumi.yaml"), project, 0o600); err != nil {
-		return "", err
-	}
-	copyPath := filepath.Join(dir, filepath.Base(p.StackFile(stack)))
-	text, err := withSecretsProvider(p.StackFile(stack), copyPath)
-	if err != nil {
-		return "", err
-	}
-	return dir, os.WriteFile(copyPath, text, 0o600)
-}
-
-// projectFile is the text of the project file for a workspace in dir. It says
-// that the program lies in the project: that is where the engine starts provider
-// plugins, which take relative paths from there, as under the stock command.
-func (p Project) projectFile(dir string) ([]byte, error) {
-	text, err := os.ReadFile(filepath.Join(p.Root, "Pulumi.yaml"))
-	if err != nil {
-		return nil, err
-	}
-	file := map[string]any{}
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("project file Pulumi.yaml: %w", err)
-	}
-	if file["main"], err = filepath.Rel(dir, p.Root); err != nil {
-		return nil, err
-	}
-	return yaml.Marshal(file)
-}
-
-// secretsProviderKeys say in a stack file how its secrets are encrypted.
-var secretsProviderKeys = []string{"secretsprovider", "encryptedkey", "encryptionsalt"}
-
-// withSecretsProvider is the text of the committed stack file; where that names
-// no secrets provider, the one of the earlier copy is kept.
-func withSecretsProvider(committed, earlier string) ([]byte, error) {
-	text, err := os.ReadFile(committed)
-	if err != nil {
-		return nil, err
-	}
-	file, previous := map[string]any{}, map[string]any{}
-	if err := yaml.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Base(committed), err)
-	}
-	old, err := os.ReadFile(earlier)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	if err := yaml.Unmarshal(old, &previous); err != nil {
-		previous = nil
-	}
-	for _, key := range secretsProviderKeys {
-		if _, own := file[key]; own {
-			return text, nil
-		}
-	}
-	for _, key := range secretsProviderKeys {
-		if value, ok := previous[key]; ok {
-			file[key] = value
-		}
-	}
-	return yaml.Marshal(file)
+	change(input)
+	return config.Parse(stack, input)
 }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/gofrs/flock"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
@@ -18,7 +18,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optrefresh"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 
-	"nova.dev/infra/internal/cluster"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/plugin"
 	"nova.dev/infra/internal/program"
@@ -32,15 +31,17 @@ type Options struct {
 	Config *config.Config
 	// Backend is the URL of the state backend; empty means the usual order.
 	Backend string
-	// Providers is "auto" (stand-ins on the embedded control plane, the real
-	// plugins elsewhere), "real" or "stand-in".
+	// Providers is "auto" (stand-ins for what cannot be built from source on the
+	// embedded control plane, the real plugins elsewhere), "real" or "stand-in".
+	// The provider for Kubernetes is the real one in any case.
 	Providers string
+	// Embedded says that the stack's kubeconfig leads to the embedded control
+	// plane.
+	Embedded bool
 	// Progress receives a line for each step.
 	Progress io.Writer
 	// Terminal says that Progress is a terminal.
 	Terminal bool
-	// ReadOnly leaves locks and unfinished operations alone.
-	ReadOnly bool
 }
 
 // ProviderModes lists what Options.Providers may be.
@@ -55,24 +56,39 @@ func (e *RefusedError) Error() string { return "refused: " + e.Reason }
 type Stack struct {
 	options Options
 	stack   auto.Stack
-	servers *provider.Servers
+	servers *plugin.Servers
 	state   string
+	// using is held for as long as the stack is open.
+	using *flock.Flock
 	// env is what the Pulumi command gets on top of our own environment.
 	env map[string]string
 }
 
 // Open prepares the workspace and the providers of a stack and selects it,
-// creating it in the backend where it does not exist.
+// creating it in the backend where it does not exist. A stack that another nova
+// process of this checkout has open to change it is a *LockedError.
 func Open(ctx context.Context, o Options) (*Stack, error) {
 	backend, err := o.Project.backendURL(o.Backend)
 	if err != nil {
 		return nil, err
 	}
 	s := &Stack{options: o, state: localState(backend)}
-	if !o.ReadOnly && s.state != "" {
+	if err := s.prepare(ctx, backend); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stack) prepare(ctx context.Context, backend string) error {
+	o := s.options
+	if err := s.use(); err != nil {
+		return err
+	}
+	if s.state != "" {
 		released, err := releaseStaleLocks(s.state, o.Config.Stack)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if released > 0 {
 			fmt.Fprintf(o.Progress, "  released the lock of an operation that was killed\n")
@@ -80,19 +96,19 @@ func Open(ctx context.Context, o Options) (*Stack, error) {
 	}
 	env, err := s.environment(ctx, backend)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.env = env
-	if err := s.open(ctx, env); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+	return s.open(ctx, env)
 }
 
 func (s *Stack) open(ctx context.Context, env map[string]string) error {
 	o := s.options
-	dir, err := o.Project.workspace(o.Config.Stack)
+	kubernetes, err := kubernetesPlugin(o)
+	if err != nil {
+		return err
+	}
+	dir, err := o.Project.workspace(o.Config.Stack, kubernetes)
 	if err != nil {
 		return err
 	}
@@ -111,62 +127,13 @@ func (s *Stack) open(ctx context.Context, env map[string]string) error {
 	return nil
 }
 
-// Close stops the providers.
+// Close stops the providers and lets other processes change the stack.
 func (s *Stack) Close() {
 	if s.servers != nil {
 		s.servers.Close()
 	}
-}
-
-// environment is what the Pulumi command gets on top of our own environment.
-func (s *Stack) environment(ctx context.Context, backend string) (map[string]string, error) {
-	o := s.options
-	env := map[string]string{
-		backendVariable:            backend,
-		"PULUMI_SKIP_UPDATE_CHECK": "true",
-	}
-	passphrase, err := o.Project.passphraseFile(backend)
-	if err != nil {
-		return nil, err
-	}
-	if passphrase != "" {
-		env[passphraseFileVariable] = passphrase
-	}
-	standIns, err := o.useStandIns()
-	if err != nil || !standIns {
-		return env, err
-	}
-	s.servers, err = provider.Serve(ctx, provider.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("stand-in providers: %w", err)
-	}
-	env[provider.EnvVar] = s.servers.Env()
-	env["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
-	return env, nil
-}
-
-// useStandIns decides which providers serve the stack. Staging and production
-// are never applied to a real cluster by stand-ins.
-func (o Options) useStandIns() (bool, error) {
-	embedded := false
-	if c, err := cluster.New(cluster.Options{Root: o.Project.Root}); err == nil {
-		path := o.Config.KubeconfigPath(o.Project.Root)
-		if _, err := os.Stat(path); err == nil {
-			if embedded, err = c.IsEmbedded(path, o.Config.Cluster.Context); err != nil {
-				return false, fmt.Errorf("nova:cluster.kubeconfig: %q: %w", o.Config.Cluster.Kubeconfig, err)
-			}
-		}
-	}
-	switch o.Providers {
-	case "real":
-		return false, nil
-	case "stand-in":
-		if o.Config.Guarded() && !embedded {
-			return false, &RefusedError{fmt.Sprintf("stand-in providers serve %s only on the embedded control plane; use --providers real", o.Config.Environment)}
-		}
-		return true, nil
-	default:
-		return embedded || o.Config.TargetsEmbedded(), nil
+	if s.using != nil {
+		s.using.Unlock()
 	}
 }
 
@@ -184,23 +151,33 @@ func pulumiCommand(ctx context.Context, root string) (auto.PulumiCommand, error)
 	return auto.NewPulumiCommand(options)
 }
 
-// Preview returns what Up would change.
+// Preview returns what Up would change. Objects that the stack would take from
+// someone else, and pods that the cluster would not admit, are a *RefusedError.
 func (s *Stack) Preview(ctx context.Context) (Result, error) {
+	if err := s.preflight(ctx); err != nil {
+		return Result{}, err
+	}
 	return s.run("preview", true, func(stream chan<- events.EngineEvent) error {
-		_, err := s.stack.Preview(ctx, optpreview.Refresh(), optpreview.EventStreams(stream), optpreview.SuppressProgress())
+		_, err := s.stack.Preview(ctx, optpreview.Refresh(), optpreview.RunProgram(true), optpreview.EventStreams(stream), optpreview.SuppressProgress())
 		return err
 	})
 }
 
 // Up makes the stack what the program says. It looks at the real state first,
 // so that changes made by others are undone, and settles what an interrupted
-// operation left.
+// operation left. What Preview refuses it refuses, too.
+//
+// The program runs for the refresh as well: the cluster is read with the
+// credentials of now, not with those in the state.
 func (s *Stack) Up(ctx context.Context) (Result, error) {
 	if err := s.settle(ctx); err != nil {
 		return Result{}, err
 	}
+	if err := s.preflight(ctx); err != nil {
+		return Result{}, err
+	}
 	return s.run("up", false, func(stream chan<- events.EngineEvent) error {
-		_, err := s.stack.Up(ctx, optup.Refresh(), optup.EventStreams(stream), optup.SuppressProgress(), optup.SuppressOutputs())
+		_, err := s.stack.Up(ctx, optup.Refresh(), optup.RunProgram(true), optup.EventStreams(stream), optup.SuppressProgress(), optup.SuppressOutputs())
 		return err
 	})
 }
@@ -211,7 +188,7 @@ func (s *Stack) Destroy(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	return s.run("destroy", false, func(stream chan<- events.EngineEvent) error {
-		_, err := s.stack.Destroy(ctx, optdestroy.EventStreams(stream), optdestroy.SuppressProgress())
+		_, err := s.stack.Destroy(ctx, optdestroy.RunProgram(true), optdestroy.EventStreams(stream), optdestroy.SuppressProgress())
 		return err
 	})
 }
@@ -228,20 +205,25 @@ func (s *Stack) settle(ctx context.Context) error {
 	}
 	fmt.Fprintln(s.options.Progress, "  an earlier operation was interrupted: looking at what it left")
 	_, err = s.run("refresh", false, func(stream chan<- events.EngineEvent) error {
-		_, err := s.stack.Refresh(ctx, optrefresh.ClearPendingCreates(), optrefresh.EventStreams(stream), optrefresh.SuppressProgress())
+		_, err := s.stack.Refresh(ctx, optrefresh.ClearPendingCreates(), optrefresh.RunProgram(true), optrefresh.EventStreams(stream), optrefresh.SuppressProgress())
 		return err
 	})
 	return err
 }
 
-// run starts an operation and follows its events until the last one.
+// run starts an operation and follows its events until it ends. A command that
+// ends before it opens its stream of events never closes the stream, so that the
+// end of the operation ends the wait, too: by then the SDK has delivered every
+// event.
 func (s *Stack) run(what string, preview bool, operation func(chan<- events.EngineEvent) error) (Result, error) {
 	stream := make(chan events.EngineEvent)
+	ended := make(chan struct{})
 	results := make(chan Result, 1)
 	go func() {
-		results <- newProgress(s.options.Progress, s.options.Terminal, preview).watch(stream)
+		results <- newProgress(s.options.Progress, s.options.Terminal, preview).watch(stream, ended)
 	}()
 	err := operation(stream)
+	close(ended)
 	result := <-results
 	if err != nil {
 		return result, s.explain(what, err, result)

@@ -45,11 +45,11 @@ func (r Recipe) Digest(root string) (string, error) {
 		return "", fmt.Errorf("digest of %s: %w", r.Service.KubernetesName(), err)
 	}
 	sum := sha256.New()
-	field(sum, "dockerfile", dockerfile)
-	field(sum, "platform", r.Platform)
+	addField(sum, "dockerfile", dockerfile)
+	addField(sum, "platform", r.Platform)
 	arguments := r.arguments()
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {
-		field(sum, "argument "+name, arguments[name])
+		addField(sum, "argument "+name, arguments[name])
 	}
 	for _, file := range files {
 		if err := addFile(sum, root, file); err != nil {
@@ -80,8 +80,8 @@ func CheckContext(root string) error {
 	return nil
 }
 
-// field adds a name and a text so that no two lists of fields look alike.
-func field(sum hash.Hash, name, text string) {
+// addField adds a name and a text so that no two lists of fields look alike.
+func addField(sum hash.Hash, name, text string) {
 	fmt.Fprintf(sum, "%d %s %d\n%s\n", len(name), name, len(text), text)
 }
 
@@ -89,7 +89,7 @@ func addFile(sum hash.Hash, root string, file contextFile) error {
 	full := filepath.Join(root, filepath.FromSlash(file.path))
 	if file.link() {
 		target, err := os.Readlink(full)
-		field(sum, "link "+file.path, filepath.ToSlash(target))
+		addField(sum, "link "+file.path, filepath.ToSlash(target))
 		return err
 	}
 	name := "file " + file.path
@@ -105,7 +105,7 @@ func addFile(sum hash.Hash, root string, file contextFile) error {
 	if _, err := io.Copy(content, opened); err != nil {
 		return err
 	}
-	field(sum, name, string(content.Sum(nil)))
+	addField(sum, name, string(content.Sum(nil)))
 	return nil
 }
 

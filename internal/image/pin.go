@@ -2,7 +2,8 @@ package image
 
 import (
 	"path/filepath"
-	"strconv"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"nova.dev/infra/internal/config"
 )
@@ -22,9 +23,9 @@ func Pin(c *config.Config, root string) error {
 		inputs, err := recipe.Digest(workspaceOf(c, root))
 		if err != nil {
 			// The other services would say the same.
-			return &config.Error{Stack: c.Stack, Mistakes: []config.Mistake{{
-				Key: "nova:images.build.context", Value: strconv.Quote(c.Images.Build.Context), Problem: err.Error(),
-			}}}
+			return &config.Error{Stack: c.Stack, Mistakes: field.ErrorList{
+				field.Invalid(field.NewPath("nova:images.build.context"), c.Images.Build.Context, err.Error()),
+			}}
 		}
 		c.Services[i].Inputs = inputs
 		c.Services[i].Image = s.Repository() + ":" + Tag(inputs)

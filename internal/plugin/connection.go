@@ -1,4 +1,4 @@
-package provider
+package plugin
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+	pulumi "github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -27,7 +27,7 @@ const maxMessage = 400 << 20
 type server struct {
 	pkg      string
 	listener net.Listener
-	new      func() plugin.Provider
+	new      func() pulumi.Provider
 	logger   *slog.Logger
 
 	mu      sync.Mutex
@@ -37,7 +37,7 @@ type server struct {
 	errs    []error
 }
 
-func startServer(pkg string, l net.Listener, newProvider func() plugin.Provider, logger *slog.Logger) *server {
+func startServer(pkg string, l net.Listener, newProvider func() pulumi.Provider, logger *slog.Logger) *server {
 	s := &server{pkg: pkg, listener: l, new: newProvider, logger: logger, open: map[net.Conn]struct{}{}}
 	s.serving.Go(s.accept)
 	return s
@@ -78,7 +78,7 @@ func (s *server) serve(conn net.Conn) {
 		grpc.ChainUnaryInterceptor(s.recoverPanic),
 		grpc.WaitForHandlers(true),
 	)
-	pulumirpc.RegisterResourceProviderServer(g, detailed{plugin.NewProviderServer(provider)})
+	pulumirpc.RegisterResourceProviderServer(g, detailed{pulumi.NewProviderServer(provider)})
 	only := newSingleListener(conn)
 	err := g.Serve(only)
 	if errors.Is(err, net.ErrClosed) || errors.Is(err, grpc.ErrServerStopped) {
@@ -102,7 +102,7 @@ func (s *server) serve(conn net.Conn) {
 	}
 }
 
-// detailed announces detailed diffs, which plugin.NewProviderServer of v3.256.0
+// detailed announces detailed diffs, which pulumi.NewProviderServer of v3.256.0
 // sends without the flag that makes the engine look at them.
 type detailed struct {
 	pulumirpc.ResourceProviderServer

@@ -1,4 +1,4 @@
-package provider_test
+package plugin_test
 
 import (
 	"strings"
@@ -14,10 +14,10 @@ type anyResource struct {
 	Arn pulumi.StringOutput `pulumi:"arn"`
 }
 
-func TestCloudResourcesAreRecordedThroughTheRealEngine(t *testing.T) {
-	s, p := newSession(t, program{})
+func TestStandIns_cloud_resources_are_recorded(t *testing.T) {
+	const policy = "a-secret-policy"
 	bucket := "nova-media"
-	p.more = func(ctx *pulumi.Context, in pulumi.ResourceOption) error {
+	s := newSession(t, func(ctx *pulumi.Context) error {
 		var cloud pulumi.ProviderResourceState
 		err := ctx.RegisterResource("pulumi:providers:aws", "cloud", pulumi.Map{"region": pulumi.String("eu-central-1")}, &cloud)
 		if err != nil {
@@ -36,31 +36,30 @@ func TestCloudResourcesAreRecordedThroughTheRealEngine(t *testing.T) {
 			return err
 		}
 		if err := ctx.RegisterResource("aws:iam/role:Role", "media", pulumi.Map{
-			"assumeRolePolicy": pulumi.ToSecret(pulumi.String(p.secret)),
+			"assumeRolePolicy": pulumi.ToSecret(pulumi.String(policy)),
 		}, &role, with); err != nil {
 			return err
 		}
 		ctx.Export("bucket", media.Arn)
 		ctx.Export("role", role.Arn)
 		return nil
+	})
+	if counted := s.preview(); counted[apitype.OpCreate] != 5 {
+		t.Fatalf("the preview counts %v\n%s", counted, s.text)
 	}
-	counted, err := s.preview(p)
-	if err != nil || counted[apitype.OpCreate] != 11 {
-		t.Fatalf("the preview counts %v (%v)\n%s", counted, err, s.text)
-	}
-	s.mustUp(p)
+	s.up()
+	s.hides("the policy", policy)
 	if strings.Count(s.text, "recorded only: no AWS account is touched") == 0 {
 		t.Errorf("nothing says that AWS is not touched:\n%s", s.text)
 	}
-	outputs, err := s.stack.Outputs(t.Context())
-	if err != nil || outputs["bucket"].Value != "arn:aws:s3:::nova-media" {
-		t.Errorf("outputs are %v (%v)", outputs, err)
+	if arn := s.output("bucket"); arn != "arn:aws:s3:::nova-media" {
+		t.Errorf("the bucket is %s", arn)
 	}
-	if counted := s.mustUp(p); counted.changes() != 0 {
+	if counted := s.up(); counted.changes() != 0 {
 		t.Errorf("an unchanged program changes %v", counted)
 	}
 	bucket = "nova-media-2"
-	if counted := s.mustUp(p); counted[apitype.OpReplace] != 2 {
+	if counted := s.up(); counted[apitype.OpReplace] != 2 {
 		t.Errorf("another bucket counts %v, want the bucket and its versioning replaced\n%s", counted, s.text)
 	}
 }

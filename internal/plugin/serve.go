@@ -1,16 +1,16 @@
-// Package provider serves stand-in resource providers for places where the
-// real Pulumi provider plugins cannot be fetched, and tells the Pulumi engine
-// how to reach them.
+// Package plugin serves stand-ins for the Pulumi provider plugins that can be
+// neither fetched nor built everywhere: random, tls, docker and aws. It tells the
+// Pulumi engine how to reach them.
 //
 // A served provider is attached by the environment variable
 // PULUMI_DEBUG_PROVIDERS, for the Automation API and for the pulumi command
 // alike:
 //
-//	servers, err := provider.Serve(ctx, provider.Options{})
+//	servers, err := plugin.Serve(ctx, plugin.Options{})
 //	...
 //	defer servers.Close()
-//	auto.EnvVars(map[string]string{provider.EnvVar: servers.Env()})
-package provider
+//	auto.EnvVars(map[string]string{plugin.EnvVar: servers.Env()})
+package plugin
 
 import (
 	"context"
@@ -20,9 +20,8 @@ import (
 	"net"
 	"strings"
 
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
+	pulumi "github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 
-	"nova.dev/infra/internal/plugin/kubernetes"
 	"nova.dev/infra/internal/plugin/random"
 	"nova.dev/infra/internal/plugin/recorded"
 	"nova.dev/infra/internal/plugin/tls"
@@ -36,9 +35,6 @@ type Options struct {
 	// Logger receives what concerns no single resource; nothing is logged
 	// without it. It never receives a secret.
 	Logger *slog.Logger
-	// OnWarning receives every warning of a Kubernetes API server, also those
-	// which the engine shows as a diagnostic or which became an error.
-	OnWarning func(kubernetes.Warning)
 }
 
 // Servers are the served stand-ins, one port on the loopback interface each.
@@ -47,8 +43,8 @@ type Servers struct {
 	stop    func() bool
 }
 
-// Serve starts the stand-ins for the packages kubernetes, random, tls, docker
-// and aws on free ports of 127.0.0.1. They run until Close or until the
+// Serve starts the stand-ins for the packages random, tls, docker and aws on free
+// ports of 127.0.0.1. They run until Close or until the
 // context ends.
 func Serve(ctx context.Context, opts Options) (*Servers, error) {
 	logger := opts.Logger
@@ -57,15 +53,12 @@ func Serve(ctx context.Context, opts Options) (*Servers, error) {
 	}
 	standins := []struct {
 		pkg string
-		new func() plugin.Provider
+		new func() pulumi.Provider
 	}{
-		{"kubernetes", func() plugin.Provider {
-			return kubernetes.New(kubernetes.Options{Logger: logger, OnWarning: opts.OnWarning})
-		}},
-		{"random", func() plugin.Provider { return random.New(logger) }},
-		{"tls", func() plugin.Provider { return tls.New(logger) }},
-		{"docker", func() plugin.Provider { return recorded.NewDocker(logger) }},
-		{"aws", func() plugin.Provider { return recorded.NewAWS(logger) }},
+		{"random", func() pulumi.Provider { return random.New(logger) }},
+		{"tls", func() pulumi.Provider { return tls.New(logger) }},
+		{"docker", func() pulumi.Provider { return recorded.NewDocker(logger) }},
+		{"aws", func() pulumi.Provider { return recorded.NewAWS(logger) }},
 	}
 	s := &Servers{}
 	for _, standin := range standins {
@@ -93,9 +86,8 @@ func (s *Servers) Env() string {
 	return strings.Join(pairs, ",")
 }
 
-// Close stops the stand-ins and returns when each has cleaned up after
-// itself, for example deleted its scratch namespaces. It may be called more
-// than once.
+// Close stops the stand-ins and returns when each has ended. It may be called
+// more than once.
 func (s *Servers) Close() error {
 	if s.stop != nil {
 		s.stop()

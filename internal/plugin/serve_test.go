@@ -1,4 +1,4 @@
-package provider_test
+package plugin_test
 
 import (
 	"context"
@@ -18,9 +18,9 @@ import (
 	"nova.dev/infra/internal/plugin"
 )
 
-func serve(t *testing.T) (*provider.Servers, map[string]string) {
+func serve(t *testing.T) (*plugin.Servers, map[string]string) {
 	t.Helper()
-	servers, err := provider.Serve(t.Context(), provider.Options{})
+	servers, err := plugin.Serve(t.Context(), plugin.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func dial(t *testing.T, port string) (pulumirpc.ResourceProviderClient, *grpc.Cl
 
 func TestEveryPackageIsServedOnLoopbackWithTheVersionOfItsSDK(t *testing.T) {
 	servers, ports := serve(t)
-	if !regexp.MustCompile(`^kubernetes:\d+,random:\d+,tls:\d+,docker:\d+,aws:\d+$`).MatchString(servers.Env()) {
+	if !regexp.MustCompile(`^random:\d+,tls:\d+,docker:\d+,aws:\d+$`).MatchString(servers.Env()) {
 		t.Errorf("the variable is %s", servers.Env())
 	}
 	versions := sdkVersions(t)
@@ -63,7 +63,7 @@ func TestEveryPackageIsServedOnLoopbackWithTheVersionOfItsSDK(t *testing.T) {
 			t.Errorf("%s answers version %s, its SDK has %s", pkg, info.Version, want)
 		}
 	}
-	for _, pkg := range []string{"kubernetes", "random", "tls"} {
+	for _, pkg := range []string{"random", "tls"} {
 		if versions[pkg] == "" {
 			t.Errorf("go.mod has no SDK of %s", pkg)
 		}
@@ -151,7 +151,7 @@ func TestADiffNamesItsPaths(t *testing.T) {
 func TestCloseStopsEverythingAndMayBeRepeated(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	servers, err := provider.Serve(ctx, provider.Options{})
+	servers, err := plugin.Serve(ctx, plugin.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestCloseStopsEverythingAndMayBeRepeated(t *testing.T) {
 
 func TestTheEndOfTheContextStopsEverything(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	servers, err := provider.Serve(ctx, provider.Options{})
+	servers, err := plugin.Serve(ctx, plugin.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

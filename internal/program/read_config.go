@@ -2,12 +2,14 @@ package program
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/kubeconfig"
 )
 
 // readConfig reads the stack's configuration from the engine. The SDK cannot
@@ -29,14 +31,17 @@ func readConfig(ctx *pulumi.Context) (*config.Config, error) {
 	return config.Parse(ctx.Stack(), config.FromStrings(values, ctx.IsConfigSecret))
 }
 
-// readKubeconfig reads the stack's kubeconfig file.
+// readKubeconfig returns the context that the stack uses out of its kubeconfig
+// file, as kubectl understands it: what the file names relative to itself is
+// found there, and the contents of the files that it names are in the result.
 func readKubeconfig(root string, c *config.Config) (string, error) {
-	text, err := os.ReadFile(c.KubeconfigPath(root))
-	if err == nil {
-		return string(text), nil
-	}
-	if c.TargetsEmbedded() {
+	path := c.KubeconfigPath(root)
+	text, err := kubeconfig.Read(path, c.Cluster.Context)
+	switch {
+	case err == nil:
+		return text, nil
+	case c.TargetsEmbedded() && errors.Is(err, os.ErrNotExist):
 		return "", fmt.Errorf("nova:cluster.kubeconfig: %q: the embedded control plane is not running; start it with `nova local up`, or set the kubeconfig of your cluster", c.Cluster.Kubeconfig)
 	}
-	return "", fmt.Errorf("nova:cluster.kubeconfig: %q: cannot read it: %w", c.Cluster.Kubeconfig, err)
+	return "", fmt.Errorf("nova:cluster.kubeconfig: %q: %w", c.Cluster.Kubeconfig, err)
 }

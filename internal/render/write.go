@@ -186,12 +186,15 @@ func checkOccupied(root *os.Root, dir string, tree map[string][]byte, before rec
 	return nil
 }
 
-// change replaces files of a folder in a way that can be undone. New files wait
-// in a folder beside them and are moved into place; what they replace is moved
-// there.
+// change replaces files of a folder in a way that can be undone. New files are
+// written to a staging folder inside it and renamed into place; what they
+// replace is renamed into the staging folder. The folder itself and those below
+// it are not exchanged: files of others lie in them, and a bind mount of a
+// running container or a mount point would keep the old ones.
 type change struct {
 	root    *os.Root
 	staging string
+	// undoing holds the inverse of each step, in the order of the steps.
 	undoing []func() error
 }
 

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -42,7 +43,7 @@ func put(t *testing.T, dir, name, text string) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 }
 
-func TestATreeIsWrittenToANewFolderAndReadableByAll(t *testing.T) {
+func TestWriteCreatesAFolderThatAllCanRead(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	require.NoError(t, render.Write(dir, tree("x", "1", "k/y", "2"), false))
 	assert.Equal(t, map[string]string{"x": "1", "k/y": "2"}, contents(t, dir))
@@ -55,7 +56,7 @@ func TestATreeIsWrittenToANewFolderAndReadableByAll(t *testing.T) {
 	assert.NoError(t, err, string(out))
 }
 
-func TestASecondTreeReplacesTheFirstAndNothingElse(t *testing.T) {
+func TestWriteReplacesAnEarlierTreeAndNothingElse(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, render.Write(dir, tree("x", "1", "old/y", "2", "shared/z", "3"), false))
 	put(t, dir, ".env", "mine")
@@ -66,7 +67,20 @@ func TestASecondTreeReplacesTheFirstAndNothingElse(t *testing.T) {
 	require.NoError(t, render.Write(dir, tree("x", "4"), false), "once more changes nothing")
 }
 
-func TestWhatIsNotOursIsRefusedAndLeftAlone(t *testing.T) {
+func TestWriteKeepsTheFoldersThatContainersMount(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, render.Write(dir, tree("k/x", "1", "y", "1"), false))
+	for _, folder := range []string{dir, filepath.Join(dir, "k")} {
+		before, err := os.Stat(folder)
+		require.NoError(t, err)
+		require.NoError(t, render.Write(dir, tree("k/x", time.Now().String()), false))
+		after, err := os.Stat(folder)
+		require.NoError(t, err)
+		assert.True(t, os.SameFile(before, after), folder)
+	}
+}
+
+func TestWriteRefusesWhatIsNotItsOwnAndLeavesItAlone(t *testing.T) {
 	rendered := func(t *testing.T) string {
 		dir := t.TempDir()
 		require.NoError(t, render.Write(dir, tree("x", "1", "gone", "1"), false))
@@ -116,7 +130,7 @@ func TestWhatIsNotOursIsRefusedAndLeftAlone(t *testing.T) {
 	}
 }
 
-func TestAFailureLeavesTheFolderAsItWas(t *testing.T) {
+func TestWriteLeavesTheFolderAsItWasOnFailure(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, render.Write(dir, tree("a", "1", "gone/b", "1"), false))
 	put(t, dir, "m", "a file where the tree has a folder")
@@ -133,7 +147,7 @@ func TestAFailureLeavesTheFolderAsItWas(t *testing.T) {
 	require.Error(t, render.Write(missing, tree("a", "1"), false))
 }
 
-func TestALinkOutOfTheFolderIsNotFollowed(t *testing.T) {
+func TestWriteFollowsNoLinkOutOfTheFolder(t *testing.T) {
 	outside, dir := t.TempDir(), t.TempDir()
 	require.NoError(t, render.Write(dir, tree("x", "1"), false))
 	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "k")))
@@ -141,7 +155,7 @@ func TestALinkOutOfTheFolderIsNotFollowed(t *testing.T) {
 	assert.Empty(t, contents(t, outside))
 }
 
-func TestADamagedRecordIsReported(t *testing.T) {
+func TestWriteReportsADamagedRecord(t *testing.T) {
 	for _, text := range []string{"nonsense\n", "00  x\n", digestOf + "  ../x\n", digestOf + "  /x\n", digestOf + "  .nova-render\n", "\n"} {
 		dir := t.TempDir()
 		put(t, dir, ".nova-render", text)

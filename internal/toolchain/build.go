@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,12 +28,12 @@ const (
 
 // removeLeftovers deletes what killed builds left in bin/.
 func removeLeftovers(root string) error {
-	left, err := filepath.Glob(filepath.Join(binDir(root), buildPrefix+"*"))
+	left, err := fs.Glob(os.DirFS(binDir(root)), buildPrefix+"*")
 	if err != nil {
 		return err
 	}
 	for _, dir := range left {
-		if err := os.RemoveAll(dir); err != nil {
+		if err := os.RemoveAll(filepath.Join(binDir(root), dir)); err != nil {
 			return err
 		}
 	}
@@ -78,7 +79,11 @@ func (i installation) build(ctx context.Context, g group) error {
 // it is done.
 func (i installation) compile(ctx context.Context, g group, dir string, start time.Time) error {
 	var log buildLog
-	cmd := buildCommand(ctx, i.root, g, dir)
+	overlay, err := writeOverlay(ctx, i.root, g.tools[0], dir)
+	if err != nil {
+		return fmt.Errorf("toolchain: %s: %w", g.tools[0].Name, err)
+	}
+	cmd := buildCommand(ctx, i.root, g, dir, overlay)
 	cmd.Stdout = &log
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
@@ -109,8 +114,11 @@ func (i installation) compile(ctx context.Context, g group, dir string, start ti
 
 // buildCommand is the go build of a group. It leads its own process group, so
 // that an interruption reaches the compilers as well.
-func buildCommand(ctx context.Context, root string, g group, dir string) *exec.Cmd {
+func buildCommand(ctx context.Context, root string, g group, dir, overlay string) *exec.Cmd {
 	args := append([]string{"build", "-v", "-o", dir + string(filepath.Separator)}, g.tools[0].buildFlags()...)
+	if overlay != "" {
+		args = append(args, "-overlay="+overlay)
+	}
 	for _, t := range g.tools {
 		args = append(args, t.Package)
 	}

@@ -1,17 +1,13 @@
 package toolchain
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"sigs.k8s.io/yaml"
 )
@@ -19,12 +15,15 @@ import (
 // crdModuleDir pins the modules with the definitions.
 const crdModuleDir = "tools/crds"
 
-// crdFiles are the custom resource definitions that stacks use, by module and
-// folder. The modules have more, which nobody needs to wait for.
-var crdFiles = []struct {
+// moduleFiles are files in a folder of a module.
+type moduleFiles struct {
 	module, folder string
 	files          []string
-}{
+}
+
+// crdFiles are the custom resource definitions that stacks and kwok use. The
+// modules have more, which nobody needs to wait for.
+var crdFiles = []moduleFiles{
 	{"github.com/external-secrets/external-secrets", "config/crds/bases", []string{
 		"external-secrets.io_externalsecrets.yaml", "external-secrets.io_clustersecretstores.yaml",
 	}},
@@ -36,7 +35,18 @@ var crdFiles = []struct {
 		"monitoring.coreos.com_alertmanagerconfigs.yaml", "monitoring.coreos.com_podmonitors.yaml",
 		"monitoring.coreos.com_prometheusrules.yaml", "monitoring.coreos.com_servicemonitors.yaml",
 	}},
+	{kwokModule, "kustomize/crd/bases", []string{"kwok.x-k8s.io_stages.yaml"}},
 }
+
+// stageFiles are kwok's own Stages: those that it has built in where it is
+// started without any.
+var stageFiles = []moduleFiles{
+	{kwokModule, "kustomize/stage/node/fast", []string{"node-initialize.yaml"}},
+	{kwokModule, "kustomize/stage/node/heartbeat", []string{"node-heartbeat.yaml"}},
+	{kwokModule, "kustomize/stage/pod/fast", []string{"pod-ready.yaml", "pod-complete.yaml", "pod-delete.yaml"}},
+}
+
+const kwokModule = "sigs.k8s.io/kwok"
 
 // CRDs are the custom resource definitions in bin/.
 type CRDs struct {
@@ -44,6 +54,8 @@ type CRDs struct {
 	Sum string
 	// Manifests are the definitions, in JSON.
 	Manifests [][]byte
+	// Stages are what kwok simulates by default, in JSON.
+	Stages [][]byte
 }
 
 // crdPath is where they lie: one JSON file, which is read in a fraction of the
@@ -60,7 +72,7 @@ func crdSum(root string) (string, error) {
 		}
 		sum.Write(text)
 	}
-	fmt.Fprint(sum, crdFiles)
+	fmt.Fprint(sum, crdFiles, stageFiles)
 	return hex.EncodeToString(sum.Sum(nil))[:32], nil
 }
 
@@ -76,6 +88,7 @@ func FindCRDs(root string) (CRDs, error) {
 	var found struct {
 		Sum       string            `json:"sum"`
 		Manifests []json.RawMessage `json:"manifests"`
+		Stages    []json.RawMessage `json:"stages"`
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &found)
@@ -86,6 +99,9 @@ func FindCRDs(root string) (CRDs, error) {
 	crds := CRDs{Sum: found.Sum}
 	for _, manifest := range found.Manifests {
 		crds.Manifests = append(crds.Manifests, manifest)
+	}
+	for _, stage := range found.Stages {
+		crds.Stages = append(crds.Stages, stage)
 	}
 	return crds, nil
 }
@@ -104,21 +120,15 @@ func (i installation) installCRDs(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("toolchain: %w", err)
 	}
-	var manifests []json.RawMessage
-	for _, from := range crdFiles {
-		for _, file := range from.files {
-			text, err := os.ReadFile(filepath.Join(folders[from.module], filepath.FromSlash(from.folder), file))
-			if err != nil {
-				return fmt.Errorf("toolchain: %s: %w", from.module, err)
-			}
-			manifest, err := yaml.YAMLToJSON(text)
-			if err != nil {
-				return fmt.Errorf("toolchain: %s: %s: %w", from.module, file, err)
-			}
-			manifests = append(manifests, manifest)
-		}
+	manifests, err := readManifests(folders, crdFiles)
+	if err != nil {
+		return fmt.Errorf("toolchain: %w", err)
 	}
-	text, err := json.Marshal(map[string]any{"sum": sum, "manifests": manifests})
+	stages, err := readManifests(folders, stageFiles)
+	if err != nil {
+		return fmt.Errorf("toolchain: %w", err)
+	}
+	text, err := json.Marshal(map[string]any{"sum": sum, "manifests": manifests, "stages": stages})
 	if err != nil {
 		return fmt.Errorf("toolchain: %w", err)
 	}
@@ -128,30 +138,21 @@ func (i installation) installCRDs(ctx context.Context) error {
 	return os.Rename(crdPath(i.root)+".new", crdPath(i.root))
 }
 
-// moduleFolders downloads the modules that a go.mod names and returns where
-// they lie, by path.
-func moduleFolders(ctx context.Context, dir string) (map[string]string, error) {
-	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json")
-	cmd.Dir = dir
-	// A workspace around the repository would change what is pinned.
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("go mod download: %w: %s", err, strings.TrimSpace(stderr.String()))
-	}
-	folders := map[string]string{}
-	decoder := json.NewDecoder(bytes.NewReader(out))
-	for decoder.More() {
-		var module struct{ Path, Dir, Error string }
-		if err := decoder.Decode(&module); err != nil {
-			return nil, err
+// readManifests reads files of modules that lie in folders, as JSON.
+func readManifests(folders map[string]string, groups []moduleFiles) ([]json.RawMessage, error) {
+	var manifests []json.RawMessage
+	for _, from := range groups {
+		for _, file := range from.files {
+			text, err := os.ReadFile(filepath.Join(folders[from.module], filepath.FromSlash(from.folder), file))
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", from.module, err)
+			}
+			manifest, err := yaml.YAMLToJSON(text)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %s: %w", from.module, file, err)
+			}
+			manifests = append(manifests, manifest)
 		}
-		if module.Error != "" {
-			return nil, errors.New(module.Error)
-		}
-		folders[module.Path] = module.Dir
 	}
-	return folders, nil
+	return manifests, nil
 }

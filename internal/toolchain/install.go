@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"nova.dev/infra/internal/toolchain/dirlock"
 )
@@ -40,8 +41,8 @@ func Install(ctx context.Context, root string, progress io.Writer, names ...stri
 	if err := os.MkdirAll(binDir(root), 0o755); err != nil {
 		return fmt.Errorf("toolchain: %w", err)
 	}
-	release, err := dirlock.Acquire(ctx, binDir(root), func() {
-		i.say("waiting for another installation in bin/ to finish")
+	release, err := dirlock.Acquire(ctx, binDir(root), func(elapsed time.Duration) {
+		i.say("waiting for another installation in bin/ to finish (%s)", elapsed.Round(time.Second))
 	})
 	if err != nil {
 		return fmt.Errorf("toolchain: %w", err)

@@ -5,9 +5,11 @@
 package toolchain
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -39,8 +41,20 @@ type Tool struct {
 	stamps []string
 	// versionArgs make the program print its version.
 	versionArgs []string
-	// moduleSum identifies the content of the module's go.mod and go.sum.
+	// moduleSum identifies the content of the module's go.mod, go.sum and Go
+	// files.
 	moduleSum string
+	// embeds are the files that the package embeds, by name, out of another
+	// module.
+	embeds map[string]moduleFile
+	// plugin is the name of the Pulumi provider that the tool is; otherwise
+	// empty.
+	plugin string
+}
+
+// moduleFile is a file of a required module.
+type moduleFile struct {
+	module, path string
 }
 
 // Range is a half-open interval of released versions: pre-releases are never
@@ -68,6 +82,11 @@ type definition struct {
 	stamps      func(version string) []string
 	versionArgs []string
 	suitable    func(version string) Range
+	// release is the module whose required version is the tool's; empty means
+	// the module that provides pkg.
+	release string
+	embeds  map[string]moduleFile
+	plugin  string
 }
 
 // definitions is in the order of building: the smallest first, so that
@@ -105,7 +124,24 @@ var definitions = []definition{
 		name: "pulumi", dir: "tools/pulumi", pkg: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
 		stamps: pulumiStamps, versionArgs: []string{"version"}, suitable: sameMajor,
 	},
+	{
+		// The provider's module has no tagged versions: it is pinned at the last
+		// commit before the release of the SDK that its go.mod requires.
+		name: KubernetesProvider, dir: "tools/pulumi-resource-kubernetes", pkg: "nova.dev/infra/tools/pulumi-resource-kubernetes",
+		release: "github.com/pulumi/pulumi-kubernetes/sdk/v4",
+		stamps:  kubernetesProviderStamps, versionArgs: []string{"--version"}, suitable: exactly,
+		embeds: map[string]moduleFile{
+			"schema.json":            {kubernetesProviderModule, "cmd/pulumi-resource-kubernetes/schema.json"},
+			"terraform-mapping.json": {kubernetesProviderModule, "cmd/pulumi-resource-kubernetes/terraform-mapping.json"},
+		},
+		plugin: "kubernetes",
+	},
 }
+
+// KubernetesProvider is the tool that is Pulumi's provider for Kubernetes.
+const KubernetesProvider = "pulumi-resource-kubernetes"
+
+const kubernetesProviderModule = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 
 // noStamps serves programs whose version is a constant of their source.
 func noStamps(string) []string { return nil }
@@ -129,6 +165,19 @@ func kwokStamps(version string) []string {
 // pulumiStamps gives the CLI the version that the Automation API must parse.
 func pulumiStamps(version string) []string {
 	return []string{"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=" + version}
+}
+
+// kubernetesProviderStamps gives the provider the version that it tells the
+// engine, without a leading v.
+func kubernetesProviderStamps(version string) []string {
+	return []string{kubernetesProviderModule + "/pkg/version.Version=" + strings.TrimPrefix(version, "v")}
+}
+
+// exactly suits programs that must have the version of a library in use.
+func exactly(version string) Range {
+	major, minor := majorMinor(version)
+	patch, _ := strconv.Atoi(strings.TrimPrefix(semver.Canonical(version), fmt.Sprintf("v%d.%d.", major, minor)))
+	return Range{Min: version, Below: fmt.Sprintf("v%d.%d.%d", major, minor, patch+1)}
 }
 
 // sameMinor suits programs that promise compatibility within a minor version.
@@ -170,7 +219,7 @@ func Tools(root string) ([]Tool, error) {
 			modules[d.dir] = m
 		}
 		m := modules[d.dir]
-		version, err := m.versionOf(d.pkg)
+		version, err := m.versionOf(cmp.Or(d.release, d.pkg))
 		if err != nil {
 			return nil, err
 		}
@@ -183,12 +232,15 @@ func Tools(root string) ([]Tool, error) {
 			stamps:      d.stamps(version),
 			versionArgs: d.versionArgs,
 			moduleSum:   m.sum,
+			embeds:      d.embeds,
+			plugin:      d.plugin,
 		})
 	}
 	return tools, nil
 }
 
-// module is a pinning module: its go.mod, and a hash of go.mod and go.sum.
+// module is a pinning module: its go.mod, and a hash of go.mod, go.sum and its
+// Go files.
 type module struct {
 	file *modfile.File
 	sum  string
@@ -208,8 +260,22 @@ func readModule(root, dir string) (*module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("toolchain: %w", err)
 	}
-	hash := sha256.Sum256(slices.Concat(mod, sums))
-	return &module{file: file, sum: hex.EncodeToString(hash[:])}, nil
+	hash := sha256.New()
+	hash.Write(mod)
+	hash.Write(sums)
+	folder := os.DirFS(filepath.Dir(name))
+	sources, err := fs.Glob(folder, "*.go")
+	if err != nil {
+		return nil, fmt.Errorf("toolchain: %w", err)
+	}
+	for _, source := range sources {
+		text, err := fs.ReadFile(folder, source)
+		if err != nil {
+			return nil, fmt.Errorf("toolchain: %w", err)
+		}
+		hash.Write(text)
+	}
+	return &module{file: file, sum: hex.EncodeToString(hash.Sum(nil))}, nil
 }
 
 // versionOf returns the required version of the module that provides pkg: the

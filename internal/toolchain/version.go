@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/workspace"
 	"golang.org/x/mod/semver"
 )
 
@@ -84,6 +85,9 @@ type candidate struct {
 // will not do. The repository's own bin/ does not count: what is there and has
 // no current stamp is out of date.
 func onPath(ctx context.Context, root string, t Tool) (candidate, error) {
+	if t.plugin != "" {
+		return installedPlugin(t)
+	}
 	var unsuitable *candidate
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		if !filepath.IsAbs(dir) || sameDir(dir, binDir(root)) {
@@ -111,6 +115,22 @@ func onPath(ctx context.Context, root string, t Tool) (candidate, error) {
 	default:
 		return *unsuitable, fmt.Errorf("%s on PATH is %s, not %s", unsuitable.path, unsuitable.version, t.Suitable)
 	}
+}
+
+// installedPlugin returns the provider that `pulumi plugin install` has put in
+// its place, in the version that is wanted. A provider on PATH does not say its
+// version and is not taken.
+func installedPlugin(t Tool) (candidate, error) {
+	home, err := workspace.GetPulumiHomeDir()
+	if err != nil {
+		return candidate{}, err
+	}
+	path := filepath.Join(home, "plugins", fmt.Sprintf("resource-%s-%s", t.plugin, t.Version), t.Name)
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
+		return candidate{}, fmt.Errorf("no plugin %s %s is installed", t.plugin, t.Version)
+	}
+	return candidate{path: path, version: t.Version}, nil
 }
 
 func sameDir(a, b string) bool {

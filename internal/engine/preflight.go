@@ -1,0 +1,128 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"nova.dev/infra/internal/evaluate"
+	"nova.dev/infra/internal/kubeconfig"
+	"nova.dev/infra/internal/preflight"
+)
+
+// preflight compares the objects that the program declares with the cluster
+// before the engine touches anything. Whatever would make the update fail, or
+// take an object from someone else, is a *RefusedError.
+func (s *Stack) preflight(ctx context.Context) error {
+	o := s.options
+	client, err := kubeconfig.Client(o.Config.KubeconfigPath(o.Project.Root), o.Config.Cluster.Context)
+	if err != nil {
+		return fmt.Errorf("nova:cluster.kubeconfig: %q: %w", o.Config.Cluster.Kubeconfig, err)
+	}
+	deployment, err := s.stack.Export(ctx)
+	if err != nil {
+		return s.explain("read the state", err, Result{})
+	}
+	owned, err := ownedObjects(deployment.Deployment)
+	if err != nil {
+		return fmt.Errorf("the state of stack %s: %w", o.Config.Stack, err)
+	}
+	resources, err := evaluate.Stack(o.Config, evaluate.Options{})
+	if err != nil {
+		return err
+	}
+	objects, err := evaluate.Objects(resources)
+	if err != nil {
+		return err
+	}
+	options := preflight.Options{
+		Stack:      o.Config.Stack,
+		Kubeconfig: fmt.Sprintf("nova:cluster.kubeconfig %q", o.Config.Cluster.Kubeconfig),
+		Owned: func(kind schema.GroupVersionKind, namespace, name string) bool {
+			return owned[objectKey(kind.GroupKind(), namespace, name)]
+		},
+	}
+	for _, r := range resources {
+		options.InstallsCharts = options.InstallsCharts || strings.HasPrefix(r.Type, "kubernetes:helm.sh/")
+	}
+	for _, object := range objects {
+		options.Objects = append(options.Objects, preflight.Object(object))
+	}
+	findings, err := preflight.Check(ctx, client, options)
+	if err != nil {
+		return err
+	}
+	var refused []string
+	for _, finding := range findings {
+		if finding.Severity == preflight.Refused {
+			refused = append(refused, finding.Message)
+			continue
+		}
+		fmt.Fprintf(o.Progress, "  warning: %s\n", finding.Message)
+	}
+	if len(refused) > 0 {
+		return &RefusedError{fmt.Sprintf("stack %s cannot be applied to this cluster:\n  - %s", o.Config.Stack, strings.Join(refused, "\n  - "))}
+	}
+	return nil
+}
+
+// ownedObjects are the Kubernetes objects in a state, and those whose creation
+// was begun.
+func ownedObjects(deployment json.RawMessage) (map[string]bool, error) {
+	type resource struct {
+		URN    string `json:"urn"`
+		Type   string `json:"type"`
+		Inputs struct {
+			APIVersion string `json:"apiVersion"`
+			Kind       string `json:"kind"`
+			Metadata   struct {
+				Name      string `json:"name"`
+				Namespace string `json:"namespace"`
+			} `json:"metadata"`
+		} `json:"inputs"`
+	}
+	var state struct {
+		Resources []json.RawMessage `json:"resources"`
+		Pending   []struct {
+			Resource json.RawMessage `json:"resource"`
+		} `json:"pending_operations"`
+	}
+	if err := json.Unmarshal(deployment, &state); err != nil {
+		return nil, err
+	}
+	all := state.Resources
+	for _, pending := range state.Pending {
+		all = append(all, pending.Resource)
+	}
+	owned := map[string]bool{}
+	for _, text := range all {
+		var about struct {
+			Type string `json:"type"`
+		}
+		if err := json.Unmarshal(text, &about); err != nil {
+			return nil, err
+		}
+		if !strings.HasPrefix(about.Type, "kubernetes:") {
+			continue
+		}
+		var r resource
+		var wrongType *json.UnmarshalTypeError
+		if err := json.Unmarshal(text, &r); err != nil && !errors.As(err, &wrongType) {
+			return nil, err
+		}
+		version, err := schema.ParseGroupVersion(r.Inputs.APIVersion)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", r.URN, err)
+		}
+		owned[objectKey(schema.GroupKind{Group: version.Group, Kind: r.Inputs.Kind}, r.Inputs.Metadata.Namespace, r.Inputs.Metadata.Name)] = true
+	}
+	return owned, nil
+}
+
+func objectKey(kind schema.GroupKind, namespace, name string) string {
+	return kind.String() + " " + namespace + "/" + name
+}
