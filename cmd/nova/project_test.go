@@ -44,6 +44,8 @@ func TestMain(m *testing.M) {
 type project struct {
 	dir  string
 	home string
+	// path, if set, is searched for programs first.
+	path string
 }
 
 var shared struct {
@@ -124,7 +126,13 @@ func onlyWith(overrides map[string]string) string {
 
 func (p *project) env() []string {
 	env := []string{asNova + "=1", "HOME=" + p.home, "PULUMI_HOME=" + filepath.Join(p.home, "pulumi")}
+	if p.path != "" {
+		env = append(env, "PATH="+p.path+string(os.PathListSeparator)+os.Getenv("PATH"))
+	}
 	for _, each := range os.Environ() {
+		if strings.HasPrefix(each, "PATH=") && p.path != "" {
+			continue
+		}
 		if !strings.HasPrefix(each, "PULUMI_") && !strings.HasPrefix(each, "HOME=") && !strings.HasPrefix(each, "KUBECONFIG=") {
 			env = append(env, each)
 		}

@@ -158,7 +158,7 @@ func (s *Stack) Preview(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	return s.run("preview", true, func(stream chan<- events.EngineEvent) error {
-		_, err := s.stack.Preview(ctx, optpreview.Refresh(), optpreview.RunProgram(true), optpreview.EventStreams(stream), optpreview.SuppressProgress())
+		_, err := s.stack.Preview(ctx, optpreview.Refresh(), optpreview.RunProgram(s.runsProgram()), optpreview.EventStreams(stream), optpreview.SuppressProgress())
 		return err
 	})
 }
@@ -167,8 +167,7 @@ func (s *Stack) Preview(ctx context.Context) (Result, error) {
 // so that changes made by others are undone, and settles what an interrupted
 // operation left. What Preview refuses it refuses, too.
 //
-// The program runs for the refresh as well: the cluster is read with the
-// credentials of now, not with those in the state.
+// The cluster is read with the kubeconfig of now, not with the one in the state.
 func (s *Stack) Up(ctx context.Context) (Result, error) {
 	if err := s.settle(ctx); err != nil {
 		return Result{}, err
@@ -176,10 +175,14 @@ func (s *Stack) Up(ctx context.Context) (Result, error) {
 	if err := s.preflight(ctx); err != nil {
 		return Result{}, err
 	}
-	return s.run("up", false, func(stream chan<- events.EngineEvent) error {
-		_, err := s.stack.Up(ctx, optup.Refresh(), optup.RunProgram(true), optup.EventStreams(stream), optup.SuppressProgress(), optup.SuppressOutputs())
+	result, err := s.run("up", false, func(stream chan<- events.EngineEvent) error {
+		_, err := s.stack.Up(ctx, optup.Refresh(), optup.RunProgram(s.runsProgram()), optup.EventStreams(stream), optup.SuppressProgress(), optup.SuppressOutputs())
 		return err
 	})
+	if err != nil {
+		return result, err
+	}
+	return result, s.recordKubeconfig()
 }
 
 // Destroy removes everything that the stack declares.
@@ -188,7 +191,7 @@ func (s *Stack) Destroy(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	return s.run("destroy", false, func(stream chan<- events.EngineEvent) error {
-		_, err := s.stack.Destroy(ctx, optdestroy.RunProgram(true), optdestroy.EventStreams(stream), optdestroy.SuppressProgress())
+		_, err := s.stack.Destroy(ctx, optdestroy.RunProgram(s.runsProgram()), optdestroy.EventStreams(stream), optdestroy.SuppressProgress())
 		return err
 	})
 }
@@ -205,7 +208,7 @@ func (s *Stack) settle(ctx context.Context) error {
 	}
 	fmt.Fprintln(s.options.Progress, "  an earlier operation was interrupted: looking at what it left")
 	_, err = s.run("refresh", false, func(stream chan<- events.EngineEvent) error {
-		_, err := s.stack.Refresh(ctx, optrefresh.ClearPendingCreates(), optrefresh.RunProgram(true), optrefresh.EventStreams(stream), optrefresh.SuppressProgress())
+		_, err := s.stack.Refresh(ctx, optrefresh.ClearPendingCreates(), optrefresh.RunProgram(s.runsProgram()), optrefresh.EventStreams(stream), optrefresh.SuppressProgress())
 		return err
 	})
 	return err

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,17 +38,24 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// watch calls see with each request.
+func watch(config *rest.Config, see func(*http.Request)) {
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			see(r)
+			return next.RoundTrip(r)
+		})
+	})
+}
+
 func TestCheck(t *testing.T) {
 	t.Run("nothing_is_found_on_an_empty_cluster_and_nothing_is_written", func(t *testing.T) {
 		s := everything(unique("planned"))
 		s.config = connection(t)
-		s.config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-			return roundTripper(func(r *http.Request) (*http.Response, error) {
-				if r.Method != http.MethodGet {
-					assert.Equal(t, []string{"All"}, r.URL.Query()["dryRun"], "%s %s", r.Method, r.URL)
-				}
-				return next.RoundTrip(r)
-			})
+		watch(s.config, func(r *http.Request) {
+			if r.Method != http.MethodGet {
+				assert.Equal(t, []string{"All"}, r.URL.Query()["dryRun"], "%s %s", r.Method, r.URL)
+			}
 		})
 		// Controllers write by themselves, so several attempts may be needed.
 		eventually(t, "all objects are as before", func() bool {
@@ -75,6 +83,32 @@ func TestCheck(t *testing.T) {
 		for range 3 {
 			assert.Equal(t, first, s.check(t))
 		}
+	})
+
+	t.Run("objects_of_a_kind_and_namespace_are_read_at_once_and_without_their_content", func(t *testing.T) {
+		n := unique("own")
+		put(t, newNamespace(n, nil))
+		s := newStack(t, newNamespace(n, nil))
+		owned := []string{"Namespace " + n}
+		for _, name := range []string{"a", "b", "c"} {
+			secret := newObject("v1", "Secret", n, name, fields{"stringData": fields{"k": "sesame"}})
+			put(t, secret.DeepCopy())
+			s.declare(secret)
+			owned = append(owned, "Secret "+n+"/"+name)
+		}
+		s.owns(owned...)
+		var mu sync.Mutex
+		var requests []string
+		watch(s.config, func(r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			if strings.HasPrefix(r.URL.Path, "/api/v1/namespaces/") {
+				requests = append(requests, r.Method+" "+r.URL.Path)
+				assert.Contains(t, r.Header.Get("Accept"), "as=PartialObjectMetadata")
+			}
+		})
+		wantFindings(t, s.check(t))
+		assert.Equal(t, []string{"GET /api/v1/namespaces/" + n, "GET /api/v1/namespaces/" + n + "/secrets"}, requests)
 	})
 
 	t.Run("progress_counts_the_dry_runs", func(t *testing.T) {

@@ -4,8 +4,8 @@
 //
 // It finds objects that belong to somebody else, kinds and namespaces that the
 // cluster lacks, pods that Pod Security would refuse or that name what does not
-// exist, and whatever the API
-// server has against an object that is to be created.
+// exist, and whatever the API server has against an object that is to be
+// created.
 package preflight
 
 import (

@@ -1,0 +1,44 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+
+	"nova.dev/infra/internal/kubeconfig"
+)
+
+// runsProgram tells whether the program runs for a refresh, so that the cluster
+// is read with the kubeconfig of now. Without it the engine uses the one in the
+// state, which may have expired or lead to a control plane that is gone. The
+// price is a write of the whole state for each resource, so it is left out where
+// the state is this checkout's own and the kubeconfig is that of the last update.
+func (s *Stack) runsProgram() bool {
+	if s.state != filepath.Join(s.options.Project.LocalDir(), "state") {
+		return true
+	}
+	last, err := os.ReadFile(s.kubeconfigRecord())
+	return err != nil || string(last) != s.kubeconfigSum()
+}
+
+// recordKubeconfig remembers which kubeconfig is in the state.
+func (s *Stack) recordKubeconfig() error {
+	return os.WriteFile(s.kubeconfigRecord(), []byte(s.kubeconfigSum()), 0o600)
+}
+
+func (s *Stack) kubeconfigRecord() string {
+	return filepath.Join(s.options.Project.LocalDir(), "workspace", s.options.Config.Stack, "kubeconfig.sha256")
+}
+
+// kubeconfigSum identifies the kubeconfig of the stack, or is empty where it
+// cannot be read: the program says why.
+func (s *Stack) kubeconfigSum() string {
+	c := s.options.Config
+	text, err := kubeconfig.Read(c.KubeconfigPath(s.options.Project.Root), c.Cluster.Context)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
