@@ -65,15 +65,8 @@ packages: # the real Prometheus, Alertmanager, Docker engine, PostgreSQL and Red
 		fi; \
 	fi
 
-LINT := go tool -modfile=tools/lint/go.mod
-
-lint: ## formatting, spelling, vet, staticcheck, revive and the analyzers of tools/lint
-	@test -z "$$(git ls-files '*.go' | xargs gofmt -l)" || { echo "gofmt:"; git ls-files '*.go' | xargs gofmt -l; exit 1; }
-	@$(LINT) misspell -error $$(git ls-files '*.go' '*.md' '*.yaml' Makefile)
-	@go vet $(GO_FLAGS) ./...
-	@go vet $(GO_FLAGS) -vettool="$$(go -C tools/lint tool -n analyzers)" ./...
-	@GOFLAGS="$$GOFLAGS $(GO_FLAGS)" $(LINT) staticcheck ./...
-	@$(LINT) revive -config revive.toml -set_exit_status ./...
+lint: ## formatting and the linters of .golangci.yml
+	@GOFLAGS="$$GOFLAGS $(GO_FLAGS)" go tool -modfile=tools/lint/go.mod golangci-lint run ./...
 
 clean: down ## also remove what was built
 	@rm -rf bin .nova
