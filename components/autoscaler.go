@@ -6,17 +6,16 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// autoscaler declares a HorizontalPodAutoscaler where the service has one. It
-// grows at once and shrinks slowly, at the documented pace: after 300 s, half
-// of the pods a minute.
-func (d *declaration) autoscaler(deployment *appsv1.Deployment) error {
-	a := d.s.Autoscaling
+// newAutoscaler declares a HorizontalPodAutoscaler where the service has one. It
+// grows at once and shrinks slowly, at the documented pace: after 300 s, half of
+// the pods a minute.
+func newAutoscaler(ctx *pulumi.Context, args *NovaServiceArgs, deployment *appsv1.Deployment, parent pulumi.Resource) error {
+	name, a := args.Workload.Name, args.Workload.Autoscaling
 	if !a.Enabled {
 		return nil
 	}
-	name := d.s.KubernetesName()
-	_, err := autoscalingv2.NewHorizontalPodAutoscaler(d.ctx, name, &autoscalingv2.HorizontalPodAutoscalerArgs{
-		Metadata: d.metadata(name),
+	_, err := autoscalingv2.NewHorizontalPodAutoscaler(ctx, name, &autoscalingv2.HorizontalPodAutoscalerArgs{
+		Metadata: args.metadataOf(args.Workload, name),
 		Spec: &autoscalingv2.HorizontalPodAutoscalerSpecArgs{
 			ScaleTargetRef: &autoscalingv2.CrossVersionObjectReferenceArgs{
 				ApiVersion: pulumi.String("apps/v1"),
@@ -42,7 +41,7 @@ func (d *declaration) autoscaler(deployment *appsv1.Deployment) error {
 				},
 			},
 		},
-	}, pulumi.Parent(d.parent))
+	}, pulumi.Parent(parent))
 	return err
 }
 

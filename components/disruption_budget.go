@@ -1,28 +1,28 @@
 package components
 
 import (
-	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	policyv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/policy/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// disruptionBudget bounds how many pods a node drain may take. Pods that are
-// not healthy may always go, or a broken service would block the drain.
-func (d *declaration) disruptionBudget(*appsv1.Deployment) error {
+// newDisruptionBudget bounds how many pods of a service a node drain may take.
+// Pods that are not healthy may always go, or a broken service would block the
+// drain.
+func newDisruptionBudget(ctx *pulumi.Context, args *NovaServiceArgs, parent pulumi.Resource) error {
+	w := args.Workload
 	spec := &policyv1.PodDisruptionBudgetSpecArgs{
-		Selector:                   &metav1.LabelSelectorArgs{MatchLabels: selector(d.s.KubernetesName())},
+		Selector:                   &metav1.LabelSelectorArgs{MatchLabels: selector(w.Name)},
 		UnhealthyPodEvictionPolicy: pulumi.String("AlwaysAllow"),
 	}
-	if keep := d.s.Disruption.MinAvailable; keep != nil {
+	if keep := w.Disruption.MinAvailable; keep != nil {
 		spec.MinAvailable = pulumi.Int(*keep)
 	} else {
-		spec.MaxUnavailable = pulumi.Int(*d.s.Disruption.MaxUnavailable)
+		spec.MaxUnavailable = pulumi.Int(*w.Disruption.MaxUnavailable)
 	}
-	name := d.s.KubernetesName()
-	_, err := policyv1.NewPodDisruptionBudget(d.ctx, name, &policyv1.PodDisruptionBudgetArgs{
-		Metadata: d.metadata(name),
+	_, err := policyv1.NewPodDisruptionBudget(ctx, w.Name, &policyv1.PodDisruptionBudgetArgs{
+		Metadata: args.metadataOf(w, w.Name),
 		Spec:     spec,
-	}, pulumi.Parent(d.parent))
+	}, pulumi.Parent(parent))
 	return err
 }

@@ -1,8 +1,10 @@
-// Package components declares the resources of a Nova stack as Pulumi
-// components: InfraStack holds what all services share, NovaService is one
-// service, MonitoringStack watches them.
+// Package components has the Pulumi components of a stack. InfraStack is the
+// parent of what its services share: the namespace, secrets, stores, object
+// storage and the network. Each NovaService is one microservice, MonitoringStack
+// watches them, and ImageBuild builds their images.
 //
-// A component takes inputs in its Args and gives outputs in its fields. All of
-// its resources are its children and use the providers that the caller passed
-// to it; none falls back to a default provider.
+// Arguments are the inputs of a component: workloads, names and numbers, and
+// outputs of other components. None takes the configuration of a stack. Each
+// component needs explicit providers among its options; children take those of
+// their parent.
 package components

@@ -6,50 +6,53 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/internal/config"
-	"nova.dev/infra/internal/datastore"
+	"nova.dev/infra/internal/workload"
 )
 
-// newExporter declares an exporter: one pod, since it holds nothing and two
-// would count everything twice.
-func newExporter(ctx *pulumi.Context, c *config.Config, exporter datastore.Exporter, stack *InfraStack) error {
-	account, err := newServiceAccount(ctx, c, exporter.Name, stack)
-	if err != nil {
-		return err
+// ExporterArgs are the inputs of an Exporter.
+type ExporterArgs struct {
+	Scope
+	// Pods are what its pod has in common with others.
+	Pods Pods
+	// Workload is the exporter.
+	Workload workload.Workload
+}
+
+// Exporter translates the state of a store for Prometheus.
+type Exporter struct{ pulumi.ResourceState }
+
+// NewExporter declares an Exporter. It needs a provider for kubernetes.
+func NewExporter(ctx *pulumi.Context, name string, args *ExporterArgs, opts ...pulumi.ResourceOption) (*Exporter, error) {
+	e := &Exporter{}
+	if err := ctx.RegisterComponentResource("nova:platform:Exporter", name, e, opts...); err != nil {
+		return nil, err
 	}
-	pod, err := newPod(ctx, c, stack, exporter.Name, exporter.Container)
+	w := args.Workload
+	account, err := newServiceAccount(ctx, w.Name, args.metadata(w.Name), e)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	container := pod.container(config.ExporterResources, datastore.Port{Name: datastore.MetricsPort, Number: exporter.Port})
-	// An exporter asks its system only when it is scraped, so an open port says
-	// all about the exporter itself.
-	open := datastore.Check{Port: exporter.Port}
-	container.StartupProbe = check(open, startupTiming)
-	container.ReadinessProbe = check(open, readinessTiming)
-	container.LivenessProbe = check(open, livenessTiming)
-	deployment, err := appsv1.NewDeployment(ctx, exporter.Name, &appsv1.DeploymentArgs{
-		Metadata: metadata(c, exporter.Name, stack.Namespace),
+	deployment, err := appsv1.NewDeployment(ctx, w.Name, &appsv1.DeploymentArgs{
+		Metadata: args.metadata(w.Name),
 		Spec: &appsv1.DeploymentSpecArgs{
-			Replicas:             pulumi.Int(1),
-			RevisionHistoryLimit: pulumi.Int(c.Rollout.RevisionHistory),
-			Selector:             &metav1.LabelSelectorArgs{MatchLabels: selector(exporter.Name)},
-			Template:             pod.template(pod.spec(account, container)),
+			Replicas:             pulumi.Int(w.Replicas),
+			RevisionHistoryLimit: pulumi.Int(w.Rollout.RevisionHistory),
+			Selector:             &metav1.LabelSelectorArgs{MatchLabels: selector(w.Name)},
+			Template:             args.Pods.template(args.Scope, w, args.Pods.spec(w, account, nil)),
 		},
-	}, pulumi.Parent(stack))
+	}, pulumi.Parent(e))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = corev1.NewService(ctx, exporter.Name, &corev1.ServiceArgs{
-		Metadata: metadata(c, exporter.Name, stack.Namespace),
+	if _, err := corev1.NewService(ctx, w.Name, &corev1.ServiceArgs{
+		Metadata: args.metadata(w.Name),
 		Spec: &corev1.ServiceSpecArgs{
 			Type:     pulumi.String("ClusterIP"),
-			Selector: selector(exporter.Name),
-			Ports: corev1.ServicePortArray{&corev1.ServicePortArgs{
-				Name: pulumi.String(datastore.MetricsPort), Port: pulumi.Int(exporter.Port),
-				TargetPort: pulumi.String(datastore.MetricsPort), Protocol: pulumi.String("TCP"),
-			}},
+			Selector: selector(w.Name),
+			Ports:    servicePorts(w.Ports),
 		},
-	}, pulumi.Parent(stack), pulumi.DependsOn([]pulumi.Resource{deployment}))
-	return err
+	}, pulumi.Parent(e), pulumi.DependsOn([]pulumi.Resource{deployment})); err != nil {
+		return nil, err
+	}
+	return e, ctx.RegisterResourceOutputs(e, pulumi.Map{})
 }

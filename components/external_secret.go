@@ -19,19 +19,23 @@ import (
 // would take turns to undo each other's work.
 const externalSecretName = "nova-backend-secrets-external"
 
-// newExternalSecret declares what the External Secrets Operator fetches. The
-// operator's Go types are a module of their own; this is its published form of
-// version external-secrets.io/v1.
-func newExternalSecret(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, parent pulumi.Resource) error {
-	data, rotations := pulumi.Array{}, 0
-	for _, secret := range catalog.Secrets() {
-		if c.Source(secret) != config.SourceExternal || composedFrom(c, secret.Key) != "" {
+// newExternalSecret declares what the External Secrets Operator fetches, where it
+// fetches anything. The operator's Go types are a module of their own; this is
+// its published form of version external-secrets.io/v1.
+func newExternalSecret(ctx *pulumi.Context, args *SecretsArgs, parent pulumi.Resource) error {
+	data, templates, rotations := pulumi.Array{}, pulumi.StringMap{}, 0
+	for _, secret := range args.Secrets {
+		if secret.Source != config.SourceExternal {
 			continue
 		}
-		rotations += c.SecretSources.Rotation[secret.Key]
+		if template, ok := urlTemplateOf(args.URLs, secret); ok {
+			templates[secret.Key] = pulumi.String(template)
+			continue
+		}
+		rotations += secret.Rotations
 		data = append(data, pulumi.Map{
 			"secretKey": pulumi.String(secret.Key),
-			"remoteRef": pulumi.Map{"key": pulumi.String(c.ExternalKey(secret.Key))},
+			"remoteRef": pulumi.Map{"key": pulumi.String(secret.ExternalKey)},
 		})
 	}
 	if len(data) == 0 {
@@ -42,24 +46,23 @@ func newExternalSecret(ctx *pulumi.Context, c *config.Config, namespace pulumi.S
 		"creationPolicy": pulumi.String("Owner"),
 		"deletionPolicy": pulumi.String("Retain"),
 	}
-	if templates := urlTemplates(c); len(templates) > 0 {
+	if len(templates) > 0 {
 		target["template"] = pulumi.Map{
 			"engineVersion": pulumi.String("v2"),
 			"mergePolicy":   pulumi.String("Merge"),
 			"data":          templates,
 		}
 	}
-	meta := metadata(c, externalSecretName, namespace)
+	metadata := args.metadata(externalSecretName)
 	// The operator looks at once when this annotation changes.
-	meta.Annotations = pulumi.StringMap{"force-sync": pulumi.String(strconv.Itoa(rotations))}
-	external := c.SecretSources.External
+	metadata.Annotations = pulumi.StringMap{"force-sync": pulumi.String(strconv.Itoa(rotations))}
 	_, err := apiextensions.NewCustomResource(ctx, externalSecretName, &apiextensions.CustomResourceArgs{
 		ApiVersion: pulumi.String("external-secrets.io/v1"),
 		Kind:       pulumi.String("ExternalSecret"),
-		Metadata:   meta,
+		Metadata:   metadata,
 		OtherFields: kubernetes.UntypedArgs{"spec": pulumi.Map{
-			"refreshInterval": pulumi.String(external.RefreshInterval),
-			"secretStoreRef":  pulumi.Map{"kind": pulumi.String(external.StoreKind), "name": pulumi.String(external.Store)},
+			"refreshInterval": pulumi.String(args.External.RefreshInterval),
+			"secretStoreRef":  pulumi.Map{"kind": pulumi.String(args.External.StoreKind), "name": pulumi.String(args.External.Store)},
 			"target":          target,
 			"data":            data,
 		}},
@@ -67,28 +70,14 @@ func newExternalSecret(ctx *pulumi.Context, c *config.Config, namespace pulumi.S
 	return err
 }
 
-// composedFrom is the key of the password that completes an external URL, or
-// empty where the key is no URL or is fetched whole.
-func composedFrom(c *config.Config, key string) string {
-	urls := c.CatalogEnvironment().ConnectionURLs()
-	i := slices.IndexFunc(urls, func(u catalog.ConnectionURL) bool { return u.Key == key })
-	if i < 0 || c.SecretSources.Keys[key] == string(config.SourceExternal) {
-		return ""
+// urlTemplateOf is the connection URL that the operator completes with a password
+// which it fetches; ok is false where a secret is no URL or is fetched whole.
+func urlTemplateOf(urls []catalog.ConnectionURL, secret SecretArgs) (template string, ok bool) {
+	i := slices.IndexFunc(urls, func(u catalog.ConnectionURL) bool { return u.Key == secret.Key })
+	if i < 0 || secret.Whole {
+		return "", false
 	}
-	return urls[i].Password
-}
-
-// urlTemplates are the connection URLs that the operator completes with a
-// password which it fetches.
-func urlTemplates(c *config.Config) pulumi.StringMap {
-	templates := pulumi.StringMap{}
-	for _, composed := range c.CatalogEnvironment().ConnectionURLs() {
-		secret, _ := catalog.FindSecret(composed.Key)
-		if c.Source(secret) == config.SourceExternal && composedFrom(c, composed.Key) != "" {
-			templates[composed.Key] = pulumi.String(urlTemplate(composed))
-		}
-	}
-	return templates
+	return urlTemplate(urls[i]), true
 }
 
 // urlTemplate has the password percent-encoded by the operator. urlquery is

@@ -5,32 +5,39 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecr"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
-	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
 )
+
+// ImageRepositoryArgs is the repository of a service's image.
+type ImageRepositoryArgs struct {
+	Service string
+	// Resource is the name of its resources, Name that of the repository.
+	Resource, Name string
+	// KeepImages is how many images are kept, UntaggedDays how long one without
+	// a tag is.
+	KeepImages, UntaggedDays int
+}
 
 // newImageRepository declares the repository of a service's image. A tag names
 // the same image forever. The key is the account's own: a repository cannot
 // change its key.
-func newImageRepository(ctx *pulumi.Context, c *config.Config, s catalog.Service, parent pulumi.Resource) (*ecr.Repository, error) {
-	repository, err := ecr.NewRepository(ctx, s.KubernetesName(), &ecr.RepositoryArgs{
-		Name:                       pulumi.String(c.RepositoryPrefix() + "/" + s.ImageName()),
+func newImageRepository(ctx *pulumi.Context, args ImageRepositoryArgs, protect bool, parent pulumi.Resource) (*ecr.Repository, error) {
+	repository, err := ecr.NewRepository(ctx, args.Resource, &ecr.RepositoryArgs{
+		Name:                       pulumi.String(args.Name),
 		ImageTagMutability:         pulumi.String("IMMUTABLE"),
 		ImageScanningConfiguration: &ecr.RepositoryImageScanningConfigurationArgs{ScanOnPush: pulumi.Bool(true)},
 		EncryptionConfigurations: ecr.RepositoryEncryptionConfigurationArray{
 			&ecr.RepositoryEncryptionConfigurationArgs{EncryptionType: pulumi.String("AES256")},
 		},
-		ForceDelete: pulumi.Bool(!c.DeletionProtection),
-	}, append(keepsData(c), pulumi.Parent(parent))...)
+		ForceDelete: pulumi.Bool(!protect),
+	}, append(keepsData(protect), pulumi.Parent(parent))...)
 	if err != nil {
 		return nil, err
 	}
-	policy, err := json.Marshal(imageRetention(c.AWS.Repositories))
+	policy, err := json.Marshal(imageRetention(args))
 	if err != nil {
 		return nil, err
 	}
-	_, err = ecr.NewLifecyclePolicy(ctx, s.KubernetesName(), &ecr.LifecyclePolicyArgs{
+	_, err = ecr.NewLifecyclePolicy(ctx, args.Resource, &ecr.LifecyclePolicyArgs{
 		Repository: repository.Name,
 		Policy:     pulumi.String(policy),
 	}, pulumi.Parent(parent))
@@ -63,7 +70,7 @@ type retentionAction struct {
 
 // imageRetention removes images that lost their tag, then the oldest. The rule
 // for any image must come last.
-func imageRetention(r config.Repositories) retention {
+func imageRetention(r ImageRepositoryArgs) retention {
 	expire := retentionAction{Type: "expire"}
 	return retention{Rules: []retentionRule{
 		{

@@ -1,33 +1,41 @@
 package components
 
 import (
-	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
+	"strings"
+
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	networkingv1 "k8s.io/api/networking/v1"
 
-	"nova.dev/infra/internal/config"
-	"nova.dev/infra/internal/netgraph"
+	"nova.dev/infra/internal/workload"
 )
 
-// The names that tools outside rely on.
-const (
-	configMapName = "nova-backend-config"
-	secretName    = "nova-backend-secrets"
-)
-
-// podSecurityVersion pins the Pod Security Standards, so that a cluster upgrade
-// does not change what is admitted.
-const podSecurityVersion = "v1.34"
-
-// InfraStackArgs are the inputs of an InfraStack.
+// InfraStackArgs are the inputs of an InfraStack. The namespace, and what refers
+// to it, is filled in by the InfraStack.
 type InfraStackArgs struct {
-	// Config is the configuration of the stack.
-	Config *config.Config
+	Namespace  NamespaceArgs
+	Priorities PrioritiesArgs
+	Secrets    SecretsArgs
+	// Variables are the keys and values of the plain variables.
+	Variables map[string]string
+	// ObjectStorage is what is declared in an AWS account; nil where object
+	// storage is somewhere else.
+	ObjectStorage *ObjectStorageArgs
+	// Policies are the network policies that belong to no service, by name.
+	Policies map[string]networkingv1.NetworkPolicySpec
+	// Quota is nil where the stack wants none.
+	Quota *QuotaArgs
+	// PublicAPI is nil where the API is not published.
+	PublicAPI *PublicAPIArgs
+	// PullSecrets are names of existing Secrets with registry credentials.
+	PullSecrets []string
+	// Workloads are the stores with their set-up, and the exporters, in their
+	// order of start; others are left out.
+	Workloads []workload.Workload
+	// ExternalStores are stores outside of the cluster that get a name inside.
+	ExternalStores []ExternalStoreArgs
 }
 
-// InfraStack is what all services of a stack share: the namespace, the plain
-// variables and the secrets.
+// InfraStack is what all services of a stack share.
 type InfraStack struct {
 	pulumi.ResourceState
 
@@ -35,94 +43,83 @@ type InfraStack struct {
 	Namespace pulumi.StringOutput `pulumi:"namespace"`
 	// ConfigMap is the name of the ConfigMap with the plain variables.
 	ConfigMap pulumi.StringOutput `pulumi:"configMap"`
-	// Secret is the name of the Secret.
+	// Secret is the name of the Secret that the program writes.
 	Secret pulumi.StringOutput `pulumi:"secret"`
-	// ExternalSecret is the name of the Secret that the External Secrets
-	// Operator writes, where the stack has external secrets.
-	ExternalSecret pulumi.StringOutput
 
-	// Variables are the keys and values of the ConfigMap.
-	Variables pulumi.StringMap
-	// Secrets are the keys and values of the Secret. A key that is neither
-	// generated nor supplied is absent; SecretKey finds external ones, too.
-	Secrets pulumi.StringMap
-	// HashKey keys the hashes that roll pods when their configuration changes.
-	HashKey pulumi.StringOutput
-	// Ready is what services wait for: the stateful systems that the stack
-	// runs, set up.
+	// Pods are what the pods of services have in common.
+	Pods Pods
+	// Ready is what services wait for: the stores that the stack runs, set up.
 	Ready []pulumi.Resource
-	// Storage is what the stack declares in its AWS account.
+	// Storage is what the stack declares in its AWS account; empty where object
+	// storage is somewhere else.
 	Storage *ObjectStorage
-
-	c        *config.Config
-	previous pulumi.StringMap
-	priority *priorities
-	// policies are the network policies of the stack, by workload.
-	policies map[string]networkingv1.NetworkPolicySpec
 }
 
 // NewInfraStack declares an InfraStack. It needs providers for kubernetes,
-// random and tls among its options, and for aws where storage is aws.
+// random and tls among its options, and for aws where it has ObjectStorage.
 func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts ...pulumi.ResourceOption) (*InfraStack, error) {
-	stack := &InfraStack{c: args.Config, policies: netgraph.Policies(args.Config)}
-	if err := ctx.RegisterComponentResource("nova:platform:InfraStack", name, stack, opts...); err != nil {
+	stack := &InfraStack{Storage: &ObjectStorage{}}
+	if err := ctx.RegisterComponentResource("nova:platform:InfraStack", name, stack, append(opts, childrenWereOf(stack))...); err != nil {
 		return nil, err
 	}
-	c := args.Config
+	child := pulumi.Parent(stack)
 
-	namespace, err := newNamespace(ctx, c, stack)
+	namespace, err := NewNamespace(ctx, name, &args.Namespace, child)
 	if err != nil {
 		return nil, err
 	}
-	secrets, err := newSecrets(ctx, c, stack)
+	stack.Namespace = namespace.Name
+	scope := Scope{Namespace: namespace.Name, Environment: args.Namespace.Environment}
+
+	secretsArgs := args.Secrets
+	secretsArgs.Scope = scope
+	secrets, err := NewSecrets(ctx, name, &secretsArgs, child)
 	if err != nil {
 		return nil, err
 	}
-	if stack.Storage, err = newObjectStorage(ctx, c, stack); err != nil {
-		return nil, err
-	}
-	stack.Secrets = secrets.values
-	stack.previous = secrets.previous
-	stack.HashKey = secrets.hashKey
-	stack.Variables = variables(c, secrets.publicKey)
-
-	configMap, err := corev1.NewConfigMap(ctx, configMapName, &corev1.ConfigMapArgs{
-		Metadata: metadata(c, configMapName, namespace.Metadata.Name().Elem()),
-		Data:     stack.Variables,
-	}, pulumi.Parent(stack))
+	stack.Secret = secrets.Name
+	configuration, err := NewConfiguration(ctx, name, &ConfigurationArgs{Scope: scope, Variables: args.Variables, PublicKey: secrets.PublicKey}, child)
 	if err != nil {
 		return nil, err
 	}
-	secret, err := corev1.NewSecret(ctx, secretName, &corev1.SecretArgs{
-		Metadata: metadata(c, secretName, namespace.Metadata.Name().Elem()),
-		Type:     pulumi.String("Opaque"),
-		Data:     base64Values(secrets.data()),
-	}, pulumi.Parent(stack))
-	if err != nil {
-		return nil, err
-	}
-
-	if err := newExternalSecret(ctx, c, namespace.Metadata.Name().Elem(), stack); err != nil {
-		return nil, err
-	}
-
-	if err := newNetworkPolicies(ctx, c, stack.policies, namespace.Metadata.Name().Elem(), stack); err != nil {
-		return nil, err
-	}
-	for _, declare := range []func(*pulumi.Context, *config.Config, pulumi.StringInput, pulumi.Resource) error{newQuota, newPublicAPI} {
-		if err := declare(ctx, c, namespace.Metadata.Name().Elem(), stack); err != nil {
+	stack.ConfigMap = configuration.Name
+	if args.ObjectStorage != nil {
+		if stack.Storage, err = NewObjectStorage(ctx, name, args.ObjectStorage, child); err != nil {
 			return nil, err
 		}
 	}
-	if stack.priority, err = newPriorities(ctx, c, stack); err != nil {
+	if len(args.Policies) > 0 {
+		if _, err := NewNetwork(ctx, name, &NetworkArgs{Scope: scope, Policies: args.Policies}, child); err != nil {
+			return nil, err
+		}
+	}
+	if args.Quota != nil {
+		quota := *args.Quota
+		quota.Scope = scope
+		if _, err := NewQuota(ctx, name, &quota, child); err != nil {
+			return nil, err
+		}
+	}
+	if args.PublicAPI != nil {
+		public := *args.PublicAPI
+		public.Scope = scope
+		if _, err := NewPublicAPI(ctx, name, &public, child); err != nil {
+			return nil, err
+		}
+	}
+	priorities, err := NewPriorities(ctx, name, &args.Priorities, child)
+	if err != nil {
 		return nil, err
 	}
-
-	stack.Namespace = namespace.Metadata.Name().Elem()
-	stack.ExternalSecret = pulumi.String(externalSecretName).ToStringOutput()
-	stack.ConfigMap = configMap.Metadata.Name().Elem()
-	stack.Secret = secret.Metadata.Name().Elem()
-	if stack.Ready, err = newStores(ctx, c, stack); err != nil {
+	stack.Pods = Pods{
+		Values: Values{
+			ConfigMap: configuration.Name, Variables: configuration.Variables,
+			Secrets: secrets.Keys, Previous: secrets.Previous, HashKey: secrets.HashKey,
+		},
+		PriorityClass: priorities.Services,
+		PullSecrets:   args.PullSecrets,
+	}
+	if err := stack.newStores(ctx, scope, priorities, args, child); err != nil {
 		return nil, err
 	}
 	return stack, ctx.RegisterResourceOutputs(stack, pulumi.Map{
@@ -132,35 +129,53 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 	})
 }
 
-// newNamespace declares the namespace, in which the API server refuses every
-// pod that does not meet Pod Security "restricted".
-func newNamespace(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource) (*corev1.Namespace, error) {
-	all := labels(c, c.Namespace)
-	for _, mode := range []string{"enforce", "audit", "warn"} {
-		all["pod-security.kubernetes.io/"+mode] = pulumi.String("restricted")
-		all["pod-security.kubernetes.io/"+mode+"-version"] = pulumi.String(podSecurityVersion)
+// newStores declares the stores that the stack runs, names for those that it does
+// not, and the exporters.
+func (s *InfraStack) newStores(ctx *pulumi.Context, scope Scope, priorities *Priorities, args *InfraStackArgs, opts ...pulumi.ResourceOption) error {
+	pods := s.Pods
+	pods.PriorityClass = priorities.Stores
+	for _, w := range workload.Of(args.Workloads, workload.Store) {
+		storeArgs := &StoreArgs{
+			Scope: scope, Pods: pods, SetupClass: priorities.Services, Workload: w, RetainData: args.Namespace.Protect,
+		}
+		for _, setup := range workload.Of(args.Workloads, workload.Setup) {
+			if setup.Store == w.Store {
+				storeArgs.Setup = &setup
+			}
+		}
+		store, err := NewStore(ctx, w.Name, storeArgs, opts...)
+		if err != nil {
+			return err
+		}
+		s.Ready = append(s.Ready, store.Ready...)
 	}
-	return corev1.NewNamespace(ctx, c.Namespace, &corev1.NamespaceArgs{
-		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(c.Namespace), Labels: all},
-	}, append(keepsData(c), pulumi.Parent(parent))...)
+	for _, external := range args.ExternalStores {
+		external.Scope = scope
+		if _, err := NewExternalStore(ctx, external.Name, &external, opts...); err != nil {
+			return err
+		}
+	}
+	for _, w := range workload.Of(args.Workloads, workload.Exporter) {
+		if _, err := NewExporter(ctx, w.Name, &ExporterArgs{Scope: scope, Pods: s.Pods, Workload: w}, opts...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func metadata(c *config.Config, name string, namespace pulumi.StringInput) *metav1.ObjectMetaArgs {
-	return &metav1.ObjectMetaArgs{
-		Name:      pulumi.String(name),
-		Namespace: namespace,
-		Labels:    labels(c, name),
-	}
-}
-
-// variables are the data of the ConfigMap.
-func variables(c *config.Config, publicKey pulumi.StringInput) pulumi.StringMap {
-	data := pulumi.StringMap{}
-	for key, value := range c.VariableValues() {
-		data[key] = pulumi.String(value)
-	}
-	if publicKey != nil {
-		data["JWT_PUBLIC_KEY_PEM"] = publicKey
-	}
-	return data
+// childrenWereOf gives every resource below a component an alias with that
+// component as its parent: before the component had children of its own, all of
+// its resources were its own. A component's alias does not do: several children
+// would have the same, and the engine would rename what is named after them.
+func childrenWereOf(component pulumi.Resource) pulumi.ResourceOption {
+	return pulumi.Transformations([]pulumi.ResourceTransformation{
+		func(args *pulumi.ResourceTransformationArgs) *pulumi.ResourceTransformationResult {
+			if strings.HasPrefix(args.Type, "nova:platform:") {
+				return nil
+			}
+			return &pulumi.ResourceTransformationResult{
+				Props: args.Props, Opts: append(args.Opts, pulumi.Aliases([]pulumi.Alias{{Parent: component}})),
+			}
+		},
+	})
 }

@@ -1,12 +1,10 @@
 package components
 
 import (
-	"maps"
-
+	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/workload"
 )
 
 // The well-known labels of every object.
@@ -18,32 +16,44 @@ const (
 	labelService     = "nova.dev/service"
 )
 
-func labels(c *config.Config, name string) pulumi.StringMap {
+// Scope is where the objects of a component belong.
+type Scope struct {
+	// Namespace is the name of their namespace, once it exists.
+	Namespace pulumi.StringInput
+	// Environment is the kind of environment that they are labelled with.
+	Environment string
+}
+
+func labels(environment, name string) pulumi.StringMap {
 	return pulumi.StringMap{
 		labelName:        pulumi.String(name),
 		labelPartOf:      pulumi.String("nova"),
 		labelManagedBy:   pulumi.String("pulumi"),
-		labelEnvironment: pulumi.String(c.Environment),
+		labelEnvironment: pulumi.String(environment),
 	}
+}
+
+// metadata is that of an object of a name.
+func (s Scope) metadata(name string) *metav1.ObjectMetaArgs {
+	return &metav1.ObjectMetaArgs{Name: pulumi.String(name), Namespace: s.Namespace.ToStringOutput(), Labels: labels(s.Environment, name)}
+}
+
+// metadataOf is that of an object of a name which belongs to a service.
+func (s Scope) metadataOf(w workload.Workload, name string) *metav1.ObjectMetaArgs {
+	return &metav1.ObjectMetaArgs{Name: pulumi.String(name), Namespace: s.Namespace.ToStringOutput(), Labels: s.labels(w)}
+}
+
+// labels are those of a workload.
+func (s Scope) labels(w workload.Workload) pulumi.StringMap {
+	all := labels(s.Environment, w.Name)
+	if w.Service != "" {
+		all[labelService] = pulumi.String(w.Service)
+	}
+	return all
 }
 
 // selector picks the pods of a workload. It is immutable in a Deployment or
 // StatefulSet, so it holds nothing but the workload's name.
 func selector(workload string) pulumi.StringMap {
 	return pulumi.StringMap{labelName: pulumi.String(workload)}
-}
-
-func serviceLabels(c *config.Config, s catalog.Service) pulumi.StringMap {
-	all := labels(c, s.KubernetesName())
-	all[labelService] = pulumi.String(s.Name)
-	return all
-}
-
-// podLabels are those of a service's pods.
-func podLabels(c *config.Config, s catalog.Service) pulumi.StringMap {
-	all := maps.Clone(serviceLabels(c, s))
-	if c.Mesh == config.MeshIstio {
-		all["sidecar.istio.io/inject"] = pulumi.String("true")
-	}
-	return all
 }

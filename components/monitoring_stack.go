@@ -7,23 +7,23 @@ import (
 	"strings"
 
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	upstream "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/monitoring"
 )
 
 // MonitoringStackArgs are the inputs of a MonitoringStack.
 type MonitoringStackArgs struct {
-	// Config is the configuration of the stack; its monitoring mode is not
-	// none.
-	Config *config.Config
-	// Infra is the stack's shared infrastructure.
-	Infra *InfraStack
+	Scope
+	// Settings say what is watched and who is told.
+	Settings monitoring.Settings
+	// Prometheus is the namespace of Prometheus, Alertmanager and Grafana.
+	Prometheus string
+	// Operators installs kube-prometheus-stack there; nil where it runs already.
+	Operators *OperatorsArgs
 }
 
 // MonitoringStack is what watches a stack: rules, monitors of services and
@@ -47,44 +47,46 @@ func NewMonitoringStack(ctx *pulumi.Context, name string, args *MonitoringStackA
 	if err := ctx.RegisterComponentResource("nova:platform:MonitoringStack", name, stack, opts...); err != nil {
 		return nil, err
 	}
-	c := args.Config
-	settings := c.MonitoringSettings()
-	for _, note := range settings.Notes() {
+	for _, note := range args.Settings.Notes() {
 		if err := ctx.Log.Info(note, &pulumi.LogArgs{Resource: stack}); err != nil {
 			return nil, err
 		}
 	}
-	operators, err := newOperators(ctx, c, stack)
-	if err != nil {
-		return nil, err
+	var operators []pulumi.Resource
+	if args.Operators != nil {
+		var err error
+		if operators, err = newOperators(ctx, args.Operators, stack); err != nil {
+			return nil, err
+		}
 	}
-	objects, err := monitoring.Objects(settings)
+	objects, err := monitoring.Objects(args.Settings)
 	if err != nil {
 		return nil, err
 	}
 	for _, object := range objects {
-		if err := newMonitoringObject(ctx, args, object, pulumi.Parent(stack), pulumi.DependsOn(operators)); err != nil {
+		if err := newMonitoringObject(ctx, args.Scope, object, pulumi.Parent(stack), pulumi.DependsOn(operators)); err != nil {
 			return nil, err
 		}
 	}
-	stack.Namespace = pulumi.String(c.Network.Prometheus.Namespace).ToStringOutput()
-	stack.Dashboards = dashboardAddresses(c, objects).ToStringMapOutput()
+	stack.Namespace = pulumi.String(args.Prometheus).ToStringOutput()
+	stack.Dashboards = dashboardAddresses(args.Settings.GrafanaURL, objects).ToStringMapOutput()
 	return stack, ctx.RegisterResourceOutputs(stack, pulumi.Map{"namespace": stack.Namespace, "dashboards": stack.Dashboards})
 }
 
 // newMonitoringObject declares one object of package monitoring, in the
 // namespace of the stack once that exists.
-func newMonitoringObject(ctx *pulumi.Context, args *MonitoringStackArgs, object runtime.Object, opts ...pulumi.ResourceOption) error {
+func newMonitoringObject(ctx *pulumi.Context, scope Scope, object runtime.Object, opts ...pulumi.ResourceOption) error {
 	about, err := meta.Accessor(object)
 	if err != nil {
 		return fmt.Errorf("monitoring: %w", err)
 	}
 	name := about.GetName()
-	all := labels(args.Config, name)
+	all := labels(scope.Environment, name)
 	for key, value := range about.GetLabels() {
 		all[key] = pulumi.String(value)
 	}
-	metadata := &metav1.ObjectMetaArgs{Name: pulumi.String(name), Namespace: args.Infra.Namespace, Labels: all}
+	metadata := scope.metadata(name)
+	metadata.Labels = all
 	if dashboard, ok := object.(*upstream.ConfigMap); ok {
 		_, err := corev1.NewConfigMap(ctx, name, &corev1.ConfigMapArgs{
 			Metadata: metadata, Data: pulumi.ToStringMap(dashboard.Data),
@@ -96,7 +98,7 @@ func newMonitoringObject(ctx *pulumi.Context, args *MonitoringStackArgs, object 
 }
 
 // dashboardAddresses are where Grafana shows the dashboards among objects.
-func dashboardAddresses(c *config.Config, objects []runtime.Object) pulumi.StringMap {
+func dashboardAddresses(grafana string, objects []runtime.Object) pulumi.StringMap {
 	addresses := pulumi.StringMap{}
 	for _, object := range objects {
 		dashboards, ok := object.(*upstream.ConfigMap)
@@ -105,7 +107,7 @@ func dashboardAddresses(c *config.Config, objects []runtime.Object) pulumi.Strin
 		}
 		for _, file := range slices.Sorted(maps.Keys(dashboards.Data)) {
 			uid := strings.TrimSuffix(file, ".json")
-			addresses[uid] = pulumi.String(strings.TrimSuffix(c.Monitoring.GrafanaURL, "/") + "/d/" + uid)
+			addresses[uid] = pulumi.String(strings.TrimSuffix(grafana, "/") + "/d/" + uid)
 		}
 	}
 	return addresses

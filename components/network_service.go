@@ -4,53 +4,45 @@ import (
 	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"nova.dev/infra/internal/workload"
 )
 
-// The names of the two ports of every service.
-const (
-	portHTTP = "http"
-	portGRPC = "grpc"
-)
+// headlessAddress is the cluster IP of a Service that resolves to every ready
+// pod. A gRPC client keeps one connection, so behind a single address all of its
+// requests would reach one pod.
+const headlessAddress = "None"
 
-// service declares the address that balances connections.
-func (d *declaration) service(deployment *appsv1.Deployment) error {
-	return d.networkService(d.s.KubernetesName(), "", deployment)
-}
-
-// headlessService declares the name that resolves to every ready pod. A gRPC
-// client keeps one connection, so behind a single address all of its requests
-// would reach one pod.
-func (d *declaration) headlessService(deployment *appsv1.Deployment) error {
-	return d.networkService(d.s.HeadlessName(), "None", deployment)
-}
-
-// networkService depends on the Deployment: a Service counts as ready once it
-// has endpoints.
-func (d *declaration) networkService(name, clusterIP string, deployment *appsv1.Deployment) error {
+// newNetworkService declares an address of a service, which balances connections
+// unless it is headless. It depends on the Deployment: a Service counts as ready
+// once it has endpoints.
+func newNetworkService(ctx *pulumi.Context, args *NovaServiceArgs, name, clusterIP string, deployment *appsv1.Deployment, parent pulumi.Resource) error {
 	spec := &corev1.ServiceSpecArgs{
 		Type:     pulumi.String("ClusterIP"),
-		Selector: selector(d.s.KubernetesName()),
-		Ports: corev1.ServicePortArray{
-			servicePort(portHTTP, d.s.HTTPPort, "http"),
-			servicePort(portGRPC, d.s.GRPCPort(), "kubernetes.io/h2c"),
-		},
+		Selector: selector(args.Workload.Name),
+		Ports:    servicePorts(args.Workload.Ports),
 	}
 	if clusterIP != "" {
 		spec.ClusterIP = pulumi.String(clusterIP)
 	}
-	_, err := corev1.NewService(d.ctx, name, &corev1.ServiceArgs{
-		Metadata: d.metadata(name),
+	_, err := corev1.NewService(ctx, name, &corev1.ServiceArgs{
+		Metadata: args.metadataOf(args.Workload, name),
 		Spec:     spec,
-	}, pulumi.Parent(d.parent), pulumi.DependsOn([]pulumi.Resource{deployment}))
+	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{deployment}))
 	return err
 }
 
-func servicePort(name string, port int, protocol string) *corev1.ServicePortArgs {
-	return &corev1.ServicePortArgs{
-		Name:        pulumi.String(name),
-		Port:        pulumi.Int(port),
-		TargetPort:  pulumi.String(name),
-		Protocol:    pulumi.String("TCP"),
-		AppProtocol: pulumi.String(protocol),
+// servicePorts are ports of a Service, by their names in the container.
+func servicePorts(ports []workload.Port) corev1.ServicePortArray {
+	array := corev1.ServicePortArray{}
+	for _, port := range ports {
+		args := &corev1.ServicePortArgs{
+			Name: pulumi.String(port.Name), Port: pulumi.Int(port.Number), TargetPort: pulumi.String(port.Name), Protocol: pulumi.String("TCP"),
+		}
+		if port.Protocol != "" {
+			args.AppProtocol = pulumi.String(port.Protocol)
+		}
+		array = append(array, args)
 	}
+	return array
 }

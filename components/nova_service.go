@@ -1,22 +1,26 @@
 package components
 
 import (
-	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
-	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	networkingv1 "k8s.io/api/networking/v1"
 
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/workload"
 )
 
 // NovaServiceArgs are the inputs of a NovaService.
 type NovaServiceArgs struct {
-	// Config is the configuration of the stack.
-	Config *config.Config
-	// Service is the service to declare.
-	Service config.Service
-	// Infra is the stack's shared infrastructure.
-	Infra *InfraStack
+	Scope
+	// Pods are what its pods have in common with others.
+	Pods Pods
+	// Workload is the service.
+	Workload workload.Workload
+	// Role is the ARN of the role in AWS that its pods take on; nil without one.
+	Role pulumi.StringInput
+	// Policy is its network policy; nil without one.
+	Policy *networkingv1.NetworkPolicySpec
+	// Host is the DNS name under which other services reach it.
+	Host string
 }
 
 // NovaService is one microservice: its Deployment, its Services, its identity
@@ -43,31 +47,33 @@ func NewNovaService(ctx *pulumi.Context, name string, args *NovaServiceArgs, opt
 	if err := ctx.RegisterComponentResource("nova:platform:NovaService", name, service, opts...); err != nil {
 		return nil, err
 	}
-	d := &declaration{ctx: ctx, args: args, c: args.Config, s: args.Service, parent: service}
-
-	account, err := d.serviceAccount()
+	w := args.Workload
+	account, err := newServiceIdentity(ctx, args, service)
 	if err != nil {
 		return nil, err
 	}
-	deployment, err := d.deployment(account)
+	deployment, err := newDeployment(ctx, args, account, service)
 	if err != nil {
 		return nil, err
 	}
-	for _, declare := range []func(*appsv1.Deployment) error{d.service, d.headlessService, d.disruptionBudget, d.autoscaler} {
-		if err := declare(deployment); err != nil {
+	for _, create := range []func() error{
+		func() error { return newNetworkService(ctx, args, w.Name, "", deployment, service) },
+		func() error {
+			return newNetworkService(ctx, args, w.HeadlessName(), headlessAddress, deployment, service)
+		},
+		func() error { return newDisruptionBudget(ctx, args, service) },
+		func() error { return newAutoscaler(ctx, args, deployment, service) },
+		func() error { return newServicePolicy(ctx, args, service) },
+	} {
+		if err := create(); err != nil {
 			return nil, err
 		}
 	}
-
-	if err := d.networkPolicy(); err != nil {
-		return nil, err
-	}
-
 	service.Deployment = deployment.Metadata.Name().Elem()
-	service.Image = pulumi.String(d.s.Image).ToStringOutput()
-	service.Host = pulumi.String(d.s.Host(d.c.Namespace)).ToStringOutput()
-	service.HTTPPort = pulumi.Int(d.s.HTTPPort).ToIntOutput()
-	service.GRPCPort = pulumi.Int(d.s.GRPCPort()).ToIntOutput()
+	service.Image = pulumi.String(w.Image).ToStringOutput()
+	service.Host = pulumi.String(args.Host).ToStringOutput()
+	service.HTTPPort = pulumi.Int(w.Port(workload.HTTPPort)).ToIntOutput()
+	service.GRPCPort = pulumi.Int(w.Port(workload.GRPCPort)).ToIntOutput()
 	return service, ctx.RegisterResourceOutputs(service, pulumi.Map{
 		"deployment": service.Deployment,
 		"image":      service.Image,
@@ -77,35 +83,20 @@ func NewNovaService(ctx *pulumi.Context, name string, args *NovaServiceArgs, opt
 	})
 }
 
-// declaration is the state of declaring one service.
-type declaration struct {
-	ctx    *pulumi.Context
-	args   *NovaServiceArgs
-	c      *config.Config
-	s      config.Service
-	parent pulumi.Resource
+// newServiceIdentity gives the pods an identity of their own. Where the service
+// has a role in AWS, it is the role's.
+func newServiceIdentity(ctx *pulumi.Context, args *NovaServiceArgs, parent pulumi.Resource) (*corev1.ServiceAccount, error) {
+	metadata := args.metadataOf(args.Workload, args.Workload.Name)
+	if args.Role != nil {
+		metadata.Annotations = pulumi.StringMap{annotationRole: args.Role}
+	}
+	return newServiceAccount(ctx, args.Workload.Name, metadata, parent)
 }
 
-// metadata is that of every object of the service; name doubles as the name of
-// the Pulumi resource.
-func (d *declaration) metadata(name string) *metav1.ObjectMetaArgs {
-	return &metav1.ObjectMetaArgs{
-		Name:      pulumi.String(name),
-		Namespace: d.args.Infra.Namespace,
-		Labels:    serviceLabels(d.c, d.s.Service),
+// newServicePolicy declares what the service may reach and who may reach it.
+func newServicePolicy(ctx *pulumi.Context, args *NovaServiceArgs, parent pulumi.Resource) error {
+	if args.Policy == nil {
+		return nil
 	}
-}
-
-// serviceAccount gives the pods an identity of their own, without a token for
-// the Kubernetes API. Where the service has a role in AWS, it is the role's.
-func (d *declaration) serviceAccount() (*corev1.ServiceAccount, error) {
-	name := d.s.KubernetesName()
-	metadata := d.metadata(name)
-	if role, ok := d.args.Infra.Storage.Roles[d.s.Name]; ok {
-		metadata.Annotations = pulumi.StringMap{annotationRole: role}
-	}
-	return corev1.NewServiceAccount(d.ctx, name, &corev1.ServiceAccountArgs{
-		Metadata:                     metadata,
-		AutomountServiceAccountToken: pulumi.Bool(false),
-	}, pulumi.Parent(d.parent))
+	return newNetworkPolicy(ctx, args.metadataOf(args.Workload, args.Workload.Name), args.Workload.Name, *args.Policy, parent)
 }

@@ -2,14 +2,24 @@ package components
 
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
-	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
 )
 
-// ObjectStorage is what a stack declares in its AWS account. It is empty where
-// storage is somewhere else.
+// ObjectStorageArgs are the inputs of an ObjectStorage. Buckets and repositories
+// are those of the catalogue, whichever services are enabled: switching a service
+// off loses neither its files nor its images.
+type ObjectStorageArgs struct {
+	Buckets      []BucketArgs
+	Roles        []ServiceRoleArgs
+	Repositories []ImageRepositoryArgs
+	// Protect keeps buckets and repositories with all that is in them.
+	Protect bool
+}
+
+// ObjectStorage is what a stack declares in its AWS account: the buckets, the
+// roles of the services that write to them, and the image repositories.
 type ObjectStorage struct {
+	pulumi.ResourceState
+
 	// Buckets are the names of the buckets, by their name in the catalogue.
 	Buckets pulumi.StringMap
 	// Roles are the ARNs of the roles that services take on, by service.
@@ -18,42 +28,32 @@ type ObjectStorage struct {
 	Repositories pulumi.StringMap
 }
 
-// newObjectStorage declares the buckets, the roles of the services that write
-// to them, and the image repositories.
-//
-// Buckets and repositories are those of the catalogue, whichever services are
-// enabled: switching a service off loses neither its files nor its images.
-func newObjectStorage(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource) (*ObjectStorage, error) {
-	storage := &ObjectStorage{Buckets: pulumi.StringMap{}, Roles: map[string]pulumi.StringOutput{}, Repositories: pulumi.StringMap{}}
-	if c.Storage.Mode != config.StorageAWS {
-		return storage, nil
+// NewObjectStorage declares an ObjectStorage. It needs a provider for aws.
+func NewObjectStorage(ctx *pulumi.Context, name string, args *ObjectStorageArgs, opts ...pulumi.ResourceOption) (*ObjectStorage, error) {
+	s := &ObjectStorage{Buckets: pulumi.StringMap{}, Roles: map[string]pulumi.StringOutput{}, Repositories: pulumi.StringMap{}}
+	if err := ctx.RegisterComponentResource("nova:platform:ObjectStorage", name, s, opts...); err != nil {
+		return nil, err
 	}
-	for _, bucket := range catalog.Buckets() {
-		name, err := newBucket(ctx, c, bucket, parent)
+	for _, bucket := range args.Buckets {
+		name, err := newBucket(ctx, bucket, args.Protect, s)
 		if err != nil {
 			return nil, err
 		}
-		storage.Buckets[string(bucket)] = name
+		s.Buckets[bucket.Resource] = name
 	}
-	for _, s := range c.Services {
-		if len(s.Buckets) == 0 {
-			continue
-		}
-		role, err := newServiceRole(ctx, c, s.Service, parent)
+	for _, role := range args.Roles {
+		made, err := newServiceRole(ctx, role, s)
 		if err != nil {
 			return nil, err
 		}
-		storage.Roles[s.Name] = role.Arn
+		s.Roles[role.Service] = made.Arn
 	}
-	if !c.CreatesRepositories() {
-		return storage, nil
-	}
-	for _, s := range catalog.Services() {
-		repository, err := newImageRepository(ctx, c, s, parent)
+	for _, repository := range args.Repositories {
+		made, err := newImageRepository(ctx, repository, args.Protect, s)
 		if err != nil {
 			return nil, err
 		}
-		storage.Repositories[s.Name] = repository.RepositoryUrl
+		s.Repositories[repository.Service] = made.RepositoryUrl
 	}
-	return storage, nil
+	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{})
 }

@@ -21,29 +21,40 @@ const (
 // lies in a package that compiles every API group of Kubernetes.
 const releaseType = "kubernetes:helm.sh/v3:Release"
 
-// newOperators declares kube-prometheus-stack and what it needs, where the mode
-// is install. It returns what objects of the operators wait for.
-func newOperators(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource) ([]pulumi.Resource, error) {
-	if c.Monitoring.Mode != config.MonitoringInstall {
-		return nil, nil
-	}
-	name := c.Network.Prometheus.Namespace
-	namespace, err := corev1.NewNamespace(ctx, name, &corev1.NamespaceArgs{
-		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(name), Labels: labels(c, name)},
-	}, append(keepsData(c), pulumi.Parent(parent))...)
+// OperatorsArgs are the inputs of kube-prometheus-stack.
+type OperatorsArgs struct {
+	// Namespace is the namespace that it is installed into.
+	Namespace   string
+	Environment string
+	// Stack is the name of the stack, a label of all that leaves Prometheus.
+	Stack string
+	// Chart is the pinned release.
+	Chart config.Chart
+	// Rollouts lets the analyses of Argo Rollouts reach Prometheus.
+	Rollouts bool
+	// Protect keeps the namespace and the generated password.
+	Protect bool
+}
+
+// newOperators declares kube-prometheus-stack and what it needs. It returns what
+// objects of the operators wait for.
+func newOperators(ctx *pulumi.Context, args *OperatorsArgs, parent pulumi.Resource) ([]pulumi.Resource, error) {
+	namespace, err := corev1.NewNamespace(ctx, args.Namespace, &corev1.NamespaceArgs{
+		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(args.Namespace), Labels: labels(args.Environment, args.Namespace)},
+	}, append(keepsData(args.Protect), pulumi.Parent(parent))...)
 	if err != nil {
 		return nil, err
 	}
-	in := namespace.Metadata.Name().Elem()
-	login, err := newGrafanaLogin(ctx, c, in, parent)
+	scope := Scope{Namespace: namespace.Metadata.Name().Elem(), Environment: args.Environment}
+	login, err := newGrafanaLogin(ctx, scope, args.Protect, parent)
 	if err != nil {
 		return nil, err
 	}
-	policy, err := newMonitoringPolicy(ctx, c, in, parent)
+	policy, err := newMonitoringPolicy(ctx, scope, args.Rollouts, parent)
 	if err != nil {
 		return nil, err
 	}
-	release, err := newRelease(ctx, c, in, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{login, policy}))
+	release, err := newRelease(ctx, args, scope.Namespace, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{login, policy}))
 	if err != nil {
 		return nil, err
 	}
@@ -52,13 +63,13 @@ func newOperators(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource)
 
 // newGrafanaLogin generates the administrator's password, in place of the
 // chart's well-known one.
-func newGrafanaLogin(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, parent pulumi.Resource) (*corev1.Secret, error) {
-	password, err := newPassword(ctx, grafanaSecret, nil, append(keepsData(c), pulumi.Parent(parent)))
+func newGrafanaLogin(ctx *pulumi.Context, scope Scope, protect bool, parent pulumi.Resource) (*corev1.Secret, error) {
+	password, err := newPassword(ctx, grafanaSecret, nil, append(keepsData(protect), pulumi.Parent(parent)))
 	if err != nil {
 		return nil, err
 	}
 	return corev1.NewSecret(ctx, grafanaSecret, &corev1.SecretArgs{
-		Metadata: metadata(c, grafanaSecret, namespace),
+		Metadata: scope.metadata(grafanaSecret),
 		Type:     pulumi.String("Opaque"),
 		Data:     base64Values(pulumi.StringMap{"admin-user": pulumi.String(grafanaUser), "admin-password": password.Result}),
 	}, pulumi.Parent(parent))
@@ -67,10 +78,10 @@ func newGrafanaLogin(ctx *pulumi.Context, c *config.Config, namespace pulumi.Str
 // newMonitoringPolicy lets only its own namespace reach Prometheus and
 // Alertmanager, and the analyses of Argo Rollouts Prometheus: neither asks who
 // it is, and whoever reaches Alertmanager can silence it.
-func newMonitoringPolicy(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, parent pulumi.Resource) (pulumi.Resource, error) {
+func newMonitoringPolicy(ctx *pulumi.Context, scope Scope, rollouts bool, parent pulumi.Resource) (pulumi.Resource, error) {
 	const name = "prometheus-and-alertmanager"
 	from := []networkingv1.NetworkPolicyPeer{{PodSelector: &upstreamv1.LabelSelector{}}}
-	if c.Monitoring.Rollouts {
+	if rollouts {
 		from = append(from, networkingv1.NetworkPolicyPeer{NamespaceSelector: &upstreamv1.LabelSelector{
 			MatchLabels: map[string]string{"kubernetes.io/metadata.name": rolloutsNamespace},
 		}})
@@ -84,7 +95,7 @@ func newMonitoringPolicy(ctx *pulumi.Context, c *config.Config, namespace pulumi
 			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress},
 			Ingress:     []networkingv1.NetworkPolicyIngressRule{{From: from}},
 		},
-	}, metadata(c, name, namespace), pulumi.Parent(parent))
+	}, scope.metadata(name), pulumi.Parent(parent))
 }
 
 // rolloutsNamespace is where Argo Rollouts runs.
@@ -93,18 +104,17 @@ const rolloutsNamespace = "argo-rollouts"
 // release is a Helm release, of which nothing is read back.
 type release struct{ pulumi.CustomResourceState }
 
-func newRelease(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringInput, opts ...pulumi.ResourceOption) (*release, error) {
-	chart := c.Monitoring.Chart
+func newRelease(ctx *pulumi.Context, args *OperatorsArgs, namespace pulumi.StringInput, opts ...pulumi.ResourceOption) (*release, error) {
 	made := &release{}
 	err := ctx.RegisterResource(releaseType, config.ChartName, kubernetes.UntypedArgs{
 		"name":           pulumi.String(config.ChartName),
 		"namespace":      namespace,
 		"chart":          pulumi.String(config.ChartName),
-		"version":        pulumi.String(chart.Version),
-		"repositoryOpts": pulumi.Map{"repo": pulumi.String(chart.Repository)},
+		"version":        pulumi.String(args.Chart.Version),
+		"repositoryOpts": pulumi.Map{"repo": pulumi.String(args.Chart.Repository)},
 		// A release that does not come up is taken back.
 		"atomic": pulumi.Bool(true),
-		"values": chartValues(c),
+		"values": chartValues(args),
 		// What the SDK's own type says of itself.
 		"compat": pulumi.String("true"),
 	}, made, opts...)
@@ -113,11 +123,11 @@ func newRelease(ctx *pulumi.Context, c *config.Config, namespace pulumi.StringIn
 
 // chartValues make the operators find every object of the cluster, and leave out
 // what the stack's own rules say already.
-func chartValues(c *config.Config) pulumi.Map {
-	chart := c.Monitoring.Chart
+func chartValues(args *OperatorsArgs) pulumi.Map {
+	chart := args.Chart
 	prometheus := pulumi.Map{
 		"retention":                               pulumi.String(chart.Retention),
-		"externalLabels":                          pulumi.StringMap{"environment": pulumi.String(c.Stack)},
+		"externalLabels":                          pulumi.StringMap{"environment": pulumi.String(args.Stack)},
 		"ruleSelectorNilUsesHelmValues":           pulumi.Bool(false),
 		"podMonitorSelectorNilUsesHelmValues":     pulumi.Bool(false),
 		"serviceMonitorSelectorNilUsesHelmValues": pulumi.Bool(false),

@@ -1,17 +1,10 @@
 package components
 
-import (
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
-
-	"nova.dev/infra/internal/config"
-)
+import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 // keepsData are the options of a resource whose loss loses data: where the
 // stack asks for protection, its deletion is refused, and it stays in the
 // cluster should it disappear from the program.
-func keepsData(c *config.Config) []pulumi.ResourceOption {
-	return []pulumi.ResourceOption{
-		pulumi.Protect(c.DeletionProtection),
-		pulumi.RetainOnDelete(c.DeletionProtection),
-	}
+func keepsData(protect bool) []pulumi.ResourceOption {
+	return []pulumi.ResourceOption{pulumi.Protect(protect), pulumi.RetainOnDelete(protect)}
 }

@@ -3,173 +3,112 @@ package components
 import (
 	"encoding/base64"
 	"fmt"
-	"maps"
-	"strconv"
-	"strings"
 
-	"github.com/pulumi/pulumi-random/sdk/v4/go/random"
-	"github.com/pulumi/pulumi-tls/sdk/v5/go/tls"
+	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 )
 
-// passwordLength is that of a generated password, of letters and digits: 238
-// bits.
-const passwordLength = 40
+// secretName is a name that tools outside rely on.
+const secretName = "nova-backend-secrets"
 
-// secrets are the secret values of a stack that the program knows.
-type secrets struct {
-	values pulumi.StringMap
-	// previous are the values before the last rotation, of keys that were
-	// rotated and open a system that the stack runs.
-	previous pulumi.StringMap
-	// publicKey is the public half of the signing key; it is not secret.
-	publicKey pulumi.StringInput
-	hashKey   pulumi.StringOutput
+// previousSuffix names the key of the value before the last rotation.
+const previousSuffix = "_PREVIOUS"
+
+// SecretsArgs are the inputs of a Secrets.
+type SecretsArgs struct {
+	Scope
+	// Secrets are those of the catalogue.
+	Secrets []SecretArgs
+	// URLs are the connection URLs that are composed with a password.
+	URLs []catalog.ConnectionURL
+	// External is the store of the External Secrets Operator.
+	External config.ExternalSecrets
+	// Protect keeps generated values.
+	Protect bool
 }
 
-// newSecrets declares a generator for every secret that can be generated, also
-// where the value comes from elsewhere: should the stack go back, the generated
-// one is still the same, and no change of a source deletes a generator.
-func newSecrets(ctx *pulumi.Context, c *config.Config, parent pulumi.Resource) (*secrets, error) {
-	s := &secrets{values: pulumi.StringMap{}, previous: pulumi.StringMap{}}
-	opts := append(keepsData(c), pulumi.Parent(parent))
-	for _, secret := range catalog.Secrets() {
-		generations, err := generate(ctx, c, secret, opts)
-		if err != nil {
-			return nil, err
-		}
-		switch c.Source(secret) {
-		case config.SourceGenerated:
-			s.takeGenerated(secret, generations)
-		case config.SourceConfig:
-			if err := s.takeSupplied(c, secret); err != nil {
-				return nil, err
-			}
-		}
-	}
-	s.composeURLs(c)
+// SecretArgs is one secret of a stack.
+type SecretArgs struct {
+	catalog.Secret
+	// Source is where its value comes from.
+	Source config.Source
+	// Value is the supplied value; nil where none is.
+	Value *config.Secret
+	// Rotations is how often it was rotated.
+	Rotations int
+	// ExternalKey is its name in the external store.
+	ExternalKey string
+	// Whole says that an external connection URL is fetched as it is, rather
+	// than completed with a password that is fetched.
+	Whole bool
+}
 
-	hashKey, err := newPassword(ctx, "config-hash-key", nil, opts)
+// Secrets are the secrets of a stack: a generator for every one that can be
+// generated, the Secret that the program writes, and the one that the External
+// Secrets Operator does.
+type Secrets struct {
+	pulumi.ResourceState
+
+	// Name is the name of the Secret that the program writes, once it exists.
+	Name pulumi.StringOutput `pulumi:"name"`
+	// Keys are where values are held, by key of the catalogue; a key that has
+	// no value is absent. Previous are where the values before the last
+	// rotation are held, of keys that open a store which the stack runs.
+	Keys, Previous map[string]SecretKey
+	// PublicKey is the public half of the signing key, which is not secret; nil
+	// where the program does not know it.
+	PublicKey pulumi.StringInput
+	// HashKey keys hashes over secret values.
+	HashKey pulumi.StringOutput
+}
+
+// NewSecrets declares a Secrets. It needs providers for kubernetes, random and
+// tls. There is a generator also where the value comes from elsewhere: should the
+// stack go back, the generated one is still the same, and no change of a source
+// deletes a generator.
+func NewSecrets(ctx *pulumi.Context, name string, args *SecretsArgs, opts ...pulumi.ResourceOption) (*Secrets, error) {
+	s := &Secrets{Keys: map[string]SecretKey{}, Previous: map[string]SecretKey{}}
+	if err := ctx.RegisterComponentResource("nova:platform:Secrets", name, s, opts...); err != nil {
+		return nil, err
+	}
+	values, err := newSecretValues(ctx, args, s)
 	if err != nil {
 		return nil, err
 	}
-	s.hashKey = hashKey.Result
-	return s, nil
-}
-
-// data are the values under the keys of the Secret.
-func (s *secrets) data() pulumi.StringMap {
-	data := maps.Clone(s.values)
-	for key, value := range s.previous {
-		data[key+previousSuffix] = value
+	secret, err := corev1.NewSecret(ctx, secretName, &corev1.SecretArgs{
+		Metadata: args.metadata(secretName),
+		Type:     pulumi.String("Opaque"),
+		Data:     base64Values(values.data()),
+	}, pulumi.Parent(s))
+	if err != nil {
+		return nil, err
 	}
-	return data
+	if err := newExternalSecret(ctx, args, s); err != nil {
+		return nil, err
+	}
+	s.Name = secret.Metadata.Name().Elem()
+	s.PublicKey, s.HashKey = values.publicKey, values.hashKey
+	s.place(args, values)
+	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{"name": s.Name})
 }
 
-// generation is one generated value of a secret.
-type generation struct {
-	value pulumi.StringOutput
-	// public is the public half of a key pair; otherwise nil.
-	public pulumi.StringInput
-}
-
-// generate declares a secret's generators: the first one, and one for each
-// rotation. Older ones stay, so that a rotation deletes nothing and the value
-// before it is known. The result is empty where there is nothing to generate.
-func generate(ctx *pulumi.Context, c *config.Config, secret catalog.Secret, opts []pulumi.ResourceOption) ([]generation, error) {
-	var generations []generation
-	for n := range c.SecretSources.Rotation[secret.Key] + 1 {
-		name := resourceName(secret.Key)
-		var keepers pulumi.StringMap
-		if n > 0 {
-			name = fmt.Sprintf("%s-%d", name, n+1)
-			keepers = pulumi.StringMap{"rotation": pulumi.String(strconv.Itoa(n))}
-		}
-		switch secret.Generate {
-		case catalog.GeneratePassword:
-			password, err := newPassword(ctx, name, keepers, opts)
-			if err != nil {
-				return nil, err
-			}
-			generations = append(generations, generation{value: password.Result})
-		case catalog.GenerateKey:
-			key, err := random.NewRandomBytes(ctx, name, &random.RandomBytesArgs{Length: pulumi.Int(catalog.KeyBytes), Keepers: keepers}, opts...)
-			if err != nil {
-				return nil, err
-			}
-			generations = append(generations, generation{value: key.Base64})
-		case catalog.GenerateRSA:
-			key, err := tls.NewPrivateKey(ctx, name, &tls.PrivateKeyArgs{
-				Algorithm: pulumi.String("RSA"),
-				RsaBits:   pulumi.Int(catalog.RSABits),
-			}, opts...)
-			if err != nil {
-				return nil, err
-			}
-			generations = append(generations, generation{value: key.PrivateKeyPemPkcs8, public: key.PublicKeyPem})
+// place fills in where each key is held.
+func (s *Secrets) place(args *SecretsArgs, values *secretValues) {
+	for _, secret := range args.Secrets {
+		if secret.Source == config.SourceExternal {
+			place := pulumi.String(fmt.Sprintf("%s#%d", secret.ExternalKey, secret.Rotations))
+			s.Keys[secret.Key] = SecretKey{Secret: pulumi.String(externalSecretName), Key: secret.Key, Hash: place}
 		}
 	}
-	return generations, nil
-}
-
-func (s *secrets) takeGenerated(secret catalog.Secret, generations []generation) {
-	if len(generations) == 0 {
-		return // A URL, composed later.
+	for key, value := range values.current {
+		s.Keys[key] = SecretKey{Secret: s.Name, Key: key, Hash: value}
 	}
-	last := generations[len(generations)-1]
-	s.values[secret.Key] = last.value
-	if last.public != nil {
-		s.publicKey = last.public
+	for key, value := range values.previous {
+		s.Previous[key] = SecretKey{Secret: s.Name, Key: key + previousSuffix, Hash: value}
 	}
-	if secret.System != "" && len(generations) > 1 {
-		s.previous[secret.Key] = generations[len(generations)-2].value
-	}
-}
-
-func (s *secrets) takeSupplied(c *config.Config, secret catalog.Secret) error {
-	supplied, own := c.Secrets[secret.Key]
-	if !own {
-		return nil // A URL with a supplied password, composed later.
-	}
-	text, _ := supplied.Reveal()
-	s.values[secret.Key] = pulumi.ToSecret(pulumi.String(text)).(pulumi.StringOutput)
-	if secret.Generate == catalog.GenerateRSA {
-		public, err := config.PublicKeyPEM(text)
-		if err != nil {
-			return err
-		}
-		s.publicKey = pulumi.String(public)
-	}
-	return nil
-}
-
-// newPassword declares a password without characters that a URL would have to
-// escape. Any change of its inputs makes a new password, so they never change.
-func newPassword(ctx *pulumi.Context, name string, keepers pulumi.StringMap, opts []pulumi.ResourceOption) (*random.RandomPassword, error) {
-	return random.NewRandomPassword(ctx, name, &random.RandomPasswordArgs{
-		Length:  pulumi.Int(passwordLength),
-		Special: pulumi.Bool(false),
-		Keepers: keepers,
-	}, opts...)
-}
-
-// composeURLs fills in the connection URLs whose passwords are known here.
-func (s *secrets) composeURLs(c *config.Config) {
-	for _, composed := range c.CatalogEnvironment().ConnectionURLs() {
-		password, known := s.values[composed.Password]
-		if _, own := s.values[composed.Key]; !own && known {
-			s.values[composed.Key] = withPassword(composed, password)
-		}
-	}
-}
-
-// withPassword completes a URL with a password; the result is as secret as the
-// password.
-func withPassword(u catalog.ConnectionURL, password pulumi.StringInput) pulumi.StringOutput {
-	return password.ToStringOutput().ApplyT(u.With).(pulumi.StringOutput)
 }
 
 // base64Values encodes values for the data of a Secret. Unlike stringData, a
@@ -182,10 +121,4 @@ func base64Values(values pulumi.StringMap) pulumi.StringMap {
 		}).(pulumi.StringOutput)
 	}
 	return encoded
-}
-
-// resourceName turns a key such as JWT_SECRET into the resource name
-// jwt-secret.
-func resourceName(key string) string {
-	return strings.ToLower(strings.ReplaceAll(key, "_", "-"))
 }

@@ -5,9 +5,6 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// imageUser is the uid and gid that the images are built for.
-const imageUser = 1000
-
 // podSecurity and containerSecurity together meet Pod Security "restricted",
 // and forbid writing outside of mounted volumes.
 func podSecurity(user int) *corev1.PodSecurityContextArgs {

@@ -4,8 +4,6 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/iampolicy"
 )
 
@@ -15,38 +13,38 @@ import (
 // the token for the Kubernetes API only.
 const annotationRole = "eks.amazonaws.com/role-arn"
 
-// newServiceRole declares the role that the pods of a service take on: with its
-// ServiceAccount and nothing else, for what its code does to objects and
-// nothing else.
-func newServiceRole(ctx *pulumi.Context, c *config.Config, s catalog.Service, parent pulumi.Resource) (*iam.Role, error) {
-	trust, err := iampolicy.Trust(iampolicy.ServiceAccount{
-		AWSAccount: c.AWS.Account,
-		Issuer:     c.AWS.IssuerHost(),
-		Namespace:  c.Namespace,
-		Name:       s.KubernetesName(),
-	}).JSON()
-	if err != nil {
-		return nil, err
-	}
-	var grants []iampolicy.Grant
-	names := c.CatalogEnvironment().Buckets
-	for _, use := range s.Buckets {
-		grants = append(grants, iampolicy.Grant{Bucket: names[use.Bucket], Actions: use.Actions})
-	}
-	access, err := iampolicy.ObjectAccess(grants, c.Storage.KMSKey).JSON()
-	if err != nil {
-		return nil, err
-	}
+// ServiceRoleArgs is the role that the pods of a service take on.
+type ServiceRoleArgs struct {
+	Service string
+	// Resource is the name of its resources, Name that of the role.
+	Resource, Name, Description string
+	// Account is the ServiceAccount that it trusts, and no other.
+	Account iampolicy.ServiceAccount
+	// Grants are what the service's code does to objects, and nothing else.
+	Grants []iampolicy.Grant
+	// KMSKey is the ARN of the key that encrypts the objects, if any.
+	KMSKey string
+}
 
-	role, err := iam.NewRole(ctx, s.KubernetesName(), &iam.RoleArgs{
-		Name:             pulumi.String(c.RoleName(s.Name)),
-		Description:      pulumi.String("Pods of " + s.KubernetesName() + " in stack " + c.Stack),
+// newServiceRole declares the role that the pods of a service take on.
+func newServiceRole(ctx *pulumi.Context, args ServiceRoleArgs, parent pulumi.Resource) (*iam.Role, error) {
+	trust, err := iampolicy.Trust(args.Account).JSON()
+	if err != nil {
+		return nil, err
+	}
+	access, err := iampolicy.ObjectAccess(args.Grants, args.KMSKey).JSON()
+	if err != nil {
+		return nil, err
+	}
+	role, err := iam.NewRole(ctx, args.Resource, &iam.RoleArgs{
+		Name:             pulumi.String(args.Name),
+		Description:      pulumi.String(args.Description),
 		AssumeRolePolicy: pulumi.String(trust),
 	}, pulumi.Parent(parent))
 	if err != nil {
 		return nil, err
 	}
-	_, err = iam.NewRolePolicy(ctx, s.KubernetesName(), &iam.RolePolicyArgs{
+	_, err = iam.NewRolePolicy(ctx, args.Resource, &iam.RolePolicyArgs{
 		Name:   pulumi.String("buckets"),
 		Role:   role.Name,
 		Policy: pulumi.String(access),

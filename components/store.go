@@ -2,128 +2,112 @@ package components
 
 import (
 	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
+	batchv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/batch/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	policyv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/policy/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
-	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
-	"nova.dev/infra/internal/datastore"
+	"nova.dev/infra/internal/workload"
 )
 
-// newStores declares the stateful systems: those that the stack runs, names for
-// those that it does not, and the exporters. It returns what services wait for.
-func newStores(ctx *pulumi.Context, c *config.Config, stack *InfraStack) ([]pulumi.Resource, error) {
-	var ready []pulumi.Resource
-	site := datastore.Cluster(c.Namespace)
-	for _, system := range catalog.Dependencies() {
-		if c.InCluster(system) {
-			d := &storeDeclaration{ctx: ctx, c: c, stack: stack, store: datastore.New(c, system, site)}
-			made, err := d.declare()
-			if err != nil {
-				return nil, err
-			}
-			ready = append(ready, made...)
-		} else if err := newExternalName(ctx, c, system, stack); err != nil {
-			return nil, err
-		}
-		if exporter, ok := datastore.NewExporter(c, system, site); ok {
-			if err := newExporter(ctx, c, exporter, stack); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return ready, nil
+// StoreArgs are the inputs of a Store.
+type StoreArgs struct {
+	Scope
+	// Pods are what the members have in common with other pods; SetupClass is
+	// the PriorityClass of the set-up.
+	Pods       Pods
+	SetupClass pulumi.StringInput
+	// Workload is the store, Setup the Job that prepares it for the services;
+	// nil where there is nothing to do.
+	Workload workload.Workload
+	Setup    *workload.Workload
+	// RetainData keeps the volumes when the store is deleted.
+	RetainData bool
 }
 
-// storeDeclaration is the state of declaring one system that the stack runs.
-type storeDeclaration struct {
-	ctx   *pulumi.Context
-	c     *config.Config
-	stack *InfraStack
-	store datastore.Store
+// Store is a stateful system that the stack runs: its members, their addresses
+// and the Job that sets it up.
+type Store struct {
+	pulumi.ResourceState
+
+	// Ready is what services wait for: the store serves and is set up.
+	Ready []pulumi.Resource
 }
 
-func (d *storeDeclaration) declare() ([]pulumi.Resource, error) {
-	account, err := newServiceAccount(d.ctx, d.c, d.store.Name, d.stack)
+// NewStore declares a Store. It needs a provider for kubernetes.
+func NewStore(ctx *pulumi.Context, name string, args *StoreArgs, opts ...pulumi.ResourceOption) (*Store, error) {
+	s := &Store{}
+	if err := ctx.RegisterComponentResource("nova:platform:Store", name, s, opts...); err != nil {
+		return nil, err
+	}
+	w := args.Workload
+	account, err := newServiceAccount(ctx, w.Name, args.metadata(w.Name), s)
 	if err != nil {
 		return nil, err
 	}
-	pod, err := newPod(d.ctx, d.c, d.stack, d.store.Name, d.store.Container)
+	files, err := newFiles(ctx, args.Scope, w, s)
 	if err != nil {
 		return nil, err
 	}
-	headless, err := d.service(datastore.HeadlessName(d.store.Name), true)
+	headless, err := newHeadlessStoreService(ctx, args, s)
 	if err != nil {
 		return nil, err
 	}
-	set, err := d.statefulSet(account, pod, headless)
+	set, err := newStatefulSet(ctx, args, account, files, headless, s)
 	if err != nil {
 		return nil, err
 	}
-	client, err := d.service(d.store.Name, false, set)
+	client, err := newStoreService(ctx, args, set, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.disruptionBudget(); err != nil {
+	if err := newStoreDisruptionBudget(ctx, args, s); err != nil {
 		return nil, err
 	}
-	ready := []pulumi.Resource{set, client}
-	if d.store.Setup != nil {
-		job, err := newSetup(d.ctx, d.c, d.stack, d.store, account, ready)
+	s.Ready = []pulumi.Resource{set, client}
+	if args.Setup != nil {
+		job, err := newSetup(ctx, args, account, s.Ready, s)
 		if err != nil {
 			return nil, err
 		}
-		ready = append(ready, job)
+		s.Ready = append(s.Ready, job)
 	}
-	return ready, nil
+	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{})
 }
 
-// dataVolume is the volume of a member's data.
-const dataVolume = "data"
-
-// statefulSet declares the members. Its claim templates are read once: neither
-// a claim nor the set can be changed in that respect, and a replaced set would
-// be an outage for nothing.
-func (d *storeDeclaration) statefulSet(account *corev1.ServiceAccount, pod *pod, headless *corev1.Service) (*appsv1.StatefulSet, error) {
-	said := d.c.Dependency(d.store.System)
-	pod.mounts = append(pod.mounts, &corev1.VolumeMountArgs{
-		Name: pulumi.String(dataVolume), MountPath: pulumi.String(d.store.DataPath),
-	})
-	container := pod.container(said.Resources, d.store.Ports...)
-	container.StartupProbe = check(d.store.Alive, startupTiming)
-	container.ReadinessProbe = check(d.store.Ready, readinessTiming)
-	container.LivenessProbe = check(d.store.Alive, livenessTiming)
-	spec := pod.spec(account, container)
-	spec.PriorityClassName = d.stack.priority.stores
-	spec.TerminationGracePeriodSeconds = pulumi.Int(d.store.StopSeconds)
-	if d.store.Replicas > 1 {
-		spec.Affinity = apart(d.store.Name)
+// newStatefulSet declares the members. Its claim templates are read once: neither
+// a claim nor the set can be changed in that respect, and a replaced set would be
+// an outage for nothing.
+func newStatefulSet(ctx *pulumi.Context, args *StoreArgs, account *corev1.ServiceAccount, files *corev1.ConfigMap, headless *corev1.Service, parent pulumi.Resource) (*appsv1.StatefulSet, error) {
+	w := args.Workload
+	pod := args.Pods.spec(w, account, files)
+	if w.Replicas > 1 {
+		pod.Affinity = podAntiAffinity(w.Name)
 	}
 	management := "OrderedReady"
-	if d.store.FindEachOther {
+	if w.FindEachOther {
 		management = "Parallel"
 	}
 	whenDeleted := "Delete"
-	if d.c.DeletionProtection {
+	if args.RetainData {
 		whenDeleted = "Retain"
 	}
 	claim := &corev1.PersistentVolumeClaimSpecArgs{
 		AccessModes: pulumi.StringArray{pulumi.String("ReadWriteOnce")},
-		Resources:   &corev1.VolumeResourceRequirementsArgs{Requests: pulumi.StringMap{"storage": pulumi.String(said.Storage)}},
+		Resources:   &corev1.VolumeResourceRequirementsArgs{Requests: pulumi.StringMap{"storage": pulumi.String(w.Volume.Size)}},
 	}
-	if said.StorageClass != "" {
-		claim.StorageClassName = pulumi.String(said.StorageClass)
+	if w.Volume.Class != "" {
+		claim.StorageClassName = pulumi.String(w.Volume.Class)
 	}
-	return appsv1.NewStatefulSet(d.ctx, d.store.Name, &appsv1.StatefulSetArgs{
-		Metadata: metadata(d.c, d.store.Name, d.stack.Namespace),
+	return appsv1.NewStatefulSet(ctx, w.Name, &appsv1.StatefulSetArgs{
+		Metadata: args.metadata(w.Name),
 		Spec: &appsv1.StatefulSetSpecArgs{
-			Replicas:            pulumi.Int(d.store.Replicas),
+			Replicas:            pulumi.Int(w.Replicas),
 			ServiceName:         headless.Metadata.Name().Elem(),
 			PodManagementPolicy: pulumi.String(management),
-			Selector:            &metav1.LabelSelectorArgs{MatchLabels: selector(d.store.Name)},
-			Template:            pod.template(spec),
+			Selector:            &metav1.LabelSelectorArgs{MatchLabels: selector(w.Name)},
+			Template:            args.Pods.template(args.Scope, w, pod),
 			PersistentVolumeClaimRetentionPolicy: &appsv1.StatefulSetPersistentVolumeClaimRetentionPolicyArgs{
 				WhenDeleted: pulumi.String(whenDeleted),
 				WhenScaled:  pulumi.String("Retain"),
@@ -133,11 +117,11 @@ func (d *storeDeclaration) statefulSet(account *corev1.ServiceAccount, pod *pod,
 				Spec:     claim,
 			}},
 		},
-	}, pulumi.Parent(d.stack), pulumi.IgnoreChanges([]string{"spec.volumeClaimTemplates"}))
+	}, pulumi.Parent(parent), pulumi.IgnoreChanges([]string{"spec.volumeClaimTemplates"}))
 }
 
-// apart keeps the members of a store on nodes of their own.
-func apart(name string) *corev1.AffinityArgs {
+// podAntiAffinity keeps the members of a store on nodes of their own.
+func podAntiAffinity(name string) *corev1.AffinityArgs {
 	return &corev1.AffinityArgs{PodAntiAffinity: &corev1.PodAntiAffinityArgs{
 		RequiredDuringSchedulingIgnoredDuringExecution: corev1.PodAffinityTermArray{&corev1.PodAffinityTermArgs{
 			TopologyKey:   pulumi.String("kubernetes.io/hostname"),
@@ -146,45 +130,86 @@ func apart(name string) *corev1.AffinityArgs {
 	}}
 }
 
-// service declares the address of clients, or the headless one, which names
-// each member. Clients see no internal ports.
-func (d *storeDeclaration) service(name string, headless bool, after ...pulumi.Resource) (*corev1.Service, error) {
-	spec := &corev1.ServiceSpecArgs{
-		Type:     pulumi.String("ClusterIP"),
-		Selector: selector(d.store.Name),
-	}
-	if headless {
-		spec.ClusterIP = pulumi.String("None")
-		spec.PublishNotReadyAddresses = pulumi.Bool(d.store.FindEachOther)
-	}
-	ports := corev1.ServicePortArray{}
-	for _, port := range d.store.Ports {
-		if headless || !port.Internal {
-			ports = append(ports, &corev1.ServicePortArgs{
-				Name: pulumi.String(port.Name), Port: pulumi.Int(port.Number), TargetPort: pulumi.String(port.Name), Protocol: pulumi.String("TCP"),
-			})
-		}
-	}
-	spec.Ports = ports
-	meta := metadata(d.c, name, d.stack.Namespace)
-	if headless {
-		// It answers to nobody before the set exists, which waits for it.
-		meta.Annotations = pulumi.StringMap{skipAwait: pulumi.String("true")}
-	}
-	return corev1.NewService(d.ctx, name, &corev1.ServiceArgs{Metadata: meta, Spec: spec}, pulumi.Parent(d.stack), pulumi.DependsOn(after))
-}
-
 // skipAwait tells the Kubernetes provider not to wait for endpoints.
 const skipAwait = "pulumi.com/skipAwait"
 
-func (d *storeDeclaration) disruptionBudget() error {
-	_, err := policyv1.NewPodDisruptionBudget(d.ctx, d.store.Name, &policyv1.PodDisruptionBudgetArgs{
-		Metadata: metadata(d.c, d.store.Name, d.stack.Namespace),
+// newHeadlessStoreService declares the name of each member.
+func newHeadlessStoreService(ctx *pulumi.Context, args *StoreArgs, parent pulumi.Resource) (*corev1.Service, error) {
+	w := args.Workload
+	metadata := args.metadata(w.HeadlessName())
+	// It has no endpoints before the set exists, which waits for it.
+	metadata.Annotations = pulumi.StringMap{skipAwait: pulumi.String("true")}
+	return corev1.NewService(ctx, w.HeadlessName(), &corev1.ServiceArgs{
+		Metadata: metadata,
+		Spec: &corev1.ServiceSpecArgs{
+			Type:                     pulumi.String("ClusterIP"),
+			ClusterIP:                pulumi.String(headlessAddress),
+			PublishNotReadyAddresses: pulumi.Bool(w.FindEachOther),
+			Selector:                 selector(w.Name),
+			Ports:                    servicePorts(w.Ports),
+		},
+	}, pulumi.Parent(parent))
+}
+
+// newStoreService declares the address of clients, who see no internal ports.
+func newStoreService(ctx *pulumi.Context, args *StoreArgs, set *appsv1.StatefulSet, parent pulumi.Resource) (*corev1.Service, error) {
+	w := args.Workload
+	var ports []workload.Port
+	for _, port := range w.Ports {
+		if !port.Internal {
+			ports = append(ports, port)
+		}
+	}
+	return corev1.NewService(ctx, w.Name, &corev1.ServiceArgs{
+		Metadata: args.metadata(w.Name),
+		Spec: &corev1.ServiceSpecArgs{
+			Type:     pulumi.String("ClusterIP"),
+			Selector: selector(w.Name),
+			Ports:    servicePorts(ports),
+		},
+	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{set}))
+}
+
+func newStoreDisruptionBudget(ctx *pulumi.Context, args *StoreArgs, parent pulumi.Resource) error {
+	name := args.Workload.Name
+	_, err := policyv1.NewPodDisruptionBudget(ctx, name, &policyv1.PodDisruptionBudgetArgs{
+		Metadata: args.metadata(name),
 		Spec: &policyv1.PodDisruptionBudgetSpecArgs{
-			Selector:                   &metav1.LabelSelectorArgs{MatchLabels: selector(d.store.Name)},
+			Selector:                   &metav1.LabelSelectorArgs{MatchLabels: selector(name)},
 			MaxUnavailable:             pulumi.Int(1),
 			UnhealthyPodEvictionPolicy: pulumi.String("AlwaysAllow"),
 		},
-	}, pulumi.Parent(d.stack))
+	}, pulumi.Parent(parent))
 	return err
+}
+
+const (
+	// setupRetries and setupDeadlineSeconds are generous: a store may still
+	// recover while its set-up waits.
+	setupRetries         = 10
+	setupDeadlineSeconds = 900
+)
+
+// newSetup declares the Job that prepares a store for the services. Its template
+// holds a hash of all that goes into it, and a Job's template cannot change, so
+// that a change runs it again. It is not removed after a while: it would be made
+// anew, and run, by the next update.
+func newSetup(ctx *pulumi.Context, args *StoreArgs, account *corev1.ServiceAccount, after []pulumi.Resource, parent pulumi.Resource) (*batchv1.Job, error) {
+	w := *args.Setup
+	files, err := newFiles(ctx, args.Scope, w, parent)
+	if err != nil {
+		return nil, err
+	}
+	pods := args.Pods
+	pods.PriorityClass = args.SetupClass
+	pod := pods.spec(w, account, files)
+	pod.RestartPolicy = pulumi.String("OnFailure")
+	return batchv1.NewJob(ctx, w.Name, &batchv1.JobArgs{
+		Metadata: args.metadata(w.Name),
+		Spec: &batchv1.JobSpecArgs{
+			BackoffLimit:          pulumi.Int(setupRetries),
+			ActiveDeadlineSeconds: pulumi.Int(setupDeadlineSeconds),
+			Template:              pods.template(args.Scope, w, pod),
+		},
+	}, pulumi.Parent(parent), pulumi.DependsOn(after))
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // stackInput is the configuration of a stack of the repository, before it is
@@ -40,11 +41,11 @@ func merge(into, from map[string]any) {
 
 // changed is a stack of the repository with another value under a key, or with
 // more values where it holds an object.
-func changed(t *testing.T, stack, key string, value any) *config.Config {
+func changed(t *testing.T, name, key string, value any) *stack.Stack {
 	t.Helper()
-	input := stackInput(t, stack)
+	input := stackInput(t, name)
 	merge(input, map[string]any{key: value})
-	c, err := config.Parse(stack, input)
+	c, err := stack.Parse(name, input)
 	require.NoError(t, err)
 	return c
 }

@@ -20,6 +20,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -27,7 +28,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 var stacks = []string{"dev", "staging", "prod"}
 
 // eachStack runs a test for every stack, as an update and as a preview.
-func eachStack(t *testing.T, test func(t *testing.T, c *config.Config, all []recorded, dryRun bool)) {
+func eachStack(t *testing.T, test func(t *testing.T, c *stack.Stack, all []recorded, dryRun bool)) {
 	for _, stack := range stacks {
 		for _, dryRun := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/dryRun=%t", stack, dryRun), func(t *testing.T) {
@@ -72,31 +73,37 @@ func unwrap(m resource.PropertyMap) map[string]any {
 // kinds are what each stack declares, by kind.
 var kinds = map[string]map[string]int{
 	"dev": {
-		"ConfigMap": 15, "Deployment": 15, "InfraStack": 1, "Job": 4, "LimitRange": 1, "Namespace": 1, "NetworkPolicy": 28,
-		"NovaService": 11, "PodDisruptionBudget": 17, "PriorityClass": 2, "PrivateKey": 1, "RandomBytes": 1, "RandomPassword": 11,
+		"nova InfraStack": 1, "nova Namespace": 1, "nova Secrets": 1, "nova Configuration": 1, "nova Network": 1, "nova Quota": 1, "nova Priorities": 1,
+		"nova NovaService": 11, "nova MonitoringStack": 1, "nova Exporter": 4, "nova Store": 6,
+		"ConfigMap": 15, "Deployment": 15, "Job": 4, "LimitRange": 1, "Namespace": 1, "NetworkPolicy": 28,
+		"PodDisruptionBudget": 17, "PriorityClass": 2, "PrivateKey": 1, "RandomBytes": 1, "RandomPassword": 11,
 		"ResourceQuota": 1, "Secret": 1, "Service": 38, "ServiceAccount": 21, "StatefulSet": 6,
 		"kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
-		"MonitoringStack": 1, "PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 5, "AlertmanagerConfig": 1,
+		"PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 5, "AlertmanagerConfig": 1,
 	},
 	"staging": {
+		"nova InfraStack": 1, "nova Namespace": 1, "nova Secrets": 1, "nova Configuration": 1, "nova Network": 1, "nova Quota": 1, "nova Priorities": 1,
+		"nova NovaService": 11, "nova MonitoringStack": 1, "nova Exporter": 4, "nova Store": 5, "nova ObjectStorage": 1, "nova PublicAPI": 1,
 		"BucketCorsConfigurationV2": 3, "BucketLifecycleConfigurationV2": 4, "BucketOwnershipControls": 4, "BucketPolicy": 4,
 		"BucketPublicAccessBlock": 4, "BucketServerSideEncryptionConfigurationV2": 4, "BucketV2": 4, "BucketVersioningV2": 4,
 		"LifecyclePolicy": 11, "Repository": 11, "Role": 4, "RolePolicy": 4,
-		"ConfigMap": 13, "Deployment": 15, "ExternalSecret": 1, "InfraStack": 1, "Ingress": 1, "Job": 3, "LimitRange": 1,
-		"Namespace": 1, "NetworkPolicy": 26, "NovaService": 11, "PodDisruptionBudget": 16, "PriorityClass": 2, "PrivateKey": 1,
+		"ConfigMap": 13, "Deployment": 15, "ExternalSecret": 1, "Ingress": 1, "Job": 3, "LimitRange": 1,
+		"Namespace": 1, "NetworkPolicy": 26, "PodDisruptionBudget": 16, "PriorityClass": 2, "PrivateKey": 1,
 		"RandomBytes": 1, "RandomPassword": 11, "ResourceQuota": 1, "Secret": 1, "Service": 36, "ServiceAccount": 20, "StatefulSet": 5,
 		"aws": 1, "kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
-		"MonitoringStack": 1, "PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 5, "AlertmanagerConfig": 1,
+		"PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 5, "AlertmanagerConfig": 1,
 	},
 	"prod": {
+		"nova InfraStack": 1, "nova Namespace": 1, "nova Secrets": 1, "nova Configuration": 1, "nova Network": 1, "nova Quota": 1, "nova Priorities": 1,
+		"nova NovaService": 11, "nova MonitoringStack": 1, "nova Exporter": 4, "nova ExternalStore": 4, "nova ObjectStorage": 1, "nova PublicAPI": 1,
 		"BucketCorsConfigurationV2": 3, "BucketLifecycleConfigurationV2": 4, "BucketOwnershipControls": 4, "BucketPolicy": 4,
 		"BucketPublicAccessBlock": 4, "BucketServerSideEncryptionConfigurationV2": 4, "BucketV2": 4, "BucketVersioningV2": 4,
 		"LifecyclePolicy": 11, "Repository": 11, "Role": 4, "RolePolicy": 4,
-		"ConfigMap": 6, "Deployment": 15, "ExternalSecret": 1, "InfraStack": 1, "Ingress": 1, "LimitRange": 1,
-		"Namespace": 1, "NetworkPolicy": 18, "NovaService": 11, "PodDisruptionBudget": 11, "PriorityClass": 2, "PrivateKey": 1,
+		"ConfigMap": 6, "Deployment": 15, "ExternalSecret": 1, "Ingress": 1, "LimitRange": 1,
+		"Namespace": 1, "NetworkPolicy": 18, "PodDisruptionBudget": 11, "PriorityClass": 2, "PrivateKey": 1,
 		"RandomBytes": 1, "RandomPassword": 11, "ResourceQuota": 1, "Secret": 1, "Service": 30, "ServiceAccount": 15,
 		"aws": 1, "kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
-		"MonitoringStack": 1, "PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 4, "AlertmanagerConfig": 1,
+		"PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 4, "AlertmanagerConfig": 1,
 	},
 }
 
@@ -105,7 +112,11 @@ func TestEveryStackDeclaresWhatItConsistsOf(t *testing.T) {
 		for _, dryRun := range []bool{false, true} {
 			got := map[string]int{}
 			for _, r := range declare(t, load(t, stack), dryRun) {
-				got[r.typ[strings.LastIndex(r.typ, ":")+1:]]++
+				kind := r.typ[strings.LastIndex(r.typ, ":")+1:]
+				if strings.HasPrefix(r.typ, "nova:platform:") {
+					kind = "nova " + kind
+				}
+				got[kind]++
 			}
 			got["Stack"] = 1 // The mocks may or may not be told of it.
 			assert.Equal(t, kinds[stack], got, "%s, dryRun=%t", stack, dryRun)
@@ -119,26 +130,45 @@ func services(all []recorded) []recorded {
 	return slices.DeleteFunc(ofKind(all, "Deployment"), func(r recorded) bool { return !strings.HasSuffix(r.name, "-service") })
 }
 
-func TestURNsDoNotChangeByAccident(t *testing.T) {
+func TestURNs(t *testing.T) {
 	for _, stack := range stacks {
-		var urns []string
-		for _, r := range declare(t, load(t, stack), false) {
-			urns = append(urns, r.urn)
-		}
-		slices.Sort(urns)
-		got := strings.Join(urns, "\n") + "\n"
-		golden := "testdata/urns." + stack + ".golden"
-		if *update {
-			require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
-		}
-		want, err := os.ReadFile(golden)
-		require.NoError(t, err)
-		assert.Equal(t, string(want), got, "a renamed resource is deleted and created again: give it an alias, then run the test with -update")
+		all := declare(t, load(t, stack), false)
+		t.Run(stack+"/do not change by accident", func(t *testing.T) {
+			var urns []string
+			for _, r := range all {
+				urns = append(urns, r.urn)
+			}
+			slices.Sort(urns)
+			got := strings.Join(urns, "\n") + "\n"
+			golden := "testdata/urns." + stack + ".golden"
+			if *update {
+				require.NoError(t, os.WriteFile(golden, []byte(got), 0o644))
+			}
+			want, err := os.ReadFile(golden)
+			require.NoError(t, err)
+			assert.Equal(t, string(want), got, "a renamed resource is deleted and created again: give it an alias, then run the test with -update")
+		})
+		t.Run(stack+"/of resources that moved are aliases", func(t *testing.T) {
+			before, err := os.ReadFile("testdata/urns." + stack + ".before.golden")
+			require.NoError(t, err)
+			owners := map[string][]string{}
+			for _, r := range all {
+				owners[r.urn] = append(owners[r.urn], r.urn)
+				for _, alias := range r.aliases {
+					if alias != r.urn {
+						owners[alias] = append(owners[alias], r.urn)
+					}
+				}
+			}
+			for _, urn := range strings.Fields(string(before)) {
+				assert.Len(t, owners[urn], 1, "%s would be replaced", urn)
+			}
+		})
 	}
 }
 
 func TestEveryResourceHasItsComponentAndAnExplicitProvider(t *testing.T) {
-	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		for _, r := range all {
 			switch {
 			case strings.HasPrefix(r.typ, "pulumi:providers:"), strings.HasPrefix(r.typ, "nova:platform:"), r.typ == "pulumi:pulumi:Stack":
@@ -152,10 +182,10 @@ func TestEveryResourceHasItsComponentAndAnExplicitProvider(t *testing.T) {
 }
 
 func TestWhatHoldsDataIsProtectedWhereTheStackSaysSo(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		held := 0
 		for _, r := range all {
-			data := strings.HasPrefix(r.typ, "random:") || strings.HasPrefix(r.typ, "tls:") || strings.HasSuffix(r.typ, ":Namespace") || keptInAWS[r.typ]
+			data := strings.HasPrefix(r.typ, "random:") || strings.HasPrefix(r.typ, "tls:") || r.typ == "kubernetes:core/v1:Namespace" || keptInAWS[r.typ]
 			if data && !keptInAWS[r.typ] {
 				held++
 			}
@@ -169,7 +199,7 @@ func TestWhatHoldsDataIsProtectedWhereTheStackSaysSo(t *testing.T) {
 func TestPodsMeetPodSecurityRestrictedAndOurOwnBaseline(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	require.NoError(t, err)
-	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		for name, template := range podTemplates(t, all) {
 			for _, result := range evaluator.EvaluatePod(psa.LevelVersion{Level: psa.LevelRestricted, Version: psa.LatestVersion()}, &template.ObjectMeta, &template.Spec) {
 				assert.True(t, result.Allowed, "%s: %s: %s", name, result.ForbiddenReason, result.ForbiddenDetail)
@@ -206,7 +236,7 @@ func TestPodsMeetPodSecurityRestrictedAndOurOwnBaseline(t *testing.T) {
 }
 
 func TestAnUpdateTakesNoPodAwayEarly(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		for _, r := range services(all) {
 			spec := as[appsv1.Deployment](t, r).Spec
 			assert.EqualValues(t, c.Replicas, *spec.Replicas)
@@ -220,7 +250,7 @@ func TestAnUpdateTakesNoPodAwayEarly(t *testing.T) {
 }
 
 func TestAServiceIsReachedOnBothPortsAndByPod(t *testing.T) {
-	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		for _, s := range catalog.Services() {
 			for name, clusterIP := range map[string]string{s.KubernetesName(): "", s.HeadlessName(): "None"} {
 				spec := as[corev1.Service](t, find(t, all, "Service", name)).Spec
@@ -234,7 +264,7 @@ func TestAServiceIsReachedOnBothPortsAndByPod(t *testing.T) {
 }
 
 func TestTheConfigMapHoldsEveryPlainKeyAndNoSecret(t *testing.T) {
-	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, dryRun bool) {
+	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, dryRun bool) {
 		inputs := find(t, all, "ConfigMap", "nova-backend-config").inputs["data"].ObjectValue()
 		for _, v := range catalog.Variables() {
 			assert.Contains(t, inputs, resource.PropertyKey(v.Key))
@@ -260,7 +290,7 @@ func TestTheConfigurationHashIsNotSecretAndFollowsOnlyWhatAServiceReceives(t *te
 }
 
 func TestASuppliedSecretReachesOnlyItsReceiver(t *testing.T) {
-	c, err := config.Parse("stack", config.Input{"secrets": map[string]any{"SMTP_PASSWORD": config.NewSecret("hunter2")}})
+	c, err := stack.Parse("stack", config.Input{"secrets": map[string]any{"SMTP_PASSWORD": config.NewSecret("hunter2")}})
 	require.NoError(t, err)
 	for _, r := range declare(t, c, false) {
 		clear := fmt.Sprint(withoutSecrets(r.inputs))

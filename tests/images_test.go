@@ -14,6 +14,7 @@ import (
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/image"
+	"nova.dev/infra/internal/stack"
 )
 
 // sources is a folder with a project and, beside it, a workspace of Nova of all
@@ -41,10 +42,19 @@ func writeSource(t *testing.T, workspace, name, text string) {
 }
 
 // building is a stack that builds its images from sources.
-func building(t *testing.T, root, lines string) *config.Config {
+func building(t *testing.T, root, lines string) *stack.Stack {
 	t.Helper()
 	c := parse(t, "  nova:images: {build: {context: .., concurrency: 3}"+lines+"}\n")
-	require.NoError(t, image.Pin(c, root))
+	return pinned(t, c, root)
+}
+
+// pinned reads the sources of a stack in a project's folder.
+func pinned(t *testing.T, c *stack.Stack, root string) *stack.Stack {
+	t.Helper()
+	pins, err := image.Pin(&c.Config, root)
+	require.NoError(t, err)
+	c, err = c.Pinned(pins)
+	require.NoError(t, err)
 	return c
 }
 
@@ -144,7 +154,7 @@ func TestAServiceWithAnImageOfItsOwnIsNotBuilt(t *testing.T) {
   nova:images: {build: {context: ..}}
   nova:services: {cdn: {image: {tag: v1}}, feed: {image: {digest: "sha256:`+strings.Repeat("a", 64)+`"}}}
 `)
-	require.NoError(t, image.Pin(c, sources(t)))
+	c = pinned(t, c, sources(t))
 	images := ofKind(declare(t, c, false), "Image")
 	assert.Len(t, images, 9)
 	assert.False(t, slices.ContainsFunc(images, func(r recorded) bool { return r.name == "cdn-service" || r.name == "feed-service" }))
@@ -152,7 +162,7 @@ func TestAServiceWithAnImageOfItsOwnIsNotBuilt(t *testing.T) {
 
 func TestSourcesThatAreNotThereAreAMistakeInTheConfiguration(t *testing.T) {
 	c := parse(t, "  nova:images: {build: {context: ../elsewhere}}\n")
-	err := image.Pin(c, sources(t))
+	_, err := image.Pin(&c.Config, sources(t))
 	var wrong *config.Error
 	require.ErrorAs(t, err, &wrong)
 	assert.ErrorContains(t, err, `nova:images.build.context: Invalid value: "../elsewhere": `)
@@ -160,7 +170,7 @@ func TestSourcesThatAreNotThereAreAMistakeInTheConfiguration(t *testing.T) {
 }
 
 func TestStacksThatBuildNothingNeedNoDockerEngine(t *testing.T) {
-	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		for _, r := range all {
 			assert.NotContains(t, r.typ, "docker", r.urn)
 		}

@@ -19,6 +19,7 @@ import (
 	"nova.dev/infra/internal/plugin/random"
 	cloud "nova.dev/infra/internal/plugin/recorded"
 	"nova.dev/infra/internal/plugin/tls"
+	"nova.dev/infra/internal/stack"
 )
 
 // knob is a key of the configuration, as docs/CONFIGURATION.md lists it but
@@ -99,18 +100,21 @@ func (k knob) turned(t *testing.T) []turn {
 }
 
 // configurations are the stack before and after a turn of the knob.
-func (k knob) configurations(t *testing.T, turn turn) (before, after *config.Config) {
+func (k knob) configurations(t *testing.T, turn turn) (before, after *stack.Stack) {
 	t.Helper()
-	parsed := func(values ...map[string]any) *config.Config {
+	parsed := func(values ...map[string]any) *stack.Stack {
 		input := stackInput(t, "prod")
 		for _, each := range values {
 			merge(input, each)
 		}
-		c, err := config.Parse("prod", input)
+		c, err := stack.Parse("prod", input)
 		require.NoError(t, err, "nova:%s", k.key)
-		for i := range c.Services { // There are no sources to read.
-			c.Services[i].Inputs = "sha256:" + strings.Repeat("0", 64)
+		pins := map[string]stack.Pin{} // There are no sources to read.
+		for _, s := range c.Services {
+			pins[s.Name] = stack.Pin{Inputs: "sha256:" + strings.Repeat("0", 64)}
 		}
+		c, err = c.Pinned(pins)
+		require.NoError(t, err)
 		return c
 	}
 	return parsed(turn.with), parsed(turn.with, turn.change(k.key))

@@ -16,8 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/render"
+	"nova.dev/infra/internal/stack"
 )
 
 // watching are the resources of the MonitoringStack.
@@ -26,7 +26,7 @@ func watching(all []recorded) []recorded {
 }
 
 func TestEveryMonitorFindsWhatItIsFor(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		for _, r := range ofKind(all, "PodMonitor") {
 			monitor := as[monitoringv1.PodMonitor](t, r)
 			assert.Equal(t, "kube-prometheus-stack", monitor.Labels["release"])
@@ -83,7 +83,7 @@ func selects(t *testing.T, s metav1.LabelSelector, labels map[string]string) boo
 }
 
 func TestAlertsOfAStackReachWhomItSays(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		delivery := as[monitoringv1alpha1.AlertmanagerConfig](t, find(t, all, "AlertmanagerConfig", "nova"))
 		told := map[string]string{}
 		for _, r := range delivery.Spec.Receivers {
@@ -134,7 +134,7 @@ func TestRulesOfAStackAreDeclaredWithItsNumbers(t *testing.T) {
 }
 
 func TestDashboardsFitAndTheirAddressesAreOutputs(t *testing.T) {
-	eachStack(t, func(t *testing.T, _ *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		boards := ofKind(watching(all), "ConfigMap")
 		assert.Len(t, boards, 5)
 		for _, r := range boards {

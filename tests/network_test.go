@@ -18,8 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
-	"nova.dev/infra/internal/netgraph"
+	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/workload"
 )
 
 // network is what the API server would make of a stack's policies, worked out
@@ -35,11 +35,11 @@ func networkOf(t *testing.T, all []recorded) network {
 	for _, r := range ofKind(all, "NetworkPolicy") {
 		n.policies[r.name] = as[networkingv1.NetworkPolicy](t, r).Spec
 	}
-	if _, ok := n.policies[netgraph.Migrations]; ok {
+	if _, ok := n.policies[workload.Migrations]; ok {
 		// A release brings it.
-		n.pods[netgraph.Migrations] = corev1.PodTemplateSpec{
-			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app.kubernetes.io/name": netgraph.Migrations}},
-			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: netgraph.Migrations}}},
+		n.pods[workload.Migrations] = corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app.kubernetes.io/name": workload.Migrations}},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: workload.Migrations}}},
 		}
 	}
 	return n
@@ -144,7 +144,7 @@ func (n network) ports(name string) []int {
 
 // declared are the edges inside of the namespace that the catalogue and the
 // stack ask for, as "from > to:port".
-func declared(c *config.Config, n network) map[string]bool {
+func declared(c *stack.Stack, n network) map[string]bool {
 	edges := map[string]bool{}
 	add := func(from, to string, port int) { edges[fmt.Sprintf("%s > %s:%d", from, to, port)] = true }
 	for _, s := range c.Services {
@@ -187,7 +187,7 @@ func declared(c *config.Config, n network) map[string]bool {
 
 // holds asserts that the declared edges are let out and in, and that no other
 // connection among the pods is.
-func (n network) holds(t *testing.T, c *config.Config) {
+func (n network) holds(t *testing.T, c *stack.Stack) {
 	t.Helper()
 	edges := declared(c, n)
 	require.NotEmpty(t, edges)

@@ -12,8 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/iampolicy"
+	"nova.dev/infra/internal/stack"
 )
 
 // The types of a bucket's parts, in the order in which they must be made.
@@ -66,7 +66,7 @@ func document(t *testing.T, text any) iampolicy.Document {
 }
 
 func TestOnlyStacksInAWSDeclareAnythingThere(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		counts := map[string]int{}
 		for _, r := range inAWS(all) {
 			counts[r.typ[strings.LastIndex(r.typ, ":")+1:]]++
@@ -179,7 +179,7 @@ func TestThePagesOfTheAPIMayUploadWhereServicesSign(t *testing.T) {
 }
 
 func TestNoTwoPartsOfABucketAreMadeAtOnce(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		for _, bucket := range catalog.Buckets() {
 			before := ""
 			for _, typ := range bucketParts {

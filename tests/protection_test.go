@@ -21,6 +21,7 @@ import (
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/pulumihome"
+	"nova.dev/infra/internal/stack"
 )
 
 // production is the stack prod on the real engine and an embedded control plane
@@ -138,7 +139,7 @@ func lost(t *testing.T, change map[string]any) []string {
 	t.Helper()
 	input := stackInput(t, "prod")
 	merge(input, change)
-	c, err := config.Parse("prod", input)
+	c, err := stack.Parse("prod", input)
 	require.NoError(t, err)
 	var names []string
 	for _, each := range losses(t, declare(t, load(t, "prod"), false), declare(t, c, false)) {

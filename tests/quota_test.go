@@ -11,6 +11,7 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 func TestTheQuotaHoldsThePlanAtItsPeak(t *testing.T) {
@@ -22,14 +23,14 @@ func TestTheQuotaHoldsThePlanAtItsPeak(t *testing.T) {
 		assert.Positive(t, memory.Value(), stack)
 	}
 	// 11 services of 3 replicas and 1 of surge, 4 exporters with their
-	// successors, 8 set-up Jobs: 60 pods, and a fifth more.
+	// successors and the migration Job: 53 pods, and a fifth more.
 	hard := as[corev1.ResourceQuota](t, find(t, declare(t, load(t, "prod"), false), "ResourceQuota", "nova")).Spec.Hard
 	pods, memory, cpu := hard[corev1.ResourcePods], hard[corev1.ResourceLimitsMemory], hard[corev1.ResourceRequestsCPU]
-	assert.EqualValues(t, 72, pods.Value())
-	// 44 × 1 Gi + 8 × 128 Mi + 8 × 512 Mi = 50,176 Mi, and a fifth more, whole.
-	assert.EqualValues(t, 60212<<20, memory.Value())
-	// 44 × 100 m + 8 × 10 m + 8 × 50 m = 4,880 m, and a fifth more.
-	assert.EqualValues(t, 5856, cpu.MilliValue())
+	assert.EqualValues(t, 64, pods.Value())
+	// 44 × 1 Gi + 8 × 128 Mi + 512 Mi = 46,592 Mi, and a fifth more, whole.
+	assert.EqualValues(t, 55911<<20, memory.Value())
+	// 44 × 100 m + 8 × 10 m + 50 m = 4,530 m, and a fifth more.
+	assert.EqualValues(t, 5436, cpu.MilliValue())
 	claims := hard[corev1.ResourcePersistentVolumeClaims]
 	assert.Zero(t, claims.Value(), "production keeps no data in the cluster")
 }
@@ -39,7 +40,7 @@ func TestTheQuotaHasRoomForSidecarsAsTheirInjectorIsAskedForThem(t *testing.T) {
 		"istio":   {"sidecar.istio.io/proxyCPU", "sidecar.istio.io/proxyMemory", "sidecar.istio.io/proxyCPULimit", "sidecar.istio.io/proxyMemoryLimit"},
 		"linkerd": {"config.linkerd.io/proxy-cpu-request", "config.linkerd.io/proxy-memory-request", "config.linkerd.io/proxy-cpu-limit", "config.linkerd.io/proxy-memory-limit"},
 	} {
-		c, err := config.LoadWith("prod", "../Pulumi.prod.yaml", func(in config.Input) { in["mesh"] = mesh })
+		c, err := stack.LoadWith("prod", "../Pulumi.prod.yaml", func(in config.Input) { in["mesh"] = mesh })
 		require.NoError(t, err)
 		all := declare(t, c, false)
 		for _, r := range services(all) {
@@ -50,14 +51,14 @@ func TestTheQuotaHasRoomForSidecarsAsTheirInjectorIsAskedForThem(t *testing.T) {
 		}
 		hard := as[corev1.ResourceQuota](t, find(t, all, "ResourceQuota", "nova")).Spec.Hard
 		pods, cpu, memory, disk := hard[corev1.ResourcePods], hard[corev1.ResourceRequestsCPU], hard[corev1.ResourceLimitsMemory], hard[corev1.ResourceRequestsEphemeralStorage]
-		assert.EqualValues(t, 72, pods.Value(), "a sidecar is no pod")
-		// 4,880 m without them, 44 × 100 m, and a fifth more.
-		assert.EqualValues(t, 11136, cpu.MilliValue())
-		// 50,176 Mi without them, 44 × 256 Mi, and a fifth more.
-		assert.EqualValues(t, 73728<<20, memory.Value())
-		// 44 × 64 Mi twice, the second by the LimitRange, 16 × 16 Mi, and a fifth
+		assert.EqualValues(t, 64, pods.Value(), "a sidecar is no pod")
+		// 4,530 m without them, 44 × 100 m, and a fifth more.
+		assert.EqualValues(t, 10716, cpu.MilliValue())
+		// 46,592 Mi without them, 44 × 256 Mi, and a fifth more, whole.
+		assert.EqualValues(t, 69428<<20, memory.Value())
+		// 44 × 64 Mi twice, the second by the LimitRange, 9 × 16 Mi, and a fifth
 		// more, whole.
-		assert.EqualValues(t, 7066<<20, disk.Value())
+		assert.EqualValues(t, 6932<<20, disk.Value())
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/evaluate"
+	"nova.dev/infra/internal/stack"
 )
 
 // recorded is one resource that a program declared.
@@ -18,7 +19,7 @@ type recorded struct {
 	urn, typ, name, parent, provider string
 	inputs                           resource.PropertyMap
 	protect, retain                  bool
-	dependsOn, ignore                []string
+	dependsOn, ignore, aliases       []string
 }
 
 // recorder evaluates the program, and can make the n-th resource fail.
@@ -31,14 +32,14 @@ type recorder struct {
 var errPlanted = errors.New("planted failure")
 
 // declare runs the program for a configuration and returns what it declared.
-func declare(t *testing.T, c *config.Config, dryRun bool) []recorded {
+func declare(t *testing.T, c *stack.Stack, dryRun bool) []recorded {
 	t.Helper()
 	r := &recorder{dryRun: dryRun}
 	require.NoError(t, r.run(c))
 	return r.resources
 }
 
-func (r *recorder) run(c *config.Config) error {
+func (r *recorder) run(c *stack.Stack) error {
 	declared, err := evaluate.Stack(c, evaluate.Options{DryRun: r.dryRun, Refuse: func(n int) error {
 		if n == r.failAt {
 			return errPlanted
@@ -48,26 +49,26 @@ func (r *recorder) run(c *config.Config) error {
 	for _, d := range declared {
 		r.resources = append(r.resources, recorded{
 			urn: d.URN, typ: d.Type, name: d.Name, parent: d.Parent, provider: d.Provider, inputs: d.Inputs,
-			protect: d.Protect, retain: d.RetainOnDelete, dependsOn: d.DependsOn, ignore: d.IgnoreChanges,
+			protect: d.Protect, retain: d.RetainOnDelete, dependsOn: d.DependsOn, ignore: d.IgnoreChanges, aliases: d.Aliases,
 		})
 	}
 	return err
 }
 
 // load reads a stack file of the repository.
-func load(t *testing.T, stack string) *config.Config {
+func load(t *testing.T, name string) *stack.Stack {
 	t.Helper()
-	c, err := config.Load(stack, "../Pulumi."+stack+".yaml")
+	c, err := stack.Load(name, "../Pulumi."+name+".yaml")
 	require.NoError(t, err)
 	return c
 }
 
 // parse reads a configuration from the lines below "config:".
-func parse(t *testing.T, lines string) *config.Config {
+func parse(t *testing.T, lines string) *stack.Stack {
 	t.Helper()
 	input, err := config.FromFile([]byte("config:\n" + lines))
 	require.NoError(t, err)
-	c, err := config.Parse("stack", input)
+	c, err := stack.Parse("stack", input)
 	require.NoError(t, err)
 	return c
 }

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // The Secrets of a stack: the program's own, and the one that the External
@@ -144,8 +146,7 @@ func TestARotationRollsTheReceiversOfTheKeyAndNobodyElse(t *testing.T) {
 	}
 	prod := load(t, "prod")
 	before = configHashes(t, prod)
-	prod.SecretSources.Rotation = map[string]int{"SMTP_PASSWORD": 1}
-	after = configHashes(t, prod)
+	after = configHashes(t, changed(t, "prod", "secretSources", map[string]any{"rotation": map[string]any{"SMTP_PASSWORD": json.Number("1")}}))
 	for name := range before {
 		assert.Equal(t, name == "user-service", before[name] != after[name], "%s, of an external secret", name)
 	}
@@ -208,7 +209,7 @@ func TestEverySourceOfASecretReachesItsReceiver(t *testing.T) {
 }
 
 // configHashes are the configuration hashes of the Deployments, by name.
-func configHashes(t *testing.T, c *config.Config) map[string]string {
+func configHashes(t *testing.T, c *stack.Stack) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	for _, r := range ofKind(declare(t, c, false), "Deployment") {
@@ -233,7 +234,7 @@ func TestAPlantedSecretIsInTheClearNowhere(t *testing.T) {
 			supplied[s.Key] = config.NewSecret("planted-" + s.Key + "-with-enough-characters")
 		}
 	}
-	c, err := config.Parse("stack", config.Input{"secrets": supplied})
+	c, err := stack.Parse("stack", config.Input{"secrets": supplied})
 	require.NoError(t, err)
 	for _, r := range declare(t, c, false) {
 		clear := fmt.Sprint(withoutSecrets(r.inputs))
@@ -243,7 +244,7 @@ func TestAPlantedSecretIsInTheClearNowhere(t *testing.T) {
 }
 
 func TestAURLIsComposedWithASuppliedPasswordToo(t *testing.T) {
-	c, err := config.Parse("stack", config.Input{"secrets": map[string]any{"POSTGRES_PASSWORD": config.NewSecret("supplied")}})
+	c, err := stack.Parse("stack", config.Input{"secrets": map[string]any{"POSTGRES_PASSWORD": config.NewSecret("supplied")}})
 	require.NoError(t, err)
 	data := secretData(t, declare(t, c, false))
 	assert.Equal(t, "postgresql://nova_a:supplied@postgres.nova-backend.svc.cluster.local:5432/nova", data["DATABASE_URL"])

@@ -16,12 +16,12 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
-	"nova.dev/infra/internal/datastore"
+	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/workload"
 )
 
 // acknowledged is production that runs everything itself.
-func acknowledged(t *testing.T) *config.Config {
+func acknowledged(t *testing.T) *stack.Stack {
 	t.Helper()
 	return parse(t, `  nova:environment: production
   nova:deletionProtection: true
@@ -33,8 +33,8 @@ func acknowledged(t *testing.T) *config.Config {
 
 // eachStoreStack runs a test for stacks that run stores, and for prod, which
 // runs none.
-func eachStoreStack(t *testing.T, test func(t *testing.T, c *config.Config, all []recorded)) {
-	for name, c := range map[string]*config.Config{
+func eachStoreStack(t *testing.T, test func(t *testing.T, c *stack.Stack, all []recorded)) {
+	for name, c := range map[string]*stack.Stack{
 		"dev": load(t, "dev"), "staging": load(t, "staging"), "prod": load(t, "prod"), "prod in the cluster": acknowledged(t),
 	} {
 		t.Run(name, func(t *testing.T) { test(t, c, declare(t, c, false)) })
@@ -42,19 +42,13 @@ func eachStoreStack(t *testing.T, test func(t *testing.T, c *config.Config, all 
 }
 
 // inside are the stores that a stack runs.
-func inside(c *config.Config) []datastore.Store {
-	var stores []datastore.Store
-	for _, system := range catalog.Dependencies() {
-		if c.InCluster(system) {
-			stores = append(stores, datastore.New(c, system, datastore.Cluster(c.Namespace)))
-		}
-	}
-	return stores
+func inside(c *stack.Stack) []workload.Workload {
+	return workload.Of(workload.All(c), workload.Store)
 }
 
 func TestAStackRunsTheStoresThatItSaysAndNoOthers(t *testing.T) {
 	for name, want := range map[string]struct {
-		c            *config.Config
+		c            *stack.Stack
 		stores, jobs int
 	}{
 		"dev": {load(t, "dev"), 6, 4}, "staging": {load(t, "staging"), 5, 3}, "prod": {load(t, "prod"), 0, 0}, "prod in the cluster": {acknowledged(t), 6, 4},
@@ -66,7 +60,7 @@ func TestAStackRunsTheStoresThatItSaysAndNoOthers(t *testing.T) {
 }
 
 func TestAStoreKeepsItsVolumeAndIsFoundByName(t *testing.T) {
-	eachStoreStack(t, func(t *testing.T, c *config.Config, all []recorded) {
+	eachStoreStack(t, func(t *testing.T, c *stack.Stack, all []recorded) {
 		for _, s := range inside(c) {
 			set := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", s.Name)).Spec
 			assert.EqualValues(t, s.Replicas, *set.Replicas, s.Name)
@@ -81,11 +75,11 @@ func TestAStoreKeepsItsVolumeAndIsFoundByName(t *testing.T) {
 			assert.Equal(t, want, set.PersistentVolumeClaimRetentionPolicy.WhenDeleted, s.Name)
 			assert.Equal(t, appsv1.RetainPersistentVolumeClaimRetentionPolicyType, set.PersistentVolumeClaimRetentionPolicy.WhenScaled, s.Name)
 			require.Len(t, set.VolumeClaimTemplates, 1)
-			claim, said := set.VolumeClaimTemplates[0], c.Dependency(s.System)
-			assert.Equal(t, said.Storage, claim.Spec.Resources.Requests.Storage().String())
-			assert.Equal(t, said.StorageClass != "", claim.Spec.StorageClassName != nil, s.Name)
+			claim, spec := set.VolumeClaimTemplates[0], c.Dependency(s.Store)
+			assert.Equal(t, spec.Storage, claim.Spec.Resources.Requests.Storage().String())
+			assert.Equal(t, spec.StorageClass != "", claim.Spec.StorageClassName != nil, s.Name)
 			mounted := slices.ContainsFunc(set.Template.Spec.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool {
-				return m.Name == claim.Name && m.MountPath == s.DataPath
+				return m.Name == claim.Name && m.MountPath == s.Volume.Path
 			})
 			assert.True(t, mounted, "%s writes where its volume is", s.Name)
 
@@ -95,7 +89,7 @@ func TestAStoreKeepsItsVolumeAndIsFoundByName(t *testing.T) {
 			assert.Empty(t, client.ClusterIP)
 			assert.Equal(t, s.FindEachOther, headless.PublishNotReadyAddresses, s.Name)
 			assert.False(t, client.PublishNotReadyAddresses)
-			assert.EqualValues(t, catalog.FindStore(s.System).Port, client.Ports[0].Port)
+			assert.EqualValues(t, catalog.FindStore(s.Store).Port, client.Ports[0].Port)
 			for _, port := range s.Ports {
 				offered := slices.ContainsFunc(client.Ports, func(p corev1.ServicePort) bool { return int(p.Port) == port.Number })
 				assert.Equal(t, !port.Internal, offered, "%s %s", s.Name, port.Name)
@@ -118,22 +112,22 @@ func TestTheMembersOfAQuorumStartTogetherAndOnNodesOfTheirOwn(t *testing.T) {
 	all := declare(t, load(t, "staging"), false)
 	kafka := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", "kafka")).Spec
 	assert.Equal(t, appsv1.ParallelPodManagement, kafka.PodManagementPolicy)
-	apart := kafka.Template.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution
-	require.Len(t, apart, 1)
-	assert.Equal(t, "kubernetes.io/hostname", apart[0].TopologyKey)
-	assert.Equal(t, kafka.Selector.MatchLabels, apart[0].LabelSelector.MatchLabels)
+	antiAffinity := kafka.Template.Spec.Affinity.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution
+	require.Len(t, antiAffinity, 1)
+	assert.Equal(t, "kubernetes.io/hostname", antiAffinity[0].TopologyKey)
+	assert.Equal(t, kafka.Selector.MatchLabels, antiAffinity[0].LabelSelector.MatchLabels)
 	assert.Nil(t, as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", "postgres")).Spec.Template.Spec.Affinity)
 }
 
 func TestAStoreIsNotRestartedBecauseItIsNotReady(t *testing.T) {
-	eachStoreStack(t, func(t *testing.T, c *config.Config, all []recorded) {
+	eachStoreStack(t, func(t *testing.T, c *stack.Stack, all []recorded) {
 		for _, s := range inside(c) {
 			pod := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", s.Name)).Spec.Template.Spec
 			container := pod.Containers[0]
 			require.NotNil(t, container.StartupProbe, s.Name)
 			assert.GreaterOrEqual(t, container.StartupProbe.PeriodSeconds*container.StartupProbe.FailureThreshold, int32(600), "%s may recover", s.Name)
 			assert.GreaterOrEqual(t, container.LivenessProbe.PeriodSeconds*container.LivenessProbe.FailureThreshold, int32(120), s.Name)
-			assert.EqualValues(t, s.StopSeconds, *pod.TerminationGracePeriodSeconds, s.Name)
+			assert.EqualValues(t, s.GraceSeconds, *pod.TerminationGracePeriodSeconds, s.Name)
 			assert.EqualValues(t, s.User, *pod.SecurityContext.RunAsUser, s.Name)
 			assert.EqualValues(t, s.User, *pod.SecurityContext.FSGroup, s.Name)
 		}
@@ -141,7 +135,7 @@ func TestAStoreIsNotRestartedBecauseItIsNotReady(t *testing.T) {
 }
 
 func TestSettingsOfStoresHoldNoSecretAndEverySecretIsAReference(t *testing.T) {
-	eachStoreStack(t, func(t *testing.T, _ *config.Config, all []recorded) {
+	eachStoreStack(t, func(t *testing.T, _ *stack.Stack, all []recorded) {
 		for _, r := range ofKind(all, "ConfigMap") {
 			for key, text := range r.inputs["data"].ObjectValue() {
 				assert.False(t, text.ContainsSecrets(), "%s %s", r.name, key)
@@ -287,7 +281,7 @@ func TestASystemOutsideKeepsItsNameInside(t *testing.T) {
 
 func TestExportersServeMetricsInEveryMode(t *testing.T) {
 	ports := map[string]int32{"postgres-exporter": 9187, "redis-exporter": 9121, "kafka-exporter": 9308, "elasticsearch-exporter": 9114}
-	eachStoreStack(t, func(t *testing.T, c *config.Config, all []recorded) {
+	eachStoreStack(t, func(t *testing.T, c *stack.Stack, all []recorded) {
 		for name, port := range ports {
 			container := as[appsv1.Deployment](t, find(t, all, "Deployment", name)).Spec.Template.Spec.Containers[0]
 			assert.Equal(t, "metrics", container.Ports[0].Name)

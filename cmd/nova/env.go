@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nova.dev/infra/internal/compose"
 	"nova.dev/infra/internal/engine"
-	"nova.dev/infra/internal/render"
 )
 
 func newEnvCommand(g *globals) *cobra.Command {
@@ -47,7 +47,7 @@ the passwords that they were made with.`,
 			if _, err := os.Lstat(out); err == nil {
 				return envExists(out)
 			}
-			text, err := render.Env(c)
+			text, err := compose.Env(c)
 			if err != nil {
 				return err
 			}

@@ -15,6 +15,7 @@ import (
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/image"
+	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/stackfile"
 )
 
@@ -46,10 +47,10 @@ func (f *imageFlags) add(g *globals, cmd *cobra.Command, versionUsage string) {
 }
 
 // targets are the images that the flags and the stack name.
-func (f *imageFlags) targets(c *config.Config, needRegistry bool) ([]image.Target, error) {
+func (f *imageFlags) targets(c *stack.Stack, needRegistry bool) ([]image.Target, error) {
 	var mistakes []error
 	for _, wanted := range f.services {
-		if !slices.ContainsFunc(c.Services, func(s config.Service) bool { return s.Name == wanted }) {
+		if !slices.ContainsFunc(c.Services, func(s stack.Service) bool { return s.Name == wanted }) {
 			mistakes = append(mistakes, fmt.Errorf("--service: %q is not in stack %s; services are %s", wanted, c.Stack, strings.Join(serviceNames(c), ", ")))
 		}
 	}
@@ -93,7 +94,7 @@ func (f *imageFlags) targets(c *config.Config, needRegistry bool) ([]image.Targe
 	return targets, nil
 }
 
-func serviceNames(c *config.Config) []string {
+func serviceNames(c *stack.Stack) []string {
 	var names []string
 	for _, s := range c.Services {
 		names = append(names, s.Name)

@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/monitoring"
 )
 
@@ -70,8 +70,8 @@ func TestTheOperatorsOwnDefinitionsAcceptEveryMonitoringObject(t *testing.T) {
 	var warnings heard
 	client := p.dynamic(t, &warnings)
 	var last *unstructured.Unstructured
-	for _, stack := range []string{"dev", "staging", "prod"} {
-		c, err := config.Load(stack, "../../Pulumi."+stack+".yaml")
+	for _, name := range []string{"dev", "staging", "prod"} {
+		c, err := stack.Load(name, "../../Pulumi."+name+".yaml")
 		require.NoError(t, err)
 		settings := c.MonitoringSettings()
 		settings.Namespace, settings.Rollouts, settings.GrafanaURL = namespace, true, "https://grafana.example.com"
@@ -84,7 +84,7 @@ func TestTheOperatorsOwnDefinitionsAcceptEveryMonitoringObject(t *testing.T) {
 			require.NoError(t, err)
 			o := &unstructured.Unstructured{Object: tree}
 			unstructured.RemoveNestedField(tree, "metadata", "creationTimestamp")
-			assert.NoError(t, tried(t, client, o), "%s %s of %s", o.GetKind(), o.GetName(), stack)
+			assert.NoError(t, tried(t, client, o), "%s %s of %s", o.GetKind(), o.GetName(), name)
 			kinds[o.GetKind()]++
 			if o.GetKind() == "PodMonitor" {
 				last = o

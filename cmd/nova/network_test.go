@@ -19,8 +19,8 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"nova.dev/infra/internal/config"
-	"nova.dev/infra/internal/netgraph"
+	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/workload"
 )
 
 // narrow is a stack whose quota has no room above the plan, and whose API a
@@ -34,11 +34,11 @@ const narrow = `  nova:namespace: narrow
 func TestAStackUpdatesItselfWithinItsQuotaAndItsNetworkIsWhatTheGraphSays(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
-	const stack, namespace = "narrow", "narrow"
-	p.stack(t, stack, narrow)
-	p.must(t, "up", "--stack", stack)
+	const name, namespace = "narrow", "narrow"
+	p.stack(t, name, narrow)
+	p.must(t, "up", "--stack", name)
 	ctx, client := t.Context(), p.client(t)
-	c, err := config.Load(stack, filepath.Join(p.dir, "Pulumi."+stack+".yaml"))
+	c, err := stack.Load(name, filepath.Join(p.dir, "Pulumi."+name+".yaml"))
 	require.NoError(t, err)
 
 	t.Log("the cluster holds the policies of the graph, and no others")
@@ -48,7 +48,7 @@ func TestAStackUpdatesItselfWithinItsQuotaAndItsNetworkIsWhatTheGraphSays(t *tes
 	for _, policy := range policies.Items {
 		live[policy.Name] = policy.Spec
 	}
-	assert.Equal(t, netgraph.Policies(c), live)
+	assert.Equal(t, workload.Policies(c, workload.All(c)), live)
 
 	t.Log("the route is what the API of gateways takes")
 	assert.Len(t, p.route(t, namespace).Spec.Rules, 5)
@@ -66,9 +66,9 @@ func TestAStackUpdatesItselfWithinItsQuotaAndItsNetworkIsWhatTheGraphSays(t *tes
 
 	t.Log("an update of all services at once fits")
 	before := p.hashes(t, namespace)
-	p.stack(t, stack, narrow+"  nova:variables: {LOG_LEVEL: trace}\n")
-	assert.Empty(t, p.preview(t, stack).Warnings)
-	p.must(t, "up", "--stack", stack)
+	p.stack(t, name, narrow+"  nova:variables: {LOG_LEVEL: trace}\n")
+	assert.Empty(t, p.preview(t, name).Warnings)
+	p.must(t, "up", "--stack", name)
 	rolled := 0
 	for name, hash := range p.hashes(t, namespace) {
 		if strings.HasSuffix(name, "-service") {
@@ -88,8 +88,8 @@ func TestAStackUpdatesItselfWithinItsQuotaAndItsNetworkIsWhatTheGraphSays(t *tes
 	}
 
 	t.Log("other priorities are other classes, which pods take on while they serve")
-	p.stack(t, stack, narrow+"  nova:variables: {LOG_LEVEL: trace}\n  nova:priority: {services: 1500, stores: 2500}\n")
-	result := p.preview(t, stack)
+	p.stack(t, name, narrow+"  nova:variables: {LOG_LEVEL: trace}\n  nova:priority: {services: 1500, stores: 2500}\n")
+	result := p.preview(t, name)
 	assert.Empty(t, result.Warnings)
 	touched := map[string]bool{}
 	for _, change := range result.Changes {
@@ -101,9 +101,9 @@ func TestAStackUpdatesItselfWithinItsQuotaAndItsNetworkIsWhatTheGraphSays(t *tes
 	}
 	// The set-up Jobs run again, for a Job cannot be changed; they may.
 	assert.Equal(t, map[string]bool{"PriorityClass": true, "Deployment": true, "StatefulSet": true, "Job": true}, touched)
-	p.must(t, "up", "--stack", stack)
+	p.must(t, "up", "--stack", name)
 	p.neverRefused(t, namespace)
-	assert.Contains(t, p.must(t, "status", "--stack", stack).out, "11 of 11 services available")
+	assert.Contains(t, p.must(t, "status", "--stack", name).out, "11 of 11 services available")
 	classes, err := client.SchedulingV1().PriorityClasses().List(ctx, metav1.ListOptions{})
 	require.NoError(t, err)
 	values := map[string]int32{}
@@ -129,7 +129,7 @@ func TestAStackUpdatesItselfWithinItsQuotaAndItsNetworkIsWhatTheGraphSays(t *tes
 		}
 		return true
 	}, 2*time.Minute, time.Second)
-	assert.Contains(t, p.must(t, "up", "--stack", stack).out, "no changes")
+	assert.Contains(t, p.must(t, "up", "--stack", name).out, "no changes")
 }
 
 // route reads the HTTPRoute of the public API.

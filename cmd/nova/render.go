@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/render"
+	"nova.dev/infra/internal/stack"
 )
 
 func newRenderCommand(g *globals) *cobra.Command {
@@ -60,8 +60,8 @@ unless --force is given.`,
 
 // comparedStacks are the stacks of the project whose configuration can be read;
 // a mistake in another stack is no reason not to render this one.
-func (g *globals) comparedStacks(project engine.Project) []*config.Config {
-	var stacks []*config.Config
+func (g *globals) comparedStacks(project engine.Project) []*stack.Stack {
+	var stacks []*stack.Stack
 	for _, name := range project.Stacks() {
 		c, err := project.Config(name)
 		if err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"nova.dev/infra/internal/cluster"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/image"
+	"nova.dev/infra/internal/stack"
 )
 
 // streams are where a command reads and writes.
@@ -97,7 +97,7 @@ func (g *globals) project() (engine.Project, error) {
 }
 
 // configuration finds the repository and reads the stack's configuration.
-func (g *globals) configuration() (engine.Project, *config.Config, error) {
+func (g *globals) configuration() (engine.Project, *stack.Stack, error) {
 	project, err := g.project()
 	if err != nil {
 		return project, nil, err
@@ -111,12 +111,16 @@ func (g *globals) configuration() (engine.Project, *config.Config, error) {
 
 // pinned is configuration for commands to which it matters which images run: it
 // reads the sources of a stack that builds them.
-func (g *globals) pinned() (engine.Project, *config.Config, error) {
+func (g *globals) pinned() (engine.Project, *stack.Stack, error) {
 	project, c, err := g.configuration()
 	if err != nil {
 		return project, nil, err
 	}
-	if err := image.Pin(c, project.Root); err != nil {
+	pins, err := image.Pin(&c.Config, project.Root)
+	if err != nil {
+		return project, nil, usageError{err}
+	}
+	if c, err = c.Pinned(pins); err != nil {
 		return project, nil, usageError{err}
 	}
 	return project, c, nil
@@ -132,7 +136,7 @@ func (g *globals) options() (engine.Options, error) {
 	return g.optionsFor(project, c)
 }
 
-func (g *globals) optionsFor(project engine.Project, c *config.Config) (engine.Options, error) {
+func (g *globals) optionsFor(project engine.Project, c *stack.Stack) (engine.Options, error) {
 	if !slices.Contains(engine.ProviderModes(), g.providers) {
 		return engine.Options{}, usageError{fmt.Errorf("--providers: %q is not known; allowed: %s", g.providers, strings.Join(engine.ProviderModes(), ", "))}
 	}
@@ -148,7 +152,7 @@ func (g *globals) optionsFor(project engine.Project, c *config.Config) (engine.O
 
 // targetsEmbedded reports whether the stack's kubeconfig leads to the embedded
 // control plane of this checkout, or will once that has been started.
-func targetsEmbedded(project engine.Project, c *config.Config) (bool, error) {
+func targetsEmbedded(project engine.Project, c *stack.Stack) (bool, error) {
 	path := c.KubeconfigPath(project.Root)
 	if _, err := os.Stat(path); err != nil {
 		return c.TargetsEmbedded(), nil

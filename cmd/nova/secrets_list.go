@@ -9,6 +9,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // secretRow is one secret key of a stack; never its value.
@@ -57,7 +58,7 @@ func newSecretsListCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-func secretRows(c *config.Config) []secretRow {
+func secretRows(c *stack.Stack) []secretRow {
 	rows := []secretRow{}
 	for _, s := range catalog.Secrets() {
 		row := secretRow{Key: s.Key, Source: c.Source(s), Rotations: c.SecretSources.Rotation[s.Key], Receivers: []string{}, Doc: s.Doc}

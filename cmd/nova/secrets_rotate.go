@@ -12,6 +12,7 @@ import (
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/stackfile"
 )
 
@@ -59,7 +60,7 @@ A key whose new value breaks something is refused without --accept-loss.`,
 }
 
 // rotatable reports every key that cannot be rotated.
-func rotatable(c *config.Config, keys []string, acceptLoss bool) error {
+func rotatable(c *stack.Stack, keys []string, acceptLoss bool) error {
 	var wrong, losses []error
 	for _, key := range keys {
 		secret, known := catalog.FindSecret(key)

@@ -12,9 +12,9 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/kubeconfig"
+	"nova.dev/infra/internal/stack"
 )
 
 // statusTimeout bounds each request to the cluster.
@@ -83,7 +83,7 @@ const (
 )
 
 // readStatus compares the Deployments of a stack's cluster with its services.
-func readStatus(ctx context.Context, project engine.Project, c *config.Config) ([]serviceStatus, error) {
+func readStatus(ctx context.Context, project engine.Project, c *stack.Stack) ([]serviceStatus, error) {
 	access, err := kubeconfig.Client(c.KubeconfigPath(project.Root), c.Cluster.Context)
 	if err != nil {
 		return nil, fmt.Errorf("nova:cluster.kubeconfig: %q: %w; the embedded control plane is started with `nova local up`", c.Cluster.Kubeconfig, err)
@@ -115,7 +115,7 @@ func readStatus(ctx context.Context, project engine.Project, c *config.Config) (
 // read compares a Deployment with the service that the stack file describes. The
 // number of pods that the Deployment asks for counts only where an autoscaler
 // sets it, and within the autoscaler's bounds.
-func (r *serviceStatus) read(d appsv1.Deployment, s config.Service) {
+func (r *serviceStatus) read(d appsv1.Deployment, s stack.Service) {
 	asked := ptr.Deref(d.Spec.Replicas, 1)
 	if a := s.Autoscaling; a.Enabled {
 		r.Desired = min(max(asked, int32(a.MinReplicas)), int32(a.MaxReplicas))
@@ -134,7 +134,7 @@ func (r *serviceStatus) read(d appsv1.Deployment, s config.Service) {
 	}
 }
 
-func (g *globals) printStatus(rows []serviceStatus, c *config.Config, format string) error {
+func (g *globals) printStatus(rows []serviceStatus, c *stack.Stack, format string) error {
 	if format == "json" {
 		return g.printJSON(rows)
 	}

@@ -20,7 +20,7 @@ import (
 // Bounds of numbers. MaxReplicas keeps a slip of the finger from asking a
 // cluster for thousands of pods.
 const (
-	maxReplicas     = 100
+	MaxReplicas     = 100
 	minSecretLength = 32 // JWT_SECRET in production, by the code of user.
 )
 
@@ -42,7 +42,7 @@ func (c *Config) checkNames(found *mistakes) {
 	for key := range c.Variables {
 		v, ok := catalog.FindVariable(key)
 		switch {
-		case ok && v.Locked && !(key == publicKeyVariable && c.signsElsewhere()):
+		case ok && v.Locked && key != PublicKeyVariable:
 			found.invalid(at("nova:variables").Child(key), c.Variables[key], "follows from other facts and cannot be set: %s", v.Doc)
 		case slices.Contains(secrets, key):
 			found.invalid(at("nova:variables").Child(key), NewSecret(""), "is a secret; set it under nova:secrets, encrypted")
@@ -83,7 +83,7 @@ func (c *Config) check(found *mistakes) {
 	}
 	c.checkCluster(found)
 	c.checkImages(found)
-	between(found, at("nova:replicas"), c.Replicas, 1, maxReplicas)
+	between(found, at("nova:replicas"), c.Replicas, 1, MaxReplicas)
 	c.checkRollout(found)
 	c.checkProbes(found)
 	oneOf(found, at("nova:spread.zones"), c.Spread.Zones, "required", "preferred", "off")
@@ -97,10 +97,6 @@ func (c *Config) check(found *mistakes) {
 	c.checkSecretSources(found)
 	c.checkNetwork(found)
 	c.checkQuota(found)
-	found.joined(at("nova:services"), catalog.Validate(c.CatalogServices()))
-	for _, s := range c.Services {
-		c.checkService(s, found)
-	}
 }
 
 func (c *Config) checkCluster(found *mistakes) {
@@ -121,6 +117,11 @@ func (c *Config) checkImages(found *mistakes) {
 		found.invalid(at("nova:images.registry"), registry, "is not a registry; expected host/path without scheme or tag")
 	}
 	c.checkImageBuild(found)
+	for _, name := range catalog.Names() {
+		if c.Enabled(name) {
+			c.checkServiceImage(name, found)
+		}
+	}
 	for i, name := range c.Images.PullSecrets {
 		label(found, at("nova:images.pullSecrets").Index(i), name)
 	}
@@ -147,7 +148,7 @@ func (r Rollout) Surge() (intstr.IntOrString, error) {
 			return intstr.FromString(r.MaxSurge), nil
 		}
 	} else if n, err := strconv.Atoi(r.MaxSurge); err == nil {
-		return intstr.FromInt32(int32(min(n, maxReplicas+1))), nil
+		return intstr.FromInt32(int32(min(n, MaxReplicas+1))), nil
 	}
 	return intstr.IntOrString{}, fmt.Errorf("is neither a number nor a percentage")
 }
@@ -177,8 +178,6 @@ var (
 	validPath = regexp.MustCompile(`^[A-Za-z0-9]+([/._-][A-Za-z0-9]+)*$`)
 	// The grammar of Kafka's topic names.
 	validTopic = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
-	// An IAM action on objects, without wildcards.
-	validObjectAction = regexp.MustCompile(`^s3:[A-Z][A-Za-z]*Object[A-Za-z]*$`)
 )
 
 func (c *Config) checkSecrets(found *mistakes) {
@@ -205,40 +204,6 @@ func (c *Config) checkSecrets(found *mistakes) {
 	}
 }
 
-func (c *Config) checkService(s Service, found *mistakes) {
-	key := at("nova:services").Child(s.Name)
-	if c.Overrides[s.Name].Replicas != nil {
-		between(found, key.Child("replicas"), s.Replicas, 1, maxReplicas)
-	}
-	checkResources(found, key, s.Resources)
-	c.checkPublicPaths(s, found)
-	for i, port := range s.InternetPorts {
-		between(found, key.Child("internetPorts").Index(i), port, 1, 65535)
-	}
-	checkDisruption(key, s, found)
-	if a := s.Autoscaling; a.Enabled {
-		between(found, key.Child("autoscaling", "minReplicas"), a.MinReplicas, 1, maxReplicas)
-		between(found, key.Child("autoscaling", "maxReplicas"), a.MaxReplicas, max(a.MinReplicas, 1), maxReplicas)
-		between(found, key.Child("autoscaling", "cpuPercent"), a.CPUPercent, 1, 100)
-		between(found, key.Child("autoscaling", "memoryPercent"), a.MemoryPercent, 1, 100)
-	}
-	for name, value := range s.Env {
-		path := key.Child("env", name)
-		_, port := s.PortVariables()[name]
-		_, secret := catalog.FindSecret(name)
-		switch {
-		case !validVariable.MatchString(name):
-			found.invalid(path, value, "is not a variable name; allowed: letters, digits and _")
-		case port:
-			found.invalid(path, value, "is set from the service's port; change nova:services.%s.httpPort", s.Name)
-		case secret:
-			found.invalid(path, NewSecret(""), "is a secret; list it under nova:services.%s.secrets and set it under nova:secrets", s.Name)
-		case name == "EMAIL" || name == "OAUTH":
-			found.invalid(path, value, "breaks the configuration parser of auth; choose another name")
-		}
-	}
-}
-
 func checkResources(found *mistakes, key *field.Path, r Resources) {
 	for _, pair := range []struct{ name, request, limit string }{
 		{"cpu", r.Requests.CPU, r.Limits.CPU},
@@ -250,21 +215,6 @@ func checkResources(found *mistakes, key *field.Path, r Resources) {
 		if ok && limitOK && request.Cmp(limit) > 0 {
 			found.invalid(key.Child("resources", "requests", pair.name), pair.request, "is above the limit %s", pair.limit)
 		}
-	}
-}
-
-func checkDisruption(key *field.Path, s Service, found *mistakes) {
-	d := s.Disruption
-	switch {
-	case d.MinAvailable != nil && d.MaxUnavailable != nil && *d.MaxUnavailable != 1:
-		found.invalid(key.Child("disruption", "maxUnavailable"), *d.MaxUnavailable, "cannot be set together with minAvailable")
-	case d.MinAvailable != nil && *d.MinAvailable < 0:
-		found.invalid(key.Child("disruption", "minAvailable"), *d.MinAvailable, "must not be negative")
-	case d.MinAvailable != nil && *d.MinAvailable >= s.Replicas:
-		found.invalid(key.Child("disruption", "minAvailable"), *d.MinAvailable,
-			"is not below the %d replicas of %s: no node could ever be drained; raise replicas or lower it", s.Replicas, s.Name)
-	case d.MinAvailable == nil && *d.MaxUnavailable < 1:
-		found.invalid(key.Child("disruption", "maxUnavailable"), *d.MaxUnavailable, "must be at least 1: no node could ever be drained")
 	}
 }
 

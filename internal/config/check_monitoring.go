@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/monitoring/rule"
 	"nova.dev/infra/monitoring/slo"
 )
 
@@ -21,7 +20,6 @@ import (
 // the keys of the configuration.
 func (c *Config) checkMonitoring(found *mistakes) {
 	m := c.Monitoring
-	before := len(found.list)
 	oneOf(found, at("nova:monitoring.mode"), m.Mode, MonitoringNone, MonitoringExisting, MonitoringInstall)
 	c.checkChart(found)
 	address(found, at("nova:monitoring.runbookURL"), m.RunbookURL)
@@ -36,7 +34,7 @@ func (c *Config) checkMonitoring(found *mistakes) {
 		}
 	}
 	c.checkObjectives(found)
-	fields(found, at("nova:monitoring.limits"), c.limits().Validate())
+	fields(found, at("nova:monitoring.limits"), c.StoreLimits().Validate())
 	c.checkReceivers(found)
 	for key, value := range map[string]time.Duration{
 		"timing.wait": m.Timing.Wait, "timing.interval": m.Timing.Interval, "timing.repeatCritical": m.Timing.RepeatCritical,
@@ -46,11 +44,6 @@ func (c *Config) checkMonitoring(found *mistakes) {
 		if value < time.Second {
 			found.invalid(at("nova:monitoring").Child(key), value, "is too short; at least 1s is required")
 		}
-	}
-	// What is wrong with the services themselves is reported where they are
-	// checked; nothing else is left unless the two disagree.
-	if len(found.list) == before && catalog.Validate(c.CatalogServices()) == nil {
-		found.joined(at("nova:monitoring"), c.MonitoringSettings().Validate())
 	}
 }
 
@@ -83,18 +76,14 @@ func (c *Config) checkChart(found *mistakes) {
 }
 
 func (c *Config) checkObjectives(found *mistakes) {
-	stack := slo.Default().With(c.Monitoring.SLO.override())
+	stack := slo.Default().With(c.Monitoring.SLO.Override())
 	fields(found, at("nova:monitoring.slo"), stack.Validate())
-	var enabled []string
-	for _, s := range c.Services {
-		enabled = append(enabled, s.Name)
-	}
 	for name, watching := range c.Monitoring.Services {
 		key := at("nova:monitoring.services").Child(name)
 		switch {
 		case !slices.Contains(catalog.Names(), name):
 			found.forbidden(key, "unknown service%s", didYouMean(name, catalog.Names()))
-		case !slices.Contains(enabled, name):
+		case !c.Enabled(name):
 			found.forbidden(key, "is not part of the stack: nova:services.%s.enabled is false", name)
 		}
 		if watching.Team != "" {
@@ -102,7 +91,7 @@ func (c *Config) checkObjectives(found *mistakes) {
 		}
 		// What is wrong for all services is reported once.
 		if watching.SLO != (Objectives{}) && stack.Validate() == nil {
-			fields(found, key.Child("slo"), stack.With(watching.SLO.override()).Validate())
+			fields(found, key.Child("slo"), stack.With(watching.SLO.Override()).Validate())
 		}
 	}
 }
@@ -111,18 +100,8 @@ func (c *Config) checkReceivers(found *mistakes) {
 	if c.Monitoring.Mode == MonitoringNone && len(c.Monitoring.Receivers) > 0 {
 		found.forbidden(at("nova:monitoring.receivers"), "nobody would be told anything, since nova:monitoring.mode is none")
 	}
-	teams := rule.Teams()
-	for _, watching := range c.Monitoring.Services {
-		if watching.Team != "" {
-			teams = append(teams, watching.Team)
-		}
-	}
 	for i, r := range c.Monitoring.Receivers {
 		key := at("nova:monitoring.receivers").Index(i)
-		found.joined(key, r.record().Validate())
-		if r.Team != "" && !slices.Contains(teams, r.Team) {
-			found.invalid(key.Child("team"), r.Team, "is the team of no alert%s", didYouMean(r.Team, teams))
-		}
 		if r.Secret.Name != "" && len(validation.IsDNS1123Subdomain(r.Secret.Name)) > 0 {
 			found.invalid(key.Child("secret", "name"), r.Secret.Name, "is not the name of a Secret; allowed: lower-case letters, digits, - and .")
 		}

@@ -8,7 +8,8 @@ import (
 
 // Config is the configuration of one stack: what Pulumi.<stack>.yaml says under
 // "nova:", over the defaults. The tags are the keys; the doc tags are the
-// documentation of each field.
+// documentation of each field. What follows from it and the catalogue is in
+// package stack.
 type Config struct {
 	// Stack is the name of the stack.
 	Stack string `config:"-"`
@@ -44,10 +45,6 @@ type Config struct {
 	SecretSources SecretSources `config:"secretSources" doc:"Where the values of secrets come from."`
 
 	Overrides map[string]Override `config:"services" doc:"Differences of single services from the catalogue and from the stack, by service name."`
-
-	// Services are the enabled services with everything resolved; Parse fills
-	// it in.
-	Services []Service `config:"-"`
 }
 
 // Cluster says where a stack runs. Nothing is ever read from the environment.
@@ -282,12 +279,8 @@ func (c *Config) KubeconfigPath(root string) string {
 	return filepath.Join(root, c.Cluster.Kubeconfig)
 }
 
-// CatalogServices are the enabled services' catalogue records with the stack's
-// overrides.
-func (c *Config) CatalogServices() []catalog.Service {
-	services := make([]catalog.Service, len(c.Services))
-	for i, s := range c.Services {
-		services[i] = s.Service
-	}
-	return services
+// Enabled reports whether a service of the catalogue is part of the stack.
+func (c *Config) Enabled(service string) bool {
+	enabled := c.Overrides[service].Enabled
+	return enabled == nil || *enabled
 }

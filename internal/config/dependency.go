@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net/netip"
 	"strings"
 
@@ -145,24 +144,6 @@ func (c *Config) StoreReplicas(system catalog.Dependency) int {
 	return 1
 }
 
-// KafkaTopics returns the topics of the catalogue and of the stack, complete.
-func (c *Config) KafkaTopics() []Topic {
-	var topics []Topic
-	for _, name := range catalog.TopicNames() {
-		topics = append(topics, Topic{Name: name})
-	}
-	topics = append(topics, c.Dependencies.Kafka.Topics...)
-	for i := range topics {
-		if topics[i].Partitions == 0 {
-			topics[i].Partitions = c.Dependencies.Kafka.Partitions
-		}
-		if topics[i].RetentionHours == 0 {
-			topics[i].RetentionHours = c.Dependencies.Kafka.RetentionHours
-		}
-	}
-	return topics
-}
-
 // resolveModes fills in the modes that are not set.
 func (c *Config) resolveModes() {
 	mode, storage := InCluster, InCluster
@@ -186,51 +167,6 @@ func (c *Config) resolveModes() {
 	}
 }
 
-// endpoint is where a system answers.
-func (c *Config) endpoint(system catalog.Dependency) catalog.Endpoint {
-	d := c.Dependency(system)
-	e := catalog.Endpoint{Host: d.Host, Port: d.Port, TLS: d.TLS}
-	if d.Mode == InCluster {
-		store := catalog.FindStore(system)
-		e = catalog.Endpoint{Host: fmt.Sprintf("%s.%s.svc.cluster.local", store.Name, c.Namespace), Port: store.Port}
-	}
-	switch system {
-	case catalog.Postgres:
-		e.Database, e.User = c.Dependencies.Postgres.Database, c.login(system, c.Dependencies.Postgres.User)
-	case catalog.ClickHouse:
-		e.Database, e.User = c.Dependencies.ClickHouse.Database, c.login(system, c.Dependencies.ClickHouse.User)
-	}
-	return e
-}
-
-// Logins returns the two names under which services log in to a system that
-// the stack runs: the current one and the one before the last rotation of its
-// password. Both work, so pods that still have the old password go on.
-func Logins(user string, rotations int) (current, previous string) {
-	a, b := user+"_a", user+"_b"
-	if rotations%2 == 0 {
-		return a, b
-	}
-	return b, a
-}
-
-func (c *Config) login(system catalog.Dependency, user string) string {
-	if !c.InCluster(system) {
-		return user
-	}
-	current, _ := Logins(user, c.SecretSources.Rotation[passwordOf[system]])
-	return current
-}
-
-// StoreLogins returns the Logins of PostgreSQL or ClickHouse in the cluster.
-func (c *Config) StoreLogins(system catalog.Dependency) (current, previous string) {
-	user := c.Dependencies.Postgres.User
-	if system == catalog.ClickHouse {
-		user = c.Dependencies.ClickHouse.User
-	}
-	return Logins(user, c.SecretSources.Rotation[passwordOf[system]])
-}
-
 // Roles of PostgreSQL that are not the services'.
 const (
 	// PostgresSuperuser sets up a server in the cluster.
@@ -238,11 +174,6 @@ const (
 	// PostgresExporter is the role of the exporter.
 	PostgresExporter = "nova_exporter"
 )
-
-// passwordOf names the secret with the services' password of a system.
-var passwordOf = map[catalog.Dependency]string{
-	catalog.Postgres: "POSTGRES_PASSWORD", catalog.Redis: "REDIS_PASSWORD", catalog.ClickHouse: "CLICKHOUSE_PASSWORD",
-}
 
 func (c *Config) checkDependencies(found *mistakes) {
 	for _, system := range catalog.Dependencies() {
@@ -263,7 +194,6 @@ func (c *Config) checkDependencies(found *mistakes) {
 		found.invalid(at("nova:dependencies.postgres.user"), name, "is taken: %s sets the server up, %s exports metrics", PostgresSuperuser, PostgresExporter)
 	}
 	between(found, at("nova:dependencies.postgres.maxConnections"), d.Postgres.MaxConnections, 20, 10000)
-	c.checkConnections(found)
 	c.checkRedisMemory(found)
 	c.checkKafka(found)
 }

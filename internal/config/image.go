@@ -18,9 +18,6 @@ var (
 	validRepository = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*$`)
 )
 
-// developmentTag is the tag of images that a developer built.
-const developmentTag = "dev"
-
 // Registry is the registry and path of the services' images: the configured
 // one, or that of the repositories that the stack declares. Empty means local
 // images.
@@ -31,15 +28,14 @@ func (c *Config) Registry() string {
 	return strings.TrimSuffix(c.Images.Registry, "/")
 }
 
-// builds says whether the stack builds the image of a service by itself.
-func (c *Config) builds(own ImageOverride) bool {
-	return c.Images.Build.Context != "" && own.Tag == "" && own.Digest == ""
+// Builds reports whether the stack builds the image of a service by itself.
+func (c *Config) Builds(service string) bool {
+	own := c.Overrides[service].Image
+	return c.Enabled(service) && c.Images.Build.Context != "" && own.Tag == "" && own.Digest == ""
 }
 
-// BuildsImages says whether the stack builds any image by itself.
-func (c *Config) BuildsImages() bool {
-	return slices.ContainsFunc(c.Services, func(s Service) bool { return s.Built })
-}
+// BuildsImages reports whether the stack builds any image by itself.
+func (c *Config) BuildsImages() bool { return slices.ContainsFunc(catalog.Names(), c.Builds) }
 
 var platform = regexp.MustCompile(`^linux/[a-z0-9]+(/[a-z0-9]+)?$`)
 
@@ -69,23 +65,18 @@ func (c *Config) checkImageBuild(found *mistakes) {
 	}
 }
 
-// image composes the reference of a service's image and reports what is wrong
-// with its parts.
-func (c *Config) image(record catalog.Service, own ImageOverride, found *mistakes) string {
-	key := at("nova:services").Child(record.Name, "image")
-	repository := own.Repository
+// checkServiceImage reports what is wrong with the parts of the reference of a
+// service's image.
+func (c *Config) checkServiceImage(service string, found *mistakes) {
+	own := c.Overrides[service].Image
+	key := at("nova:services").Child(service, "image")
 	switch {
-	case repository != "":
-		if !validRepository.MatchString(repository) {
-			found.invalid(key.Child("repository"), repository, "is not a repository; expected registry/path/name without tag or scheme")
+	case own.Repository != "":
+		if !validRepository.MatchString(own.Repository) {
+			found.invalid(key.Child("repository"), own.Repository, "is not a repository; expected registry/path/name without tag or scheme")
 		}
-	case c.Registry() != "":
-		repository = c.Registry() + "/" + record.ImageName()
-	default:
-		repository = record.LocalImageName()
-		if c.Guarded() {
-			found.required(at("nova:images.registry"), "must be set in %s: without it nodes would look for the images in a public registry", c.Environment)
-		}
+	case c.Registry() == "" && c.Guarded():
+		found.required(at("nova:images.registry"), "must be set in %s: without it nodes would look for the images in a public registry", c.Environment)
 	}
 
 	tag := own.Tag
@@ -99,20 +90,9 @@ func (c *Config) image(record catalog.Service, own ImageOverride, found *mistake
 	switch {
 	case tag == "" && own.Digest == "" && c.Guarded():
 		found.required(at("nova:images.version"), "must be set in %s, or a digest for each service", c.Environment)
-	case tag == "" && own.Digest == "":
-		tag = developmentTag
 	case tag != "" && !validTag.MatchString(tag):
 		found.invalid(tagKey, tag, "is not a tag; allowed: letters, digits, _, . and -, at most 128")
 	case tag == "latest" && c.Guarded():
 		found.invalid(tagKey, tag, "is refused in %s: it names another image tomorrow; use a version or a digest", c.Environment)
 	}
-
-	reference := repository
-	if tag != "" {
-		reference += ":" + tag
-	}
-	if own.Digest != "" {
-		reference += "@" + own.Digest
-	}
-	return reference
 }

@@ -46,7 +46,8 @@ func parseRSA(der []byte) (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
-func isPublicKey(text string) bool {
+// IsPublicKey reports whether a text is the PEM of an RSA public key.
+func IsPublicKey(text string) bool {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
 		return false

@@ -1,13 +1,9 @@
 package config
 
 import (
-	"maps"
 	"time"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/monitoring"
-	"nova.dev/infra/monitoring/alertmanager"
-	"nova.dev/infra/monitoring/scrape"
 	"nova.dev/infra/monitoring/slo"
 )
 
@@ -130,15 +126,16 @@ type Intervals struct {
 	Rules     time.Duration `config:"rules" doc:"Between two evaluations of the rules, where Prometheus runs without operator."`
 }
 
-// defaultMonitoring takes its numbers from the SLO record.
+// defaultMonitoring takes its objectives from the SLO record. A test of package
+// stack ties the rest to the defaults of package monitoring.
 func defaultMonitoring() Monitoring {
-	s, d, t, i := slo.Default(), slo.DefaultDependencies(), alertmanager.DefaultTiming(), scrape.DefaultIntervals()
+	s, d := slo.Default(), slo.DefaultDependencies()
 	percent := func(p slo.Percent) *float64 { f := float64(p); return &f }
 	release := func() map[string]string { return map[string]string{"release": ChartName} }
 	return Monitoring{
 		Mode:       MonitoringNone,
 		Chart:      Chart{Repository: "https://prometheus-community.github.io/helm-charts", Retention: "15d"},
-		RunbookURL: monitoring.DefaultRunbookURL,
+		RunbookURL: "https://github.com/proerror77/Nova/blob/main/docs/runbooks",
 		Labels:     MonitoringLabels{Rules: release(), Monitors: release()},
 		SLO: Objectives{
 			Objective: percent(s.Objective), Availability: percent(s.Availability),
@@ -154,8 +151,11 @@ func defaultMonitoring() Monitoring {
 			ClickHouseQuery: d.ClickHouseQuery, KafkaLag: d.KafkaLag,
 			ElasticsearchDiskFree: float64(d.ElasticsearchDiskFree), OutboxEvents: d.OutboxEvents,
 		},
-		Timing:    AlertTiming(t),
-		Intervals: Intervals(i),
+		Timing: AlertTiming{
+			Wait: 30 * time.Second, Interval: 5 * time.Minute,
+			RepeatCritical: 4 * time.Hour, RepeatWarning: 12 * time.Hour, Heartbeat: time.Minute,
+		},
+		Intervals: Intervals{Services: 10 * time.Second, Exporters: 30 * time.Second, Rules: 30 * time.Second},
 	}
 }
 
@@ -163,58 +163,8 @@ func defaultMonitoring() Monitoring {
 // existing installation is assumed to select objects.
 const ChartName = "kube-prometheus-stack"
 
-// MonitoringSettings are the settings of the stack's monitoring, as it runs on
-// a cluster.
-func (c *Config) MonitoringSettings() monitoring.Settings {
-	m := c.Monitoring
-	s := monitoring.Settings{
-		Namespace:        c.Namespace,
-		Environment:      c.Stack,
-		Services:         c.CatalogServices(),
-		SLO:              m.SLO.override(),
-		ServiceSLOs:      map[string]slo.Override{},
-		Limits:           c.limits(),
-		Teams:            map[string]string{},
-		Kubernetes:       true,
-		Rollouts:         m.Rollouts,
-		SingleNodeSearch: m.Limits.SingleNodeSearch || c.InCluster(catalog.Elasticsearch),
-		Unexported:       c.unexported(),
-		Timing:           alertmanager.Timing(m.Timing),
-		Intervals:        scrape.Intervals(m.Intervals),
-		RunbookURL:       m.RunbookURL,
-		GrafanaURL:       m.GrafanaURL,
-		Labels: monitoring.Labels{
-			Rules: maps.Clone(m.Labels.Rules), Monitors: maps.Clone(m.Labels.Monitors),
-			Alertmanager: maps.Clone(m.Labels.Alertmanager), Dashboards: maps.Clone(m.Labels.Dashboards),
-		},
-	}
-	for name, watching := range m.Services {
-		s.ServiceSLOs[name] = watching.SLO.override()
-		if watching.Team != "" {
-			s.Teams[name] = watching.Team
-		}
-	}
-	for _, r := range m.Receivers {
-		s.Receivers = append(s.Receivers, r.record())
-	}
-	return s
-}
-
-// unexported are the systems whose metrics nobody exports: no exporter runs, and
-// those that export by themselves are outside of the stack.
-func (c *Config) unexported() []catalog.Dependency {
-	var list []catalog.Dependency
-	for _, store := range catalog.Stores() {
-		exported := store.Exporter != nil && c.Dependency(store.System).Exporter ||
-			store.MetricsPort != 0 && c.InCluster(store.System)
-		if !exported {
-			list = append(list, store.System)
-		}
-	}
-	return list
-}
-
-func (o Objectives) override() slo.Override {
+// Override are the objectives as the SLO record takes them.
+func (o Objectives) Override() slo.Override {
 	percent := func(f *float64) *slo.Percent { return (*slo.Percent)(f) }
 	return slo.Override{
 		Objective: percent(o.Objective), Availability: percent(o.Availability),
@@ -225,9 +175,9 @@ func (o Objectives) override() slo.Override {
 	}
 }
 
-// limits are those of the stateful systems, with what follows from who runs
-// them.
-func (c *Config) limits() slo.Dependencies {
+// StoreLimits are the limits of the stores as the SLO record takes them, with
+// what follows from who runs them.
+func (c *Config) StoreLimits() slo.Dependencies {
 	l := c.Monitoring.Limits
 	if l.KafkaBrokers == 0 {
 		l.KafkaBrokers = slo.DefaultDependencies().KafkaBrokers
@@ -240,12 +190,5 @@ func (c *Config) limits() slo.Dependencies {
 		PostgreSQLTransaction: l.PostgreSQLTransaction, RedisMemory: slo.Percent(l.RedisMemory), RedisEvictions: l.RedisEvictions,
 		ClickHouseQuery: l.ClickHouseQuery, KafkaLag: l.KafkaLag, KafkaBrokers: l.KafkaBrokers,
 		ElasticsearchDiskFree: slo.Percent(l.ElasticsearchDiskFree), OutboxEvents: l.OutboxEvents,
-	}
-}
-
-func (r Receiver) record() alertmanager.Receiver {
-	return alertmanager.Receiver{
-		Kind: alertmanager.Kind(r.Kind), Severity: r.Severity, Team: r.Team,
-		Secret: alertmanager.Secret(r.Secret), URL: r.URL, Channel: r.Channel,
 	}
 }

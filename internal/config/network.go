@@ -69,7 +69,6 @@ func (c *Config) checkNetwork(found *mistakes) {
 	}
 	checkCIDRs(found, at("nova:network.private"), c.Network.Private)
 	checkPrivate(found, at("nova:network.private"), c.Network.Private)
-	c.checkPathOwners(found)
 	i := c.Ingress
 	oneOf(found, at("nova:ingress.kind"), i.Kind, IngressNone, IngressIngress, IngressGateway)
 	if i.Kind == IngressNone {
@@ -115,42 +114,6 @@ func checkPrivate(found *mistakes, key *field.Path, values []string) {
 	for i, value := range values {
 		if prefix, err := netip.ParsePrefix(value); err == nil && (!prefix.Addr().Is4() || prefix.Bits() == 0) {
 			found.invalid(key.Index(i), value, "cannot be left out of the internet; allowed: networks of IPv4 smaller than 0.0.0.0/0")
-		}
-	}
-}
-
-// checkPathOwners refuses a path that two services publish: which of them
-// answered would be left to the controller. A longer path of another service is
-// no conflict, since the longest match wins.
-func (c *Config) checkPathOwners(found *mistakes) {
-	owners := map[string]string{}
-	for _, s := range c.Services {
-		for i, path := range s.PublicPaths {
-			key := at("nova:services").Child(s.Name, "publicPaths").Index(i)
-			if owner, taken := owners[path]; taken {
-				found.duplicate(key, path, "is published by %s already", owner)
-				continue
-			}
-			owners[path] = key.String()
-		}
-	}
-}
-
-// hidden are paths of a service that no ingress may publish; facts are those of
-// the code at commit 94b91e29.
-var hidden = []string{"/metrics", "/swagger-ui", "/docs", "/api/v1/health", "/health"}
-
-func (c *Config) checkPublicPaths(s Service, found *mistakes) {
-	for i, path := range s.PublicPaths {
-		key := at("nova:services").Child(s.Name, "publicPaths").Index(i)
-		if !strings.HasPrefix(path, "/api/") || strings.ContainsAny(path, " ?#*") || strings.HasSuffix(path, "/") {
-			found.invalid(key, path, "is not a path of the API; expected a form such as /api/v1/users")
-		}
-		for _, secret := range append(hidden, s.MetricsPath, s.Health.Live, s.Health.Ready, s.Health.Startup) {
-			if secret != "" && (path == secret || strings.HasPrefix(secret, path+"/")) {
-				found.invalid(key, path, "would publish %s", secret)
-				break
-			}
 		}
 	}
 }

@@ -5,21 +5,19 @@ import (
 	"os"
 )
 
-// Parse types an input, fills in defaults, joins it with the catalogue and
-// checks the result. On mistakes it returns an *Error that lists all of them.
+// Parse types an input, fills in defaults and checks what can be checked without
+// the services that follow from it. On mistakes it returns an *Error that lists
+// them, and the configuration as far as it could be read, so that whoever joins
+// it with the catalogue can add what is wrong there.
 func Parse(stack string, input Input) (*Config, error) {
 	c := Defaults(stack)
 	found := &mistakes{}
 	decode(input, c, found)
 	c.resolveModes()
 	c.resolveMesh()
-	c.resolve(found)
 	c.checkNames(found)
 	c.check(found)
-	if err := found.err(stack); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return c, found.err(stack)
 }
 
 // Load parses the stack file at a path. Encrypted values stay encrypted.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -56,83 +55,21 @@ func (c *Config) ExternalKey(key string) string {
 	return strings.TrimSuffix(prefix, "/") + "/" + key
 }
 
-// Source returns where the value of a secret comes from. A URL that the stack
-// does not supply is composed where its password is.
-func (c *Config) Source(secret catalog.Secret) Source {
-	if c.supplies(secret.Key) {
-		return SourceConfig
-	}
-	if said, ok := c.SecretSources.Keys[secret.Key]; ok {
-		return Source(said)
-	}
-	if secret.Generate == catalog.GenerateURL {
-		password, _ := catalog.FindSecret(passwordOf[secret.System])
-		return c.Source(password)
-	}
-	switch {
-	case !c.uses(secret), secret.Optional:
-		return SourceNone
-	case c.SecretSources.Default == string(SourceExternal):
-		return SourceExternal
-	case c.CanGenerate(secret):
-		return SourceGenerated
-	}
-	return SourceNone
-}
-
 // CanGenerate reports whether a generated value of a secret opens anything: a
 // made-up password does not open a database that exists already.
 func (c *Config) CanGenerate(secret catalog.Secret) bool {
 	return secret.Generate != catalog.GenerateNone && (secret.System == "" || c.InCluster(secret.System))
 }
 
-// uses reports whether anything in the stack receives a secret.
-func (c *Config) uses(secret catalog.Secret) bool {
-	switch secret.Key {
-	case "POSTGRES_SUPERUSER_PASSWORD":
-		return c.InCluster(catalog.Postgres)
-	case "POSTGRES_EXPORTER_PASSWORD":
-		return c.InCluster(catalog.Postgres) || c.Dependencies.Postgres.Exporter
-	case "REDIS_EXPORTER_PASSWORD":
-		return c.InCluster(catalog.Redis) || c.Dependencies.Redis.Exporter
-	case passwordOf[secret.System]:
-		return true
-	}
-	return slices.ContainsFunc(c.Services, func(s Service) bool { return slices.Contains(s.Secrets, secret.Key) })
-}
-
-// required reports whether the stack cannot run without a secret.
-func (c *Config) required(secret catalog.Secret) bool {
-	if secret.Key == passwordOf[secret.System] && !c.InCluster(secret.System) && c.urlSupplied(secret.System) {
-		return false
-	}
-	return !secret.Optional && secret.Generate != catalog.GenerateURL && c.uses(secret)
-}
-
-// urlSupplied reports whether a connection URL comes whole, with its password.
-func (c *Config) urlSupplied(system catalog.Dependency) bool {
-	url := urlOf[system]
-	return c.supplies(url) || c.SecretSources.Keys[url] == string(SourceExternal)
-}
-
-// urlOf names the secret with the connection URL of a system.
-var urlOf = map[catalog.Dependency]string{catalog.Postgres: "DATABASE_URL", catalog.Redis: "REDIS_URL"}
-
-// publicKeyVariable carries the public half of the signing key. It follows from
-// the private half wherever the program knows that.
-const publicKeyVariable = "JWT_PUBLIC_KEY_PEM"
-
-// signsElsewhere reports whether the private half of the signing key is not
-// known to the program.
-func (c *Config) signsElsewhere() bool {
-	signing, _ := catalog.FindSecret("JWT_PRIVATE_KEY_PEM")
-	return c.Source(signing) == SourceExternal
-}
-
-func (c *Config) supplies(key string) bool {
+// Supplies reports whether nova:secrets has a value for a key.
+func (c *Config) Supplies(key string) bool {
 	_, ok := c.Secrets[key]
 	return ok
 }
+
+// PublicKeyVariable carries the public half of the signing key. It follows from
+// the private half wherever the program knows that.
+const PublicKeyVariable = "JWT_PUBLIC_KEY_PEM"
 
 // MaxRotations is how often a key can be rotated; each one leaves a generator.
 const MaxRotations = 100
@@ -147,7 +84,7 @@ func (c *Config) checkSecretSources(found *mistakes) {
 		oneOf(found, path, said, string(SourceGenerated), string(SourceExternal), string(SourceNone))
 		external = external || said == string(SourceExternal)
 		switch {
-		case c.supplies(name):
+		case c.Supplies(name):
 			found.invalid(path, said, "contradicts nova:secrets.%s, which supplies the value", name)
 		case said == string(SourceGenerated) && secret.Key != "" && !c.CanGenerate(secret):
 			found.invalid(path, said, "cannot be generated: only the outside knows the value; supply it under nova:secrets, or use external")
@@ -155,14 +92,6 @@ func (c *Config) checkSecretSources(found *mistakes) {
 	}
 	for name, rotations := range c.SecretSources.Rotation {
 		between(found, key.Child("rotation", name), rotations, 0, MaxRotations)
-	}
-	for _, secret := range catalog.Secrets() {
-		if c.required(secret) && c.Source(secret) == SourceNone {
-			found.required(at("nova:secrets").Child(secret.Key), "must be set in this stack: %s Supply it encrypted, or set nova:secretSources.keys.%s to external", secret.Doc, secret.Key)
-		}
-	}
-	if key := c.Variables[publicKeyVariable]; c.signsElsewhere() && !isPublicKey(key) {
-		found.invalid(at("nova:variables").Child(publicKeyVariable), key, "is not the PEM of an RSA public key, which is required when JWT_PRIVATE_KEY_PEM is external: the program never sees the private half")
 	}
 	if !external {
 		return

@@ -69,6 +69,11 @@ func (c *Config) CreatesRepositories() bool {
 	return c.Storage.Mode == StorageAWS && c.AWS.Repositories.Create
 }
 
+// RoleName is the name of the role of a service's pods.
+func (c *Config) RoleName(service string) string {
+	return fmt.Sprintf("nova-%s-%s", c.Stack, service)
+}
+
 // IssuerHost is the OIDC issuer without its scheme, as trust policies name it.
 func (a AWS) IssuerHost() string { return strings.TrimPrefix(a.OIDCIssuer, "https://") }
 
@@ -88,7 +93,8 @@ func (s Storage) dependency() Dependency {
 
 const httpsPort = 443
 
-func (c *Config) buckets() map[catalog.Bucket]string {
+// BucketNames are the names of the buckets in the stack.
+func (c *Config) BucketNames() map[catalog.Bucket]string {
 	names := map[catalog.Bucket]string{}
 	for _, bucket := range catalog.Buckets() {
 		names[bucket] = fmt.Sprintf("nova-%s-%s", bucket, c.Stack)
@@ -127,7 +133,6 @@ func (c *Config) checkStorage(found *mistakes) {
 	}
 	if s.Mode == StorageAWS {
 		c.checkAWS(found)
-		c.checkNamesInAWS(found)
 	}
 }
 
@@ -142,7 +147,7 @@ const (
 
 func (c *Config) checkBuckets(found *mistakes) {
 	owner := map[string]catalog.Bucket{}
-	buckets := c.buckets()
+	buckets := c.BucketNames()
 	for _, bucket := range catalog.Buckets() {
 		name := buckets[bucket]
 		key := at("nova:storage.buckets").Child(string(bucket))
@@ -162,15 +167,6 @@ func (c *Config) checkBuckets(found *mistakes) {
 	between(found, at("nova:storage.abortMultipartDays"), c.Storage.AbortMultipartDays, 1, 30)
 	for bucket, days := range c.Storage.ExpireDays {
 		between(found, at("nova:storage.expireDays").Child(bucket), days, expire, maxRetentionDays)
-	}
-	for _, s := range c.Services {
-		for i, use := range s.Buckets {
-			for j, action := range use.Actions {
-				if !validObjectAction.MatchString(action) {
-					found.invalid(at("nova:services").Child(s.Name, "buckets").Index(i).Child("actions").Index(j), action, "is not an action on objects; expected a form such as s3:GetObject, without wildcards")
-				}
-			}
-		}
 	}
 }
 

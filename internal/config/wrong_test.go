@@ -8,16 +8,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // parse reads the lines below "config:" of a stack file.
-func parse(t *testing.T, stack, lines string) (*config.Config, error) {
+func parse(t *testing.T, name, lines string) (*stack.Stack, error) {
 	t.Helper()
 	input, err := config.FromFile([]byte("config:\n" + lines))
 	if err != nil {
 		return nil, err
 	}
-	return config.Parse(stack, input)
+	return stack.Parse(name, input)
 }
 
 const production = "  nova:environment: production\n"
@@ -256,7 +257,7 @@ func FuzzAnyStackFileEndsInAConfigurationOrAnError(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if c, err := config.Parse("fuzz", input); err == nil && len(c.Services) > 11 {
+		if c, err := stack.Parse("fuzz", input); err == nil && len(c.Services) > 11 {
 			t.Fatalf("%d services", len(c.Services))
 		}
 	})

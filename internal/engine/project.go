@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/stackfile"
 )
 
@@ -63,19 +64,19 @@ func (p Project) Stacks() []string {
 }
 
 // Config loads and checks the configuration of a stack.
-func (p Project) Config(stack string) (*config.Config, error) {
-	return p.ConfigWith(stack, func(config.Input) {})
+func (p Project) Config(name string) (*stack.Stack, error) {
+	return p.ConfigWith(name, func(config.Input) {})
 }
 
 // ConfigWith is Config of a stack whose input is changed before it is checked.
-func (p Project) ConfigWith(stack string, change func(config.Input)) (*config.Config, error) {
-	if !slices.Contains(p.Stacks(), stack) {
-		return nil, fmt.Errorf("--stack: %q: there is no Pulumi.%s.yaml; stacks are %s", stack, stack, strings.Join(p.Stacks(), ", "))
+func (p Project) ConfigWith(name string, change func(config.Input)) (*stack.Stack, error) {
+	if !slices.Contains(p.Stacks(), name) {
+		return nil, fmt.Errorf("--stack: %q: there is no Pulumi.%s.yaml; stacks are %s", name, name, strings.Join(p.Stacks(), ", "))
 	}
-	input, err := stackfile.Read(p.StackFile(stack))
+	input, err := stackfile.Read(p.StackFile(name))
 	if err != nil {
-		return nil, fmt.Errorf("configuration of stack %s: %w", stack, err)
+		return nil, fmt.Errorf("configuration of stack %s: %w", name, err)
 	}
 	change(input)
-	return config.Parse(stack, input)
+	return stack.Parse(name, input)
 }

@@ -18,9 +18,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optrefresh"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/plugin"
 	"nova.dev/infra/internal/program"
+	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/toolchain"
 )
 
@@ -28,7 +28,7 @@ import (
 type Options struct {
 	Project Project
 	// Config is the checked configuration of the stack.
-	Config *config.Config
+	Config *stack.Stack
 	// Backend is the URL of the state backend; empty means the usual order.
 	Backend string
 	// Providers is "auto" (stand-ins for what cannot be built from source on the

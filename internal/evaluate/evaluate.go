@@ -5,15 +5,18 @@
 package evaluate
 
 import (
+	"cmp"
 	"sync"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/urn"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/program"
+	"nova.dev/infra/internal/stack"
 )
 
 // Resource is one resource that the program declared.
@@ -30,6 +33,8 @@ type Resource struct {
 	Protect, RetainOnDelete bool
 	// DependsOn are URNs.
 	DependsOn []string
+	// Aliases are the URNs under which the engine also looks for it in a state.
+	Aliases []string
 	// IgnoreChanges are the paths of inputs that are read once.
 	IgnoreChanges []string
 }
@@ -48,7 +53,7 @@ type Options struct {
 
 // Stack evaluates the program for a configuration. Resources come in the order
 // in which they were declared, which differs from run to run.
-func Stack(c *config.Config, o Options) ([]Resource, error) {
+func Stack(c *stack.Stack, o Options) ([]Resource, error) {
 	r := &recorder{options: o, config: c}
 	err := pulumi.RunErr(func(ctx *pulumi.Context) error {
 		return program.Declare(ctx, c, kubeconfig)
@@ -67,7 +72,7 @@ const kubeconfig = "evaluated without a cluster"
 // recorder stands for the engine and the providers.
 type recorder struct {
 	options   Options
-	config    *config.Config
+	config    *stack.Stack
 	mu        sync.Mutex
 	resources []Resource
 }
@@ -84,11 +89,8 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 		Type: args.TypeToken, Name: args.Name, Parent: rpc.GetParent(), Provider: args.Provider, Inputs: args.Inputs,
 		Protect: rpc.GetProtect(), RetainOnDelete: rpc.GetRetainOnDelete(), DependsOn: rpc.GetDependencies(), IgnoreChanges: rpc.GetIgnoreChanges(),
 	}
-	var parentType tokens.Type
-	if parent := urn.URN(one.Parent); parent != "" && parent.Type() != resource.RootStackType {
-		parentType = parent.QualifiedType()
-	}
-	one.URN = string(urn.New(stackName, config.Project, parentType, tokens.Type(args.TypeToken), args.Name))
+	one.URN = urnOf(one.Parent, args.TypeToken, args.Name)
+	one.Aliases = aliases(rpc, one)
 	r.resources = append(r.resources, one)
 	if r.options.Refuse != nil {
 		if err := r.options.Refuse(len(r.resources)); err != nil {
@@ -101,6 +103,36 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	// tested with the real engine.
 	r.fabricate(args, outputs)
 	return args.Name + "-id", outputs, nil
+}
+
+// urnOf is the URN of a resource below a parent.
+func urnOf(parent, typ, name string) string {
+	var parentType tokens.Type
+	if p := urn.URN(parent); p != "" && p.Type() != resource.RootStackType {
+		parentType = p.QualifiedType()
+	}
+	return string(urn.New(stackName, config.Project, parentType, tokens.Type(typ), name))
+}
+
+// aliases are the URNs of a resource's aliases. As in the engine, what an alias
+// does not say is that of the resource itself.
+func aliases(rpc *pulumirpc.RegisterResourceRequest, of Resource) []string {
+	urns := rpc.GetAliasURNs()
+	for _, alias := range rpc.GetAliases() {
+		spec := alias.GetSpec()
+		if spec == nil {
+			urns = append(urns, alias.GetUrn())
+			continue
+		}
+		parent := of.Parent
+		if spec.GetNoParent() {
+			parent = ""
+		} else if spec.GetParentUrn() != "" {
+			parent = spec.GetParentUrn()
+		}
+		urns = append(urns, urnOf(parent, cmp.Or(spec.GetType(), of.Type), cmp.Or(spec.GetName(), of.Name)))
+	}
+	return urns
 }
 
 // fabricate adds what only a provider knows.

@@ -5,39 +5,41 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
-// Pin gives every image that a stack builds by itself the tag of its sources,
-// so that all that is said of the stack afterwards names the same image. root is
-// the folder of the project. The error is a *config.Error.
-func Pin(c *config.Config, root string) error {
-	for i, s := range c.Services {
-		if !s.Built {
+// Pin reads the sources of every image that a stack builds by itself and returns
+// what they are made of, by service. root is the folder of the project. The error
+// is a *config.Error.
+func Pin(c *config.Config, root string) (map[string]stack.Pin, error) {
+	pins := map[string]stack.Pin{}
+	for _, name := range catalog.Names() {
+		if !c.Builds(name) {
 			continue
 		}
-		recipe, err := RecipeOf(c, s)
+		recipe, err := RecipeOf(c, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		inputs, err := recipe.Digest(workspaceOf(c, root))
 		if err != nil {
 			// The other services would say the same.
-			return &config.Error{Stack: c.Stack, Mistakes: field.ErrorList{
+			return nil, &config.Error{Stack: c.Stack, Mistakes: field.ErrorList{
 				field.Invalid(field.NewPath("nova:images.build.context"), c.Images.Build.Context, err.Error()),
 			}}
 		}
-		c.Services[i].Inputs = inputs
-		c.Services[i].Image = s.Repository() + ":" + Tag(inputs)
+		pins[name] = stack.Pin{Inputs: inputs, Tag: Tag(inputs)}
 	}
-	return nil
+	return pins, nil
 }
 
 // RecipeOf is the recipe of a service's image where a stack builds it by itself.
 // It is that of `nova images build`, for the stack's platform: what a stack
 // overrides is told to the container, so that one image serves every stack.
-func RecipeOf(c *config.Config, s config.Service) (Recipe, error) {
-	recipe, err := NewRecipe(s.Name)
+func RecipeOf(c *config.Config, service string) (Recipe, error) {
+	recipe, err := NewRecipe(service)
 	recipe.Platform = c.Images.Build.Platform
 	return recipe, err
 }

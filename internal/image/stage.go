@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // stagedPatience is how long a build context that no command wants any more is
@@ -18,16 +19,16 @@ const stagedPatience = 24 * time.Hour
 
 // ContextDir is where Stage puts the build context of a service with pinned
 // sources, relative to the folder of the project.
-func ContextDir(s config.Service) string {
+func ContextDir(s stack.Service) string {
 	return path.Join(contextsDir(s), Tag(s.Inputs))
 }
 
-func contextsDir(s config.Service) string {
+func contextsDir(s stack.Service) string {
 	return path.Join(config.LocalDir, "build", s.KubernetesName())
 }
 
 // ContextDockerfile is where the Dockerfile lies in a service's ContextDir.
-func ContextDockerfile(s config.Service) string {
+func ContextDockerfile(s stack.Service) string {
 	return path.Join(ContextDir(s), dockerfileName)
 }
 
@@ -39,14 +40,14 @@ func ContextDockerfile(s config.Service) string {
 // A folder is named after the digest of what it holds and never changes. Modes
 // are 0644 or 0755, so that it is the same on every machine. c must have been
 // pinned; sources that changed since then are an error.
-func Stage(c *config.Config, root string) error {
+func Stage(c *stack.Stack, root string) error {
 	for _, s := range c.Services {
 		if !s.Built {
 			continue
 		}
-		recipe, err := RecipeOf(c, s)
+		recipe, err := RecipeOf(&c.Config, s.Name)
 		if err == nil {
-			err = recipe.stage(workspaceOf(c, root), s.Inputs, filepath.Join(root, filepath.FromSlash(ContextDir(s))))
+			err = recipe.stage(workspaceOf(&c.Config, root), s.Inputs, filepath.Join(root, filepath.FromSlash(ContextDir(s))))
 		}
 		if err != nil {
 			return fmt.Errorf("build context of %s: %w", s.KubernetesName(), err)

@@ -2,6 +2,7 @@ package image
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,24 +13,38 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // building is a stack that builds auth and feed from a folder nova in the
 // project's folder, which is returned too.
-func building(t *testing.T) (*config.Config, string) {
+func building(t *testing.T) (*stack.Stack, string) {
 	t.Helper()
 	root := t.TempDir()
 	require.NoError(t, os.Rename(workspace(t), filepath.Join(root, "nova")))
-	c := &config.Config{Stack: "dev"}
-	c.Images.Build = config.ImageBuild{Context: "nova", Platform: "linux/amd64"}
-	for _, name := range []string{"auth", "feed", "cdn"} {
-		recipe, err := NewRecipe(name)
-		require.NoError(t, err)
-		c.Services = append(c.Services, config.Service{Service: recipe.Service, Built: name != "cdn"})
+	overrides := map[string]any{"cdn": map[string]any{"image": map[string]any{"tag": "v1"}}}
+	for _, s := range catalog.Services() {
+		if !slices.Contains([]string{"auth", "feed", "cdn"}, s.Name) {
+			overrides[s.Name] = map[string]any{"enabled": false}
+		}
 	}
-	require.NoError(t, Pin(c, root))
-	return c, root
+	overrides["feed"] = map[string]any{"calls": []any{}}
+	c, err := stack.Parse("dev", config.Input{
+		"images": map[string]any{"build": map[string]any{"context": "nova"}}, "services": overrides,
+	})
+	require.NoError(t, err)
+	return pinned(t, c, root), root
+}
+
+func pinned(t *testing.T, c *stack.Stack, root string) *stack.Stack {
+	t.Helper()
+	pins, err := Pin(&c.Config, root)
+	require.NoError(t, err)
+	c, err = c.Pinned(pins)
+	require.NoError(t, err)
+	return c
 }
 
 // listed is everything below a folder: modes by name.
@@ -47,7 +62,7 @@ func listed(t *testing.T, dir string) map[string]fs.FileMode {
 	return found
 }
 
-func stagedOf(c *config.Config, root string, i int) string {
+func stagedOf(c *stack.Stack, root string, i int) string {
 	return filepath.Join(root, filepath.FromSlash(ContextDir(c.Services[i])))
 }
 
@@ -78,7 +93,7 @@ func TestABuildContextHoldsTheInputsOfOneServiceAndItsDockerfile(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(ContextDockerfile(s))))
 		require.NoError(t, err)
 		assert.Equal(t, Dockerfile(), string(text))
-		recipe, err := RecipeOf(c, s)
+		recipe, err := RecipeOf(&c.Config, s.Name)
 		require.NoError(t, err)
 		sum, err := recipe.Digest(staged)
 		require.NoError(t, err)
@@ -91,7 +106,7 @@ func TestABuildContextIsTheSameOnEveryMachine(t *testing.T) {
 	one, root := building(t)
 	require.NoError(t, os.Symlink("main.rs", filepath.Join(root, "nova/backend/auth-service/src/link.rs")))
 	require.NoError(t, os.Chmod(filepath.Join(root, "nova/backend/auth-service/build.rs"), 0o744))
-	require.NoError(t, Pin(one, root))
+	one = pinned(t, one, root)
 	require.NoError(t, Stage(one, root))
 	want := listed(t, stagedOf(one, root, 0))
 	assert.Equal(t, fs.FileMode(0o644), want["backend/auth-service/src/main.rs"])
@@ -102,7 +117,7 @@ func TestABuildContextIsTheSameOnEveryMachine(t *testing.T) {
 	two, careful := building(t)
 	require.NoError(t, os.Symlink("main.rs", filepath.Join(careful, "nova/backend/auth-service/src/link.rs")))
 	require.NoError(t, os.Chmod(filepath.Join(careful, "nova/backend/auth-service/build.rs"), 0o700))
-	require.NoError(t, Pin(two, careful))
+	two = pinned(t, two, careful)
 	require.NoError(t, Stage(two, careful))
 	assert.Equal(t, ContextDir(one.Services[0]), ContextDir(two.Services[0]))
 	assert.Equal(t, want, listed(t, stagedOf(two, careful, 0)))
@@ -118,7 +133,7 @@ func TestABuildContextNeverChangesAndIsRemovedWhenNobodyWantsIt(t *testing.T) {
 	assert.FileExists(t, mark, "nothing was copied again")
 
 	write(t, root, "nova/backend/feed-service/src/main.rs", "fn main() {}")
-	require.NoError(t, Pin(c, root))
+	c = pinned(t, c, root)
 	require.NoError(t, Stage(c, root))
 	second := stagedOf(c, root, 1)
 	require.NotEqual(t, first, second)
@@ -150,9 +165,12 @@ func TestSourcesThatChangeWhileTheyAreReadAreNotBuilt(t *testing.T) {
 
 func TestAStackBuildsWhatTheCommandBuilds(t *testing.T) {
 	c, root := building(t)
-	c.Services[0].HTTPPort++
-	c.Services[0].Health.Startup = "/other"
-	require.NoError(t, Pin(c, root))
+	port, other := 7000, c.Config
+	other.Overrides = maps.Clone(other.Overrides)
+	other.Overrides["auth"] = config.Override{HTTPPort: &port, Health: config.HealthOverride{Startup: "/other"}}
+	c, err := c.With(&other)
+	require.NoError(t, err)
+	c = pinned(t, c, root)
 	for _, s := range c.Services[:2] {
 		assert.Equal(t, digest(t, filepath.Join(root, "nova"), s.Name), s.Inputs, "what a stack overrides is no part of the image")
 	}

@@ -208,18 +208,18 @@ func TestCheckDryRun(t *testing.T) {
 
 func TestCheckUnknown(t *testing.T) {
 	n := unique("planned")
-	declare := func(change func(s *stack)) []string {
+	declare := func(t *testing.T, change func(s *stack)) []string {
 		s := newStack(t, newNamespace(n, enforce))
 		change(s)
 		return s.check(t)
 	}
 	t.Run("a_placeholder_of_another_type_is_no_finding", func(t *testing.T) {
-		wantFindings(t, declare(func(s *stack) {
+		wantFindings(t, declare(t, func(s *stack) {
 			s.declare(set(t, newDeployment(n, "typed"), "unknown", "spec", "replicas")).Unknown = []string{"spec.replicas"}
 		}))
 	})
 	t.Run("a_placeholder_that_validation_refuses_is_no_finding", func(t *testing.T) {
-		wantFindings(t, declare(func(s *stack) {
+		wantFindings(t, declare(t, func(s *stack) {
 			d := newDeployment(n, "named")
 			container(d)["imagePullPolicy"] = "unknown"
 			s.declare(d).Unknown = []string{"spec.template.spec.containers[0].imagePullPolicy"}
@@ -230,7 +230,7 @@ func TestCheckUnknown(t *testing.T) {
 		}))
 	})
 	t.Run("other_fields_are_judged_all_the_same", func(t *testing.T) {
-		wantFindings(t, declare(func(s *stack) {
+		wantFindings(t, declare(t, func(s *stack) {
 			d := newDeployment(n, "named")
 			container(d)["image"], container(d)["name"] = "unknown", "Not_A_Label"
 			s.declare(d).Unknown = []string{"spec.template.spec.containers[0].image"}
@@ -239,7 +239,7 @@ func TestCheckUnknown(t *testing.T) {
 		}), "Deployment "+n+"/field: the API server refuses it", "Deployment "+n+"/named: the API server refuses it: spec.template.spec.containers[0].name")
 	})
 	t.Run("pods_are_judged_unless_what_decides_is_unknown", func(t *testing.T) {
-		wantFindings(t, declare(func(s *stack) {
+		wantFindings(t, declare(t, func(s *stack) {
 			s.declare(workload("apps/v1", "Deployment", n, "image", rooted("image"))).Unknown = []string{"spec.template.spec.containers[0].image"}
 			s.declare(workload("apps/v1", "Deployment", n, "user", rooted("user"))).Unknown = []string{"spec.template.spec.securityContext.runAsNonRoot"}
 			s.declare(workload("apps/v1", "Deployment", n, "whole", rooted("whole"))).Unknown = []string{"spec.template"}

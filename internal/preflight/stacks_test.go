@@ -7,15 +7,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/evaluate"
 	"nova.dev/infra/internal/preflight"
+	novastack "nova.dev/infra/internal/stack"
 )
 
 func TestCheckStacks(t *testing.T) {
 	for _, name := range []string{"dev", "staging", "prod"} {
 		t.Run(name+"_has_no_findings_on_a_new_cluster", func(t *testing.T) {
-			c, err := config.Load(name, "../../Pulumi."+name+".yaml")
+			c, err := novastack.Load(name, "../../Pulumi."+name+".yaml")
 			require.NoError(t, err)
 			resources, err := evaluate.Stack(c, evaluate.Options{})
 			require.NoError(t, err)

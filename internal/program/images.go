@@ -1,19 +1,42 @@
 package program
 
 import (
+	"fmt"
+
 	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/components"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/image"
+	"nova.dev/infra/internal/stack"
 )
 
-// declareImages declares the images that the stack builds by itself, by service.
-func declareImages(ctx *pulumi.Context, c *config.Config, opts ...pulumi.ResourceOption) (map[string]*docker.Image, error) {
-	if !c.BuildsImages() {
+// newImages declares the images that the stack builds by itself, by service.
+func newImages(ctx *pulumi.Context, s *stack.Stack, opts ...pulumi.ResourceOption) (map[string]*docker.Image, error) {
+	if !s.BuildsImages() {
 		return nil, nil
 	}
-	build, err := components.NewImageBuild(ctx, "nova", &components.ImageBuildArgs{Config: c}, opts...)
+	args := &components.ImageBuildArgs{Concurrency: s.Images.Build.Concurrency, Push: s.Registry() != ""}
+	for _, service := range s.Services {
+		if !service.Built {
+			continue
+		}
+		if service.Inputs == "" {
+			return nil, fmt.Errorf("image of %s: its sources were not read by image.Pin", service.KubernetesName())
+		}
+		recipe, err := image.RecipeOf(&s.Config, service.Name)
+		if err != nil {
+			return nil, err
+		}
+		args.Images = append(args.Images, components.ImageArgs{
+			Service: service.Name, Resource: service.KubernetesName(), Reference: service.Image,
+			Context:    pulumi.String(image.ContextDir(service)),
+			Dockerfile: pulumi.String(image.ContextDockerfile(service)),
+			Platform:   recipe.Platform,
+			Arguments:  recipe.BuildArguments(image.Labels{Version: image.Tag(service.Inputs), Inputs: service.Inputs}),
+		})
+	}
+	build, err := components.NewImageBuild(ctx, "nova", args, opts...)
 	if err != nil {
 		return nil, err
 	}

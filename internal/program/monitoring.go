@@ -5,17 +5,30 @@ import (
 
 	"nova.dev/infra/components"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/workload"
 )
 
-// declareMonitoring declares what watches the stack, unless nothing does.
-func declareMonitoring(ctx *pulumi.Context, c *config.Config, infra *components.InfraStack, opts ...pulumi.ResourceOption) error {
-	if c.Monitoring.Mode == config.MonitoringNone {
+// newMonitoring declares what watches the stack, unless nothing does.
+func newMonitoring(ctx *pulumi.Context, s *stack.Stack, workloads []workload.Workload, infra *components.InfraStack, opts ...pulumi.ResourceOption) error {
+	if s.Monitoring.Mode == config.MonitoringNone {
 		return nil
 	}
-	stack, err := components.NewMonitoringStack(ctx, "nova", &components.MonitoringStackArgs{Config: c, Infra: infra}, opts...)
+	args := &components.MonitoringStackArgs{
+		Scope:      scope(s, infra),
+		Settings:   workload.Monitoring(s, workloads),
+		Prometheus: s.Network.Prometheus.Namespace,
+	}
+	if s.Monitoring.Mode == config.MonitoringInstall {
+		args.Operators = &components.OperatorsArgs{
+			Namespace: args.Prometheus, Environment: s.Environment, Stack: s.Stack,
+			Chart: s.Monitoring.Chart, Rollouts: s.Monitoring.Rollouts, Protect: s.DeletionProtection,
+		}
+	}
+	monitoring, err := components.NewMonitoringStack(ctx, "nova", args, opts...)
 	if err != nil {
 		return err
 	}
-	ctx.Export("monitoring", pulumi.Map{"namespace": stack.Namespace, "dashboards": stack.Dashboards})
+	ctx.Export("monitoring", pulumi.Map{"namespace": monitoring.Namespace, "dashboards": monitoring.Dashboards})
 	return nil
 }

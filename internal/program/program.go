@@ -1,14 +1,15 @@
-// Package platform is the program: from the configuration of a stack and the
-// catalogue it declares the providers, the InfraStack, every NovaService and the
-// MonitoringStack, and where it says so the images that they run.
+// Package program is the Pulumi program: from a stack it declares the providers,
+// the InfraStack, every NovaService and the MonitoringStack, and where the stack
+// builds its images by itself the ImageBuild.
 package program
 
 import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/components"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/image"
+	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/workload"
 )
 
 // Program declares the stack that ctx belongs to. Relative paths in the
@@ -17,46 +18,55 @@ func Program(ctx *pulumi.Context) error {
 	return At(ctx.RootDirectory())(ctx)
 }
 
-// At is Program for a project whose files lie under root.
+// At is Program for a project whose files lie under root. An update writes the
+// build contexts of images below it; a preview writes nothing.
 func At(root string) pulumi.RunFunc {
 	return func(ctx *pulumi.Context) error {
-		c, err := readConfig(ctx)
+		s, err := readConfig(ctx)
 		if err != nil {
 			return err
 		}
-		kubeconfig, err := readKubeconfig(root, c)
+		kubeconfig, err := readKubeconfig(root, s)
 		if err != nil {
 			return err
 		}
-		if err := image.Pin(c, root); err != nil {
+		pins, err := image.Pin(&s.Config, root)
+		if err != nil {
 			return err
 		}
-		if err := image.Stage(c, root); err != nil {
+		if s, err = s.Pinned(pins); err != nil {
 			return err
 		}
-		return Declare(ctx, c, kubeconfig)
+		if !ctx.DryRun() {
+			if err := image.Stage(s, root); err != nil {
+				return err
+			}
+		}
+		return Declare(ctx, s, kubeconfig)
 	}
 }
 
-// Declare declares a stack from its configuration. kubeconfig is the text of
-// the kubeconfig file; it is handed to the Kubernetes provider as a secret.
-func Declare(ctx *pulumi.Context, c *config.Config, kubeconfig string) error {
-	providers, err := newProviders(ctx, c, kubeconfig)
+// Declare declares a stack. kubeconfig is the text of the kubeconfig file; it is
+// handed to the Kubernetes provider as a secret.
+func Declare(ctx *pulumi.Context, s *stack.Stack, kubeconfig string) error {
+	workloads := workload.All(s)
+	providers, err := newProviders(ctx, s, kubeconfig)
 	if err != nil {
 		return err
 	}
-	images, err := declareImages(ctx, c, providers)
+	images, err := newImages(ctx, s, providers)
 	if err != nil {
 		return err
 	}
-	infra, err := components.NewInfraStack(ctx, "nova", &components.InfraStackArgs{Config: c}, providers)
+	args := infraArgs(s, workloads)
+	infra, err := components.NewInfraStack(ctx, "nova", &args, providers)
 	if err != nil {
 		return err
 	}
-	services, err := declareServices(ctx, c, infra, images, providers)
+	services, err := newServices(ctx, s, workloads, infra, images, providers)
 	if err != nil {
 		return err
 	}
-	export(ctx, c, infra, services)
-	return declareMonitoring(ctx, c, infra, providers)
+	export(ctx, s, infra, services)
+	return newMonitoring(ctx, s, workloads, infra, providers)
 }

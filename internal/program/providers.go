@@ -9,12 +9,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
 // newProviders declares the one provider of each kind that a stack uses.
 // ConfigMaps and Secrets keep their names and are changed in place; pods roll
 // by their configuration hash.
-func newProviders(ctx *pulumi.Context, c *config.Config, kubeconfig string) (pulumi.ResourceOption, error) {
+func newProviders(ctx *pulumi.Context, c *stack.Stack, kubeconfig string) (pulumi.ResourceOption, error) {
 	args := &kubernetes.ProviderArgs{
 		Kubeconfig:             pulumi.ToSecret(pulumi.String(kubeconfig)).(pulumi.StringOutput),
 		ClusterIdentifier:      pulumi.String(c.Cluster.Identifier),
@@ -58,7 +59,7 @@ func newProviders(ctx *pulumi.Context, c *config.Config, kubeconfig string) (pul
 // newAWSProvider declares the provider for the stack's account. Credentials are
 // those of whoever runs the program; in any other account the provider refuses
 // to work.
-func newAWSProvider(ctx *pulumi.Context, c *config.Config) (*aws.Provider, error) {
+func newAWSProvider(ctx *pulumi.Context, c *stack.Stack) (*aws.Provider, error) {
 	return aws.NewProvider(ctx, "aws", &aws.ProviderArgs{
 		Region:            pulumi.String(c.Storage.Region),
 		AllowedAccountIds: pulumi.ToStringArray([]string{c.AWS.Account}),

@@ -10,12 +10,13 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/kubeconfig"
+	"nova.dev/infra/internal/stack"
 )
 
 // readConfig reads the stack's configuration from the engine. The SDK cannot
 // list the keys that are set, so those in the environment of a program that the
 // engine started are added to the known ones: an unknown key is a mistake.
-func readConfig(ctx *pulumi.Context) (*config.Config, error) {
+func readConfig(ctx *pulumi.Context) (*stack.Stack, error) {
 	values := map[string]string{}
 	if text := os.Getenv(pulumi.EnvConfig); text != "" {
 		if err := json.Unmarshal([]byte(text), &values); err != nil {
@@ -28,13 +29,13 @@ func readConfig(ctx *pulumi.Context) (*config.Config, error) {
 			values[key] = value
 		}
 	}
-	return config.Parse(ctx.Stack(), config.FromStrings(values, ctx.IsConfigSecret))
+	return stack.Parse(ctx.Stack(), config.FromStrings(values, ctx.IsConfigSecret))
 }
 
 // readKubeconfig returns the context that the stack uses out of its kubeconfig
 // file, as kubectl understands it: what the file names relative to itself is
 // found there, and the contents of the files that it names are in the result.
-func readKubeconfig(root string, c *config.Config) (string, error) {
+func readKubeconfig(root string, c *stack.Stack) (string, error) {
 	path := c.KubeconfigPath(root)
 	text, err := kubeconfig.Read(path, c.Cluster.Context)
 	switch {

@@ -8,50 +8,57 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/components"
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/workload"
 )
 
-// declareServices declares the services along the call graph: a caller is not
+// scope is where the objects of a stack belong.
+func scope(s *stack.Stack, infra *components.InfraStack) components.Scope {
+	return components.Scope{Namespace: infra.Namespace, Environment: s.Environment}
+}
+
+// newServices declares the services along the call graph: a caller is not
 // touched before its callees are ready, since some callers exit when a callee
 // is away.
-func declareServices(ctx *pulumi.Context, c *config.Config, infra *components.InfraStack, images map[string]*docker.Image, opts ...pulumi.ResourceOption) (map[string]*components.NovaService, error) {
-	resolved := map[string]config.Service{}
-	for _, s := range c.Services {
-		resolved[s.Name] = s
-	}
-	waves, err := catalog.Waves(c.CatalogServices())
+func newServices(ctx *pulumi.Context, s *stack.Stack, workloads []workload.Workload, infra *components.InfraStack, images map[string]*docker.Image, opts ...pulumi.ResourceOption) (map[string]*components.NovaService, error) {
+	waves, err := catalog.Waves(s.CatalogServices())
 	if err != nil {
 		return nil, err
 	}
-	declared := map[string]*components.NovaService{}
-	for _, wave := range waves {
-		for _, record := range wave {
-			before := slices.Clone(infra.Ready)
-			for _, callee := range record.Calls {
-				before = append(before, declared[callee])
-			}
-			if built, ok := images[record.Name]; ok {
-				before = append(before, built)
-			}
-			service, err := components.NewNovaService(ctx, record.Name, &components.NovaServiceArgs{
-				Config:  c,
-				Service: resolved[record.Name],
-				Infra:   infra,
-			}, append([]pulumi.ResourceOption{pulumi.DependsOn(before)}, opts...)...)
-			if err != nil {
-				return nil, err
-			}
-			declared[record.Name] = service
+	policies := workload.Policies(s, workloads)
+	services := map[string]*components.NovaService{}
+	for _, record := range slices.Concat(waves...) {
+		before := slices.Clone(infra.Ready)
+		for _, callee := range record.Calls {
+			before = append(before, services[callee])
 		}
+		if built, ok := images[record.Name]; ok {
+			before = append(before, built)
+		}
+		w, _ := workload.Find(workloads, record.KubernetesName())
+		args := &components.NovaServiceArgs{
+			Scope: scope(s, infra), Pods: infra.Pods, Workload: w, Host: record.Host(s.Namespace),
+		}
+		if role, ok := infra.Storage.Roles[record.Name]; ok {
+			args.Role = role
+		}
+		if policy, ok := policies[w.Name]; ok {
+			args.Policy = &policy
+		}
+		service, err := components.NewNovaService(ctx, record.Name, args, append([]pulumi.ResourceOption{pulumi.DependsOn(before)}, opts...)...)
+		if err != nil {
+			return nil, err
+		}
+		services[record.Name] = service
 	}
-	return declared, nil
+	return services, nil
 }
 
 // export gives the stack its outputs, which other programs and `nova status`
 // read.
-func export(ctx *pulumi.Context, c *config.Config, infra *components.InfraStack, services map[string]*components.NovaService) {
+func export(ctx *pulumi.Context, s *stack.Stack, infra *components.InfraStack, services map[string]*components.NovaService) {
 	ctx.Export("namespace", infra.Namespace)
-	ctx.Export("environment", pulumi.String(c.Environment))
+	ctx.Export("environment", pulumi.String(s.Environment))
 	ctx.Export("buckets", infra.Storage.Buckets)
 	ctx.Export("repositories", infra.Storage.Repositories)
 	all := pulumi.Map{}

@@ -15,8 +15,8 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/cluster"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/render"
+	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/toolchain"
 )
 
@@ -61,7 +61,7 @@ func newCluster(t *testing.T) kubectl {
 var placeholder = regexp.MustCompile(`<([A-Z0-9_]+)>`)
 
 // writeFilled writes a tree with a value in place of each placeholder.
-func writeFilled(t *testing.T, c *config.Config) string {
+func writeFilled(t *testing.T, c *stack.Stack) string {
 	t.Helper()
 	tree, err := render.Tree(c)
 	require.NoError(t, err)
@@ -80,11 +80,13 @@ func writeFilled(t *testing.T, c *config.Config) string {
 func TestPlainKubectlBringsTheRenderedStackUp(t *testing.T) {
 	k := newCluster(t)
 	k.run(t, "create", "namespace", "monitoring")
-	for _, stack := range stacks {
-		t.Run(stack, func(t *testing.T) {
-			c := *load(t, stack)
-			c.Namespace = "nova-" + stack // All stacks on one cluster.
-			manifests := writeFilled(t, &c)
+	for _, name := range stacks {
+		t.Run(name, func(t *testing.T) {
+			changed := load(t, name).Config
+			changed.Namespace = "nova-" + name // All stacks on one cluster.
+			c, err := load(t, name).With(&changed)
+			require.NoError(t, err)
+			manifests := writeFilled(t, c)
 
 			namespace := filepath.Join(manifests, "00-namespace.yaml")
 			k.run(t, "apply", "-f", namespace) // A dry run needs one.

@@ -18,6 +18,7 @@ import (
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/envfile"
+	"nova.dev/infra/internal/stack"
 )
 
 // The parts of the files that must agree, as their readers take them.
@@ -136,7 +137,7 @@ func read(t *testing.T, files map[string][]byte) *surfaces {
 }
 
 // disagreements compares all surfaces with the catalogue and one another.
-func disagreements(t *testing.T, c *config.Config, files map[string][]byte) []string {
+func disagreements(t *testing.T, c *stack.Stack, files map[string][]byte) []string {
 	s := read(t, files)
 	for _, service := range c.Services {
 		s.service(c, service)
@@ -170,7 +171,7 @@ func (s *surfaces) servicePort(service, port string) int {
 	return 0
 }
 
-func (s *surfaces) service(c *config.Config, service config.Service) {
+func (s *surfaces) service(c *stack.Stack, service stack.Service) {
 	name, http, grpc := service.KubernetesName(), service.HTTPPort, service.HTTPPort+1000
 	composed, inCompose := s.compose.Services[name]
 	deployment, inManifests := s.deployments[name]
@@ -215,9 +216,9 @@ func (s *surfaces) service(c *config.Config, service config.Service) {
 	}
 	for key := range composed.Environment {
 		secret, _ := catalog.FindSecret(key)
-		// A cluster may have no value of these: an optional one, or a key of an
-		// object store where pods have roles.
-		absent := secret.Key != "" && !s.secretKeys[key]
+		// A cluster may have no value of these: an optional one, or the keys of
+		// an object store where pods have roles.
+		absent := secret.Key != "" && !s.secretKeys[key] || secret.System == catalog.ObjectStorage && !c.InCluster(catalog.ObjectStorage)
 		s.check(listed[key] || key == "HEALTH_PATH" || absent, "manifests: %s lacks %s", name, key)
 	}
 	if service.MetricsPath != "" {
@@ -258,10 +259,10 @@ func (s *surfaces) keys() {
 }
 
 func TestCatalogueManifestsComposeEnvironmentAndPrometheusAgree(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config) {
+	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		assert.Empty(t, disagreements(t, c, rendered(t, c)))
 	})
-	moved, err := config.Parse("dev", config.Input{"services": map[string]any{
+	moved, err := stack.Parse("dev", config.Input{"services": map[string]any{
 		"auth": map[string]any{"httpPort": 8183, "metricsPath": "", "calls": []any{}},
 	}})
 	require.NoError(t, err)

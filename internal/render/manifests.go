@@ -11,8 +11,10 @@ import (
 	"go.yaml.in/yaml/v2" // What sigs.k8s.io/yaml writes with, without its way over JSON.
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/compose"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/evaluate"
+	"nova.dev/infra/internal/stack"
 )
 
 // manifestFolder holds the manifests; kubectl applies them in the order of
@@ -20,8 +22,8 @@ import (
 const manifestFolder = "kubernetes"
 
 // manifests renders every Kubernetes object of the stack, by path.
-func manifests(c *config.Config) (map[string][]byte, error) {
-	objects, err := declared(c)
+func manifests(c *stack.Stack) (map[string][]byte, error) {
+	objects, err := objectsOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +33,10 @@ func manifests(c *config.Config) (map[string][]byte, error) {
 	}
 	grouped := map[string][]object{}
 	for _, o := range objects {
-		name := place.file(o)
+		name, err := place.file(o)
+		if err != nil {
+			return nil, err
+		}
 		grouped[name] = append(grouped[name], o)
 	}
 	files := map[string][]byte{}
@@ -48,9 +53,13 @@ func manifests(c *config.Config) (map[string][]byte, error) {
 	return files, nil
 }
 
-// declared evaluates the program and returns the Kubernetes objects.
-func declared(c *config.Config) ([]object, error) {
-	resources, err := evaluate.Stack(withoutSecrets(c), evaluate.Options{Made: markers(c)})
+// objectsOf evaluates the program and returns the Kubernetes objects.
+func objectsOf(c *stack.Stack) ([]object, error) {
+	hidden, err := withoutSecrets(c)
+	if err != nil {
+		return nil, err
+	}
+	resources, err := evaluate.Stack(hidden, evaluate.Options{Made: markers(c)})
 	if err != nil {
 		return nil, err
 	}
@@ -66,11 +75,8 @@ func declared(c *config.Config) ([]object, error) {
 		if strings.HasPrefix(r.Type, "kubernetes:helm.sh/") {
 			return nil, fmt.Errorf("%s is a Helm release, which no manifest can hold: install the chart with helm and set nova:monitoring.mode to %s", r.Name, config.MonitoringExisting)
 		}
-		var owners []component
-		for parent, ok := byURN[r.Parent]; ok; parent, ok = byURN[parent.Parent] {
-			owners = append(owners, component{parent.Type, parent.Name})
-		}
-		o, err := newObject(r, owners)
+		owner := byURN[r.Parent]
+		o, err := newObject(r, component{owner.Type, owner.Name})
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +86,7 @@ func declared(c *config.Config) ([]object, error) {
 }
 
 // manifest writes the objects of one file.
-func manifest(c *config.Config, objects []object) ([]byte, error) {
+func manifest(c *stack.Stack, objects []object) ([]byte, error) {
 	var documents bytes.Buffer
 	for _, o := range objects {
 		document, err := yaml.Marshal(o.fields)
@@ -90,16 +96,11 @@ func manifest(c *config.Config, objects []object) ([]byte, error) {
 		documents.WriteString("---\n")
 		documents.Write(document)
 	}
-	head := notice(c)
+	head := compose.Notice(c)
 	if placeholder.Match(documents.Bytes()) {
 		head += "# Fill in every <NAME> before you apply this file.\n"
 	}
 	return append([]byte(head), documents.Bytes()...), nil
-}
-
-// notice heads every file that may carry comments.
-func notice(c *config.Config) string {
-	return fmt.Sprintf("# Written by `nova render --stack %s`; change the configuration and render again.\n", c.Stack)
 }
 
 // kindOrder is the order of objects within a file: what others need comes first.
@@ -114,10 +115,19 @@ func kindOrder(kind string) int {
 	return len(order)
 }
 
-// placement says in which file an object is written.
-type placement struct{ wave map[string]int }
+// firstWave numbers the files of services that call no other; a catalogue of 11
+// services has at most 11 waves.
+const firstWave = 30
 
-func newPlacement(c *config.Config) (placement, error) {
+// placement says in which file an object is written. The numbers are the order of
+// creation: namespace, policies, configuration, stores, services along their
+// calls, the way in from outside, monitoring.
+type placement struct {
+	// wave is the wave of each service along the call graph.
+	wave map[string]int
+}
+
+func newPlacement(c *stack.Stack) (placement, error) {
 	waves, err := catalog.Waves(c.CatalogServices())
 	p := placement{wave: map[string]int{}}
 	for n, wave := range waves {
@@ -128,64 +138,27 @@ func newPlacement(c *config.Config) (placement, error) {
 	return p, err
 }
 
-// The types of the components that files are named after.
-const (
-	novaService     = "nova:platform:NovaService"
-	infraStack      = "nova:platform:InfraStack"
-	monitoringStack = "nova:platform:MonitoringStack"
-)
-
-// firstWave numbers the files of services that call no other; a catalogue of 11
-// services has at most 11 waves.
-const firstWave = 30
-
-// file is the name of an object's file. The numbers are the order of creation:
-// namespace, policies, configuration, stateful systems, services along their
-// calls, the way in from outside, monitoring.
-func (p placement) file(o object) string {
-	owner := o.owners[0]
-	switch owner.typ {
-	case novaService:
-		return fmt.Sprintf("%d-%s-service.yaml", firstWave+p.wave[owner.name], owner.name)
-	case monitoringStack:
-		return "60-monitoring.yaml"
-	case infraStack:
-		return infrastructureFile(o)
+// file is the name of the file of an object, by the component that it belongs
+// to.
+func (p placement) file(o object) (string, error) {
+	switch owner := o.owner; strings.TrimPrefix(owner.typ, "nova:platform:") {
+	case "Namespace", "Priorities", "Quota":
+		return "00-namespace.yaml", nil
+	case "Network":
+		return "05-network-policies.yaml", nil
+	case "Configuration":
+		return "10-configuration.yaml", nil
+	case "Secrets":
+		return "11-secrets.yaml", nil
+	case "Store", "ExternalStore", "Exporter":
+		return "20-" + owner.name + ".yaml", nil
+	case "NovaService":
+		return fmt.Sprintf("%d-%s-service.yaml", firstWave+p.wave[owner.name], owner.name), nil
+	case "PublicAPI":
+		return "50-ingress.yaml", nil
+	case "MonitoringStack":
+		return "60-monitoring.yaml", nil
+	default:
+		return "", fmt.Errorf("%s %s belongs to the component %s %s, whose objects have no file", o.kind, o.name, owner.typ, owner.name)
 	}
-	return "20-" + owner.name + ".yaml"
-}
-
-func infrastructureFile(o object) string {
-	switch o.kind {
-	case "Namespace", "PriorityClass", "ResourceQuota", "LimitRange":
-		return "00-namespace.yaml"
-	case "NetworkPolicy":
-		return "05-network-policies.yaml"
-	case "Secret", "ExternalSecret", "PushSecret":
-		return "11-secrets.yaml"
-	case "Ingress", "HTTPRoute", "GRPCRoute", "Gateway":
-		return "50-ingress.yaml"
-	}
-	if system := systemOf(o.name); system != "" {
-		return "20-" + system + ".yaml"
-	}
-	return "10-configuration.yaml"
-}
-
-// systemOf is the stateful system or exporter that an object is named after, as
-// "kafka" of kafka-setup.
-func systemOf(name string) string {
-	best := ""
-	for _, store := range catalog.Stores() {
-		names := []string{store.Name}
-		if store.Exporter != nil {
-			names = append(names, store.Exporter.Name)
-		}
-		for _, candidate := range names {
-			if (name == candidate || strings.HasPrefix(name, candidate+"-")) && len(candidate) > len(best) {
-				best = candidate
-			}
-		}
-	}
-	return best
 }

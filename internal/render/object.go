@@ -14,8 +14,8 @@ import (
 // object is a Kubernetes object of the stack.
 type object struct {
 	kind, namespace, name string
-	// owners are the components that it lies in, the closest first.
-	owners []component
+	// owner is the component that it belongs to.
+	owner  component
 	fields map[string]any
 }
 
@@ -23,9 +23,9 @@ type object struct {
 type component struct{ typ, name string }
 
 // newObject reads the inputs of a resource of the Kubernetes provider.
-func newObject(r evaluate.Resource, owners []component) (object, error) {
+func newObject(r evaluate.Resource, owner component) (object, error) {
 	fields := plainObject(r.Inputs)
-	o := object{owners: owners, fields: fields}
+	o := object{owner: owner, fields: fields}
 	o.kind, _ = fields["kind"].(string)
 	metadata, _ := fields["metadata"].(map[string]any)
 	o.name, _ = metadata["name"].(string)

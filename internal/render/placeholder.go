@@ -8,14 +8,12 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
 )
 
-// publicKeyVariable carries the public half of the signing key, which is made
-// together with the private one.
-const (
-	publicKeyVariable = "JWT_PUBLIC_KEY_PEM"
-	publicKeyOutput   = "publicKeyPem"
-)
+// publicKeyOutput is the public half of the signing key, which is made together
+// with the private one.
+const publicKeyOutput = "publicKeyPem"
 
 // While the program is evaluated a secret's value is a marker with its name. A
 // marker consists of letters that no encoding of URLs changes, so it is found
@@ -40,10 +38,10 @@ func showPlaceholders(text string) string {
 	return marker.ReplaceAllString(text, "<$1>")
 }
 
-// withoutSecrets returns a configuration in which every supplied value of a
-// secret is a marker.
-func withoutSecrets(c *config.Config) *config.Config {
-	hidden := *c
+// withoutSecrets returns a stack in which every supplied value of a secret is a
+// marker.
+func withoutSecrets(c *stack.Stack) (*stack.Stack, error) {
+	hidden := c.Config
 	hidden.Secrets = make(map[string]config.Secret, len(c.Secrets))
 	hidden.SecretSources.Keys = maps.Clone(c.SecretSources.Keys)
 	for key := range c.Secrets {
@@ -58,12 +56,12 @@ func withoutSecrets(c *config.Config) *config.Config {
 		}
 		hidden.Secrets[key] = config.NewSecret(mark(key))
 	}
-	return &hidden
+	return c.With(&hidden)
 }
 
 // markers returns the values that generators make: markers with the key of the
 // secret, or with the key and a suffix for the values before its last rotation.
-func markers(c *config.Config) func(resourceName, output string) string {
+func markers(c *stack.Stack) func(resourceName, output string) string {
 	keys := map[string]string{}
 	for _, secret := range catalog.Secrets() {
 		name := strings.ToLower(strings.ReplaceAll(secret.Key, "_", "-"))
@@ -83,7 +81,7 @@ func markers(c *config.Config) func(resourceName, output string) string {
 	}
 	return func(resourceName, output string) string {
 		if output == publicKeyOutput {
-			return mark(publicKeyVariable)
+			return mark(config.PublicKeyVariable)
 		}
 		if key, known := keys[resourceName]; known {
 			return mark(key)

@@ -6,6 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/workload"
 	"nova.dev/infra/monitoring"
 	"nova.dev/infra/monitoring/scrape"
 )
@@ -18,11 +20,11 @@ const plainMonitoringFolder = "without-operator/"
 // the rules, and the rights that Prometheus needs. Dashboards are in the
 // manifests: Grafana's sidecar needs no operator. Where nothing watches the
 // stack there are none.
-func plainMonitoring(c *config.Config) (map[string][]byte, error) {
+func plainMonitoring(c *stack.Stack) (map[string][]byte, error) {
 	if c.Monitoring.Mode == config.MonitoringNone {
 		return nil, nil
 	}
-	all, err := monitoring.ServerFiles(c.MonitoringSettings())
+	all, err := monitoring.ServerFiles(workload.Monitoring(c, workload.All(c)))
 	if err != nil {
 		return nil, err
 	}

@@ -6,23 +6,24 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/compose"
 	"nova.dev/infra/internal/image"
+	"nova.dev/infra/internal/stack"
 )
 
 // Tree returns all deployment files of a stack by their path below the output
 // folder, with slashes. stacks are those whose differences the comments of
 // .env.example tell, in the order in which they are told. Nothing but the
 // arguments is read.
-func Tree(c *config.Config, stacks ...*config.Config) (map[string][]byte, error) {
+func Tree(c *stack.Stack, stacks ...*stack.Stack) (map[string][]byte, error) {
 	parts := []struct {
 		what   string
 		render func() (map[string][]byte, error)
 	}{
 		{"manifests", func() (map[string][]byte, error) { return manifests(c) }},
 		{"monitoring without an operator", func() (map[string][]byte, error) { return plainMonitoring(c) }},
-		{"compose file", func() (map[string][]byte, error) { return compose(c) }},
-		{exampleName, func() (map[string][]byte, error) { return example(c, stacks) }},
+		{"compose file", func() (map[string][]byte, error) { return compose.Files(c) }},
+		{"example of the environment", func() (map[string][]byte, error) { return compose.Example(c, stacks) }},
 	}
 	rendered := make([]map[string][]byte, len(parts))
 	var group errgroup.Group

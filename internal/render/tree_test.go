@@ -14,12 +14,13 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/render"
+	"nova.dev/infra/internal/stack"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
 func TestRenderingTwiceGivesTheSameBytes(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *config.Config) {
+	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		first := rendered(t, c)
 		for range 3 {
 			again, err := render.Tree(c, loadAll(t)...)
@@ -33,7 +34,7 @@ func TestRenderingTwiceGivesTheSameBytes(t *testing.T) {
 }
 
 func TestRenderingDoesNotChangeTheConfiguration(t *testing.T) {
-	c, err := config.Load("prod", "../../Pulumi.prod.yaml")
+	c, err := stack.Load("prod", "../../Pulumi.prod.yaml")
 	require.NoError(t, err)
 	_, err = render.Tree(c, c)
 	require.NoError(t, err)
@@ -65,7 +66,7 @@ func TestTheTreeIsTheGoldenOne(t *testing.T) {
 }
 
 func TestARotatedPasswordLeavesBothPlaceholders(t *testing.T) {
-	c, err := config.Parse("dev", config.Input{"secretSources": map[string]any{"rotation": map[string]any{"POSTGRES_PASSWORD": 2}}})
+	c, err := stack.Parse("dev", config.Input{"secretSources": map[string]any{"rotation": map[string]any{"POSTGRES_PASSWORD": 2}}})
 	require.NoError(t, err)
 	files, err := render.Tree(c)
 	require.NoError(t, err)
@@ -76,7 +77,7 @@ func TestARotatedPasswordLeavesBothPlaceholders(t *testing.T) {
 }
 
 func TestPlainFilesFollowTheStacksObjectivesAndTellNobody(t *testing.T) {
-	c, err := config.Parse("dev", config.Input{"monitoring": map[string]any{
+	c, err := stack.Parse("dev", config.Input{"monitoring": map[string]any{
 		"mode": "existing", "slo": map[string]any{"errorHigh": "6"},
 		"receivers": []any{map[string]any{"kind": "webhook", "severity": "critical", "url": "http://example.com/told"}},
 	}})
@@ -98,7 +99,7 @@ func TestAClusterWithoutAnOperatorGetsFilesThatFollowTheStack(t *testing.T) {
 	assert.Contains(t, string(files["without-operator/prometheus/rbac.yaml"]), "kind: ClusterRoleBinding")
 	assert.Contains(t, string(files["without-operator/prometheus/rules/nova-services.yml"]), "alert: ServiceDown")
 
-	c, err := config.Parse("dev", config.Input{})
+	c, err := stack.Parse("dev", config.Input{})
 	require.NoError(t, err)
 	for name := range rendered(t, c) {
 		assert.NotContains(t, name, "without-operator", "nothing watches this stack")

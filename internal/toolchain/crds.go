@@ -112,7 +112,7 @@ func (i installation) installCRDs(ctx context.Context) error {
 		return nil
 	}
 	i.say("fetching custom resource definitions")
-	folders, err := moduleFolders(ctx, filepath.Join(i.root, filepath.FromSlash(crdModuleDir)))
+	folders, err := moduleFolders(ctx, filepath.Join(i.root, filepath.FromSlash(crdModuleDir)), "mod", "download", "-json")
 	if err != nil {
 		return fmt.Errorf("toolchain: custom resource definitions: %w", err)
 	}

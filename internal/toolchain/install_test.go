@@ -42,14 +42,15 @@ func TestInstallBuildsEveryToolOnce(t *testing.T) {
 
 	t.Run("each tool knows its version", func(t *testing.T) {
 		for name, want := range map[string]string{
-			"etcd --version":                    "etcd Version: 3.6.16",
-			"kube-apiserver --version":          "Kubernetes v1.36.3 1/36",
-			"kube-controller-manager --version": "Kubernetes v1.36.3 1/36",
-			"kube-scheduler --version":          "Kubernetes v1.36.3 1/36",
-			"kubectl version":                   "Client Version: v1.36.3",
-			"kwok --version":                    "kwok version v0.7.0",
-			"kwokctl --version":                 "kwokctl version v0.7.0",
-			"pulumi version":                    "v3.256.0",
+			"etcd --version":                       "etcd Version: 3.6.16",
+			"kube-apiserver --version":             "Kubernetes v1.36.3 1/36",
+			"kube-controller-manager --version":    "Kubernetes v1.36.3 1/36",
+			"kube-scheduler --version":             "Kubernetes v1.36.3 1/36",
+			"kubectl version":                      "Client Version: v1.36.3",
+			"kwok --version":                       "kwok version v0.7.0",
+			"kwokctl --version":                    "kwokctl version v0.7.0",
+			"pulumi version":                       "v3.256.0",
+			"pulumi-resource-kubernetes --version": "4.25.0 a-schema a-mapping",
 		} {
 			tool, arg, _ := strings.Cut(name, " ")
 			path, err := Find(root, tool)
@@ -64,11 +65,12 @@ func TestInstallBuildsEveryToolOnce(t *testing.T) {
 	})
 	t.Run("tools of one module are built together", func(t *testing.T) {
 		for _, want := range []string{
-			"[1/8] etcd v3.6.16: building",
-			"[2,3,4/8] kube-apiserver, kube-controller-manager, kube-scheduler v1.36.3: ok (",
-			"[5/8] kubectl v1.36.3: ok (",
-			"[6,7/8] kwok, kwokctl v0.7.0: ok (",
-			"[8/8] pulumi v3.256.0: ok (",
+			"[1/9] etcd v3.6.16: building",
+			"[2,3,4/9] kube-apiserver, kube-controller-manager, kube-scheduler v1.36.3: ok (",
+			"[5/9] kubectl v1.36.3: ok (",
+			"[6,7/9] kwok, kwokctl v0.7.0: ok (",
+			"[8/9] pulumi v3.256.0: ok (",
+			"[9/9] pulumi-resource-kubernetes v4.25.0: ok (",
 		} {
 			if !strings.Contains(progress, want) {
 				t.Errorf("the progress lacks %q", want)
@@ -87,13 +89,13 @@ func TestInstallBuildsEveryToolOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(entries) != 10 {
-			t.Errorf("found %v, want eight tools, their stamps and the custom resource definitions", entries)
+		if len(entries) != 11 {
+			t.Errorf("found %v, want nine tools, their stamps and the custom resource definitions", entries)
 		}
 	})
 	t.Run("a second call builds nothing", func(t *testing.T) {
 		start := time.Now()
-		if got := install(t, root); got != "8 tools are in place in bin/\n" {
+		if got := install(t, root); got != "9 tools are in place in bin/\n" {
 			t.Errorf("got %q", got)
 		}
 		if took := time.Since(start); took > time.Second {
@@ -400,8 +402,8 @@ func TestReportTellsWhatIsMissingAndHowToGetIt(t *testing.T) {
 	if s := report["go"]; s.Problem != "" || s.Wanted != ">= v1.26.0" || s.Found == "" {
 		t.Errorf("got %+v", s)
 	}
-	if len(report) != 10 {
-		t.Errorf("%d programs, want go, seven tools, docker and kubectl", len(report))
+	if len(report) != 11 {
+		t.Errorf("%d programs, want go, nine tools and docker", len(report))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,7 +25,12 @@ func writeOverlay(ctx context.Context, root string, t Tool, dir string) (string,
 		modules = append(modules, file.module)
 	}
 	slices.Sort(modules)
-	folders, err := moduleFolders(ctx, pinning, slices.Compact(modules)...)
+	modules = slices.Compact(modules)
+	if _, err := moduleFolders(ctx, pinning, "mod", append([]string{"download", "-json"}, modules...)...); err != nil {
+		return "", err
+	}
+	// A module that is replaced by a folder is not downloaded, but listed.
+	folders, err := moduleFolders(ctx, pinning, "list", append([]string{"-m", "-json"}, modules...)...)
 	if err != nil {
 		return "", err
 	}
@@ -42,10 +46,10 @@ func writeOverlay(ctx context.Context, root string, t Tool, dir string) (string,
 	return overlay, os.WriteFile(overlay, text, 0o600)
 }
 
-// moduleFolders downloads modules that the go.mod in dir names, or all of them
-// where none is given, and returns where they lie, by path.
-func moduleFolders(ctx context.Context, dir string, modules ...string) (map[string]string, error) {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"mod", "download", "-json"}, modules...)...)
+// moduleFolders runs a go command that prints modules as JSON in the folder of a
+// go.mod, and returns where they lie, by path.
+func moduleFolders(ctx context.Context, dir, command string, args ...string) (map[string]string, error) {
+	cmd := exec.CommandContext(ctx, "go", append([]string{command}, args...)...)
 	cmd.Dir = dir
 	// A workspace around the repository would change what is pinned.
 	cmd.Env = append(os.Environ(), "GOWORK=off")
@@ -53,17 +57,20 @@ func moduleFolders(ctx context.Context, dir string, modules ...string) (map[stri
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("go mod download: %w: %s", err, strings.TrimSpace(stderr.String()))
+		return nil, fmt.Errorf("go %s: %w: %s", command, err, strings.TrimSpace(stderr.String()))
 	}
 	folders := map[string]string{}
 	decoder := json.NewDecoder(bytes.NewReader(out))
 	for decoder.More() {
-		var module struct{ Path, Dir, Error string }
+		var module struct {
+			Path, Dir string
+			Error     any // Text or an object, by command.
+		}
 		if err := decoder.Decode(&module); err != nil {
 			return nil, err
 		}
-		if module.Error != "" {
-			return nil, errors.New(module.Error)
+		if module.Error != nil {
+			return nil, fmt.Errorf("%v", module.Error)
 		}
 		folders[module.Path] = module.Dir
 	}

@@ -15,10 +15,10 @@ import (
 // versions, whose programs only print their version. They are built by the real
 // go command, in a second each, since every module is replaced by a directory.
 type fixture struct {
-	etcd, kubernetes, kwok, pulumi string
+	etcd, kubernetes, kwok, pulumi, provider string
 }
 
-var pinned = fixture{etcd: "v3.6.16", kubernetes: "v1.36.3", kwok: "v0.7.0", pulumi: "v3.256.0"}
+var pinned = fixture{etcd: "v3.6.16", kubernetes: "v1.36.3", kwok: "v0.7.0", pulumi: "v3.256.0", provider: "v4.25.0"}
 
 // write writes the repository to a new directory and returns it.
 func (f fixture) write(t *testing.T) string {
@@ -74,6 +74,18 @@ func (f fixture) writeTo(t *testing.T, root string) {
 		"tools/kwok/src/0/pkg/consts/consts.go": "package consts\n\nvar Version = \"unknown\"\n",
 		"tools/kwok/src/0/cmd/kwok/main.go":     mainPackage(`"kwok version " + consts.Version + " go1.26.8"`, "sigs.k8s.io/kwok/pkg/consts"),
 		"tools/kwok/src/0/cmd/kwokctl/main.go":  mainPackage(`"kwokctl version " + consts.Version + " go1.26.8"`, "sigs.k8s.io/kwok/pkg/consts"),
+
+		// The provider embeds files of its module, and has the version of an SDK.
+		"tools/pulumi-resource-kubernetes/go.mod": strings.Replace(pinningModule("pulumi-resource-kubernetes", map[string]string{
+			kubernetesProviderModule: "v4.0.0-20260115033456-f47bc2d6f199", "github.com/pulumi/pulumi-kubernetes/sdk/v4": f.provider,
+		}), "example.invalid/repository/tools", "nova.dev/infra/tools", 1),
+		"tools/pulumi-resource-kubernetes/go.sum":                                                      "",
+		"tools/pulumi-resource-kubernetes/main.go":                                                     "package main\n\nimport (\n\t_ \"embed\"\n\t\"fmt\"\n\n\t\"" + kubernetesProviderModule + "/pkg/version\"\n)\n\n//go:embed schema.json\nvar schema string\n\n//go:embed terraform-mapping.json\nvar mapping string\n\nfunc main() { fmt.Println(version.Version, schema, mapping) }\n",
+		"tools/pulumi-resource-kubernetes/src/0/go.mod":                                                "module " + kubernetesProviderModule + "\n\ngo 1.26\n",
+		"tools/pulumi-resource-kubernetes/src/1/go.mod":                                                "module github.com/pulumi/pulumi-kubernetes/sdk/v4\n\ngo 1.26\n",
+		"tools/pulumi-resource-kubernetes/src/0/pkg/version/version.go":                                "package version\n\nvar Version string\n",
+		"tools/pulumi-resource-kubernetes/src/0/cmd/pulumi-resource-kubernetes/schema.json":            "a-schema",
+		"tools/pulumi-resource-kubernetes/src/0/cmd/pulumi-resource-kubernetes/terraform-mapping.json": "a-mapping",
 
 		"tools/pulumi/src/1/go/common/version/version.go": "package version\n\nvar Version string\n",
 		"tools/pulumi/src/0/cmd/pulumi/main.go":           mainPackage(`version.Version`, "github.com/pulumi/pulumi/sdk/v3/go/common/version"),

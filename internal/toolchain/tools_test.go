@@ -67,7 +67,7 @@ func TestToolsOfThisRepositoryAreSuitableForThemselves(t *testing.T) {
 }
 
 func TestVersionsFollowTheGoModFiles(t *testing.T) {
-	f := fixture{etcd: "v3.9.1", kubernetes: "v1.99.7", kwok: "v0.42.0", pulumi: "v3.999.0"}
+	f := fixture{etcd: "v3.9.1", kubernetes: "v1.99.7", kwok: "v0.42.0", pulumi: "v3.999.0", provider: "v4.99.0"}
 	tools, err := Tools(f.write(t))
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +75,7 @@ func TestVersionsFollowTheGoModFiles(t *testing.T) {
 	want := map[string]string{
 		"etcd": f.etcd, "kube-apiserver": f.kubernetes, "kube-controller-manager": f.kubernetes,
 		"kube-scheduler": f.kubernetes, "kubectl": f.kubernetes, "kwok": f.kwok, "kwokctl": f.kwok, "pulumi": f.pulumi,
+		KubernetesProvider: f.provider,
 	}
 	if len(tools) != len(want) {
 		t.Errorf("%d tools, want %d", len(tools), len(want))

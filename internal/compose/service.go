@@ -1,0 +1,82 @@
+package compose
+
+import (
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/workload"
+)
+
+// The contract of the services' images.
+const (
+	// probeCommand asks at HTTP_PORT and HEALTH_PATH of its own container.
+	probeCommand = "/usr/local/bin/healthprobe"
+	// probeSeconds is how long it waits before it says why.
+	probeSeconds = 3
+	healthPath   = "HEALTH_PATH"
+)
+
+// addService adds a microservice.
+func (b *builder) addService(w workload.Workload) {
+	service := b.container(w)
+	if !strings.Contains(w.Image, "/") {
+		// A local image: a registry's image of the same name is not ours.
+		service.PullPolicy = types.PullPolicyNever
+	}
+	service.Environment[healthPath] = text(literal(w.Checks.Ready.Path))
+	service.HealthCheck = check([]string{probeCommand}, w.Checks.Ready.Timing, b.startupTime())
+	service.HealthCheck.Interval = seconds(w.Checks.Live.Timing.PeriodSeconds)
+	service.HealthCheck.Timeout = seconds(probeSeconds + 2)
+	service.DependsOn = b.dependencies(w)
+	service.Networks = networks(networkBackend, networkEdge)
+	service.Ports = []types.ServicePortConfig{publish(w.Port(workload.HTTPPort), "")}
+	service.Expose = types.StringOrNumberList{itoa(w.Port(workload.GRPCPort))}
+	service.Profiles = b.profilesOf(w.Name)
+	service.StopGracePeriod = seconds(w.GraceSeconds)
+	service.Tmpfs = nil
+	for _, folder := range w.Scratch {
+		service.Tmpfs = append(service.Tmpfs, folder+":mode=1777,size=256m")
+	}
+	b.project.Services[w.Name] = service
+}
+
+// value is the value of an environment variable; nil passes it on as .env has
+// it, for secrets that may be absent. Nothing is rotated here, so a secret's
+// value before a rotation is the current one.
+func (b *builder) value(from workload.Value) *string {
+	switch {
+	case from.Secret != "" && from.Optional:
+		return nil
+	case from.Secret != "":
+		return text(fromEnv(from.Secret))
+	case from.Config == config.PublicKeyVariable:
+		return text(fromEnv(from.Config))
+	case from.Config != "":
+		return text(fromEnvOr(from.Config, b.variables[from.Config]))
+	}
+	return text(literal(from.Text))
+}
+
+// dependencies are what a workload waits for: stores that serve and are set up,
+// and services that it calls.
+func (b *builder) dependencies(w workload.Workload) types.DependsOnConfig {
+	waits := types.DependsOnConfig{}
+	for _, to := range w.Dependencies {
+		target, runs := workload.Find(b.workloads, to.Peer.Workload)
+		if !runs || target.Name == w.Name {
+			continue
+		}
+		waits[target.Name] = after(types.ServiceConditionHealthy)
+		if target.Kind != workload.Store || w.Kind == workload.Setup {
+			continue
+		}
+		for _, setup := range workload.Of(b.workloads, workload.Setup) {
+			if setup.Store == target.Store {
+				waits[setup.Name] = after(types.ServiceConditionCompletedSuccessfully)
+			}
+		}
+	}
+	return waits
+}

@@ -1,0 +1,30 @@
+package compose
+
+import "strings"
+
+// Compose replaces $ in the values of its file. literal is a text as it is.
+func literal(text string) string { return strings.ReplaceAll(text, "$", "$$") }
+
+func literals(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = literal(text)
+	}
+	return out
+}
+
+// fromEnv is the value of a variable of .env, without which Compose refuses to
+// start anything.
+func fromEnv(key string) string { return "${" + key + ":?run nova env init}" }
+
+// fromEnvOr is the value of a variable of .env, or a default. A default that
+// Compose could not read inside of its own syntax is left out: then the variable
+// has to be in .env, where an example has it.
+func fromEnvOr(key, value string) string {
+	if strings.ContainsAny(value, "${}\\") {
+		return "${" + key + "?see .env.example}"
+	}
+	return "${" + key + "-" + value + "}"
+}
+
+func text(value string) *string { return &value }

@@ -1,0 +1,50 @@
+package stack_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"nova.dev/infra/internal/config"
+)
+
+func TestBucketsLetThePagesOfRealOriginsUpload(t *testing.T) {
+	for value, wrong := range map[string]string{
+		"https://nova.dev":                       "",
+		"https://nova.dev,http://localhost:3000": "",
+		"":                                       "",
+		"*":                                      `nova:variables.CORS_ALLOWED_ORIGINS: Invalid value: "*": is not an origin`,
+		"https://*.nova.dev":                     `"https://*.nova.dev": is not an origin`,
+		"https://nova.dev/":                      `"https://nova.dev/": is not an origin`,
+		"nova.dev":                               `"nova.dev": is not an origin`,
+		"ftp://nova.dev":                         `"ftp://nova.dev": is not an origin`,
+		"https://nova.dev, https://x/y":          `"https://x/y": is not an origin`,
+	} {
+		_, err := parse(t, "prod", released+"  nova:variables: {CORS_ALLOWED_ORIGINS: \""+value+"\"}\n")
+		if wrong == "" {
+			assert.NoError(t, err, value)
+		} else {
+			assert.ErrorContains(t, err, wrong)
+		}
+	}
+	_, err := parse(t, "dev", "  nova:variables: {CORS_ALLOWED_ORIGINS: \"*\"}\n")
+	assert.NoError(t, err, "outside of AWS no bucket depends on it")
+}
+
+func TestARolesNameFitsIAM(t *testing.T) {
+	const longest = 64 - len("nova-") - len("-messaging")
+	_, err := parse(t, strings.Repeat("s", longest), released)
+	require.NoError(t, err)
+	_, err = parse(t, strings.Repeat("s", longest+1), released)
+	assert.ErrorContains(t, err, "nova:storage.mode: Invalid value: \"aws\": needs a shorter name of the stack: role nova-")
+	assert.ErrorContains(t, err, "has 65 characters, IAM allows 64")
+}
+
+func TestOriginsAreSplitAndTrimmed(t *testing.T) {
+	c, err := parse(t, "prod", released+"  nova:variables: {CORS_ALLOWED_ORIGINS: \"https://a.dev , https://b.dev,\"}\n")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"https://a.dev", "https://b.dev"}, c.BrowserOrigins())
+	assert.Equal(t, "nova-prod-media", (&config.Config{Stack: "prod"}).RoleName("media"))
+}

@@ -1,0 +1,180 @@
+package stack
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/monitoring/rule"
+)
+
+// check reports everything that is wrong with what follows from the
+// configuration; the configuration itself was checked when it was parsed.
+func (s *Stack) check(found *config.Mistakes) {
+	found.Joined(field.NewPath("nova:services"), catalog.Validate(s.CatalogServices()))
+	s.checkPathOwners(found)
+	for _, service := range s.Services {
+		s.checkService(service, found)
+	}
+	s.checkConnections(found)
+	s.checkSecrets(found)
+	if s.Storage.Mode == config.StorageAWS {
+		s.checkNamesInAWS(found)
+	}
+	s.checkReceivers(found)
+}
+
+func (s *Stack) checkService(service Service, found *config.Mistakes) {
+	key := field.NewPath("nova:services").Child(service.Name)
+	if s.Overrides[service.Name].Replicas != nil {
+		found.Between(key.Child("replicas"), service.Replicas, 1, config.MaxReplicas)
+	}
+	found.Resources(key, service.Resources)
+	checkPublicPaths(service, found)
+	checkBuckets(service, found)
+	for i, port := range service.InternetPorts {
+		found.Between(key.Child("internetPorts").Index(i), port, 1, 65535)
+	}
+	checkDisruption(key, service, found)
+	if a := service.Autoscaling; a.Enabled {
+		found.Between(key.Child("autoscaling", "minReplicas"), a.MinReplicas, 1, config.MaxReplicas)
+		found.Between(key.Child("autoscaling", "maxReplicas"), a.MaxReplicas, max(a.MinReplicas, 1), config.MaxReplicas)
+		found.Between(key.Child("autoscaling", "cpuPercent"), a.CPUPercent, 1, 100)
+		found.Between(key.Child("autoscaling", "memoryPercent"), a.MemoryPercent, 1, 100)
+	}
+	for name, value := range service.Env {
+		path := key.Child("env", name)
+		_, port := service.PortVariables()[name]
+		_, secret := catalog.FindSecret(name)
+		switch {
+		case !config.IsVariable(name):
+			found.Invalid(path, value, "is not a variable name; allowed: letters, digits and _")
+		case port:
+			found.Invalid(path, value, "is set from the service's port; change nova:services.%s.httpPort", service.Name)
+		case secret:
+			found.Invalid(path, config.NewSecret(""), "is a secret; list it under nova:services.%s.secrets and set it under nova:secrets", service.Name)
+		case name == "EMAIL" || name == "OAUTH":
+			found.Invalid(path, value, "breaks the configuration parser of auth; choose another name")
+		}
+	}
+}
+
+func checkDisruption(key *field.Path, s Service, found *config.Mistakes) {
+	d := s.Disruption
+	switch {
+	case d.MinAvailable != nil && d.MaxUnavailable != nil && *d.MaxUnavailable != 1:
+		found.Invalid(key.Child("disruption", "maxUnavailable"), *d.MaxUnavailable, "cannot be set together with minAvailable")
+	case d.MinAvailable != nil && *d.MinAvailable < 0:
+		found.Invalid(key.Child("disruption", "minAvailable"), *d.MinAvailable, "must not be negative")
+	case d.MinAvailable != nil && *d.MinAvailable >= s.Replicas:
+		found.Invalid(key.Child("disruption", "minAvailable"), *d.MinAvailable,
+			"is not below the %d replicas of %s: no node could ever be drained; raise replicas or lower it", s.Replicas, s.Name)
+	case d.MinAvailable == nil && *d.MaxUnavailable < 1:
+		found.Invalid(key.Child("disruption", "maxUnavailable"), *d.MaxUnavailable, "must be at least 1: no node could ever be drained")
+	}
+}
+
+// An IAM action on objects, without wildcards.
+var validObjectAction = regexp.MustCompile(`^s3:[A-Z][A-Za-z]*Object[A-Za-z]*$`)
+
+func checkBuckets(s Service, found *config.Mistakes) {
+	for i, use := range s.Buckets {
+		for j, action := range use.Actions {
+			if !validObjectAction.MatchString(action) {
+				found.Invalid(field.NewPath("nova:services").Child(s.Name, "buckets").Index(i).Child("actions").Index(j), action, "is not an action on objects; expected a form such as s3:GetObject, without wildcards")
+			}
+		}
+	}
+}
+
+// checkPathOwners refuses a path that two services publish: which of them
+// answered would be left to the controller. A longer path of another service is
+// no conflict, since the longest match wins.
+func (s *Stack) checkPathOwners(found *config.Mistakes) {
+	owners := map[string]string{}
+	for _, each := range s.Services {
+		for i, path := range each.PublicPaths {
+			key := field.NewPath("nova:services").Child(each.Name, "publicPaths").Index(i)
+			if owner, taken := owners[path]; taken {
+				found.Duplicate(key, path, "is published by %s already", owner)
+				continue
+			}
+			owners[path] = key.String()
+		}
+	}
+}
+
+// hidden are paths of a service that no ingress may publish; facts are those of
+// the code at commit 94b91e29.
+var hidden = []string{"/metrics", "/swagger-ui", "/docs", "/api/v1/health", "/health"}
+
+func checkPublicPaths(s Service, found *config.Mistakes) {
+	for i, path := range s.PublicPaths {
+		key := field.NewPath("nova:services").Child(s.Name, "publicPaths").Index(i)
+		if !strings.HasPrefix(path, "/api/") || strings.ContainsAny(path, " ?#*") || strings.HasSuffix(path, "/") {
+			found.Invalid(key, path, "is not a path of the API; expected a form such as /api/v1/users")
+		}
+		for _, secret := range append(hidden, s.MetricsPath, s.Health.Live, s.Health.Ready, s.Health.Startup) {
+			if secret != "" && (path == secret || strings.HasPrefix(secret, path+"/")) {
+				found.Invalid(key, path, "would publish %s", secret)
+				break
+			}
+		}
+	}
+}
+
+// checkSecrets reports secrets that the stack cannot run without and has not.
+func (s *Stack) checkSecrets(found *config.Mistakes) {
+	for _, secret := range catalog.Secrets() {
+		if s.required(secret) && s.Source(secret) == config.SourceNone {
+			found.Required(field.NewPath("nova:secrets").Child(secret.Key), "must be set in this stack: %s Supply it encrypted, or set nova:secretSources.keys.%s to external", secret.Doc, secret.Key)
+		}
+	}
+	key, set := s.Variables[config.PublicKeyVariable]
+	switch path := field.NewPath("nova:variables").Child(config.PublicKeyVariable); {
+	case set && !s.signsElsewhere():
+		v, _ := catalog.FindVariable(config.PublicKeyVariable)
+		found.Invalid(path, key, "follows from other facts and cannot be set: %s", v.Doc)
+	case s.signsElsewhere() && !config.IsPublicKey(key):
+		found.Invalid(path, key, "is not the PEM of an RSA public key, which is required when JWT_PRIVATE_KEY_PEM is external: the program never sees the private half")
+	}
+}
+
+// maxRoleName is the length of a role's name that IAM allows.
+const maxRoleName = 64
+
+// checkNamesInAWS checks what the buckets and roles take from elsewhere.
+func (s *Stack) checkNamesInAWS(found *config.Mistakes) {
+	for _, each := range s.Services {
+		if name := s.RoleName(each.Name); len(each.Buckets) > 0 && len(name) > maxRoleName {
+			found.Invalid(field.NewPath("nova:storage.mode"), s.Storage.Mode, "needs a shorter name of the stack: role %s has %d characters, IAM allows %d", name, len(name), maxRoleName)
+		}
+	}
+	for _, origin := range s.BrowserOrigins() {
+		page, err := url.Parse(origin)
+		if err != nil || page.Scheme != "https" && page.Scheme != "http" || !config.IsHost(page.Hostname()) || origin != page.Scheme+"://"+page.Host {
+			found.Invalid(field.NewPath("nova:variables").Child(originsVariable), origin, "is not an origin; expected https:// and a host, without a path or wildcard, since the buckets let its pages upload")
+		}
+	}
+}
+
+func (s *Stack) checkReceivers(found *config.Mistakes) {
+	teams := rule.Teams()
+	for _, watching := range s.Monitoring.Services {
+		if watching.Team != "" {
+			teams = append(teams, watching.Team)
+		}
+	}
+	for i, r := range s.Monitoring.Receivers {
+		key := field.NewPath("nova:monitoring.receivers").Index(i)
+		found.Joined(key, receiver(r).Validate())
+		if r.Team != "" && !slices.Contains(teams, r.Team) {
+			found.Invalid(key.Child("team"), r.Team, "is the team of no alert%s", config.DidYouMean(r.Team, teams))
+		}
+	}
+}

@@ -1,0 +1,27 @@
+package stack
+
+import (
+	"maps"
+
+	"nova.dev/infra/internal/config"
+)
+
+// Local returns the stack as Docker Compose runs it on one machine: its services
+// with its overrides, images and variables, and every store in one copy of its
+// own, wherever the stack itself has it.
+func (s *Stack) Local() (*Stack, error) {
+	c := s.Config
+	// The repositories that the stack declares go with its AWS account.
+	c.Images.Registry = s.Registry()
+	d := &c.Dependencies
+	for _, store := range []*config.Dependency{&d.Postgres.Dependency, &d.Redis.Dependency, &d.ClickHouse.Dependency, &d.Kafka.Dependency, &d.Elasticsearch} {
+		store.Mode, store.Host, store.TLS, store.CIDRs = config.InCluster, "", false, nil
+	}
+	d.Kafka.Brokers = 1
+	c.Storage.Mode, c.Storage.Endpoint, c.Storage.TLS, c.Storage.CIDRs = config.InCluster, "", false, nil
+	c.Secrets = nil
+	c.SecretSources = config.SecretSources{Default: string(config.SourceGenerated)}
+	c.Variables = maps.Clone(c.Variables)
+	delete(c.Variables, config.PublicKeyVariable)
+	return resolve(&c, s.pins, true)
+}

@@ -1,0 +1,164 @@
+package workload
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/stack"
+)
+
+// postgresServer is a real PostgreSQL 15, made as the image makes it and run
+// with the store's arguments.
+type postgresServer struct {
+	*sandbox
+	port string
+	log  string
+}
+
+func startPostgres(t *testing.T, c *stack.Stack, superuserPassword string) *postgresServer {
+	t.Helper()
+	bin := filepath.Dir(program(t, "initdb", "/usr/lib/postgresql/15/bin/initdb"))
+	box := newSandbox(t, "postgres")
+	p := &postgresServer{sandbox: box, port: freePort(t), log: box.path("log")}
+	s := storeOf(c, catalog.Postgres)
+
+	require.NoError(t, os.WriteFile(box.path("password"), []byte(superuserPassword), 0o644))
+	initdb := []string{"-D", box.path("pgdata"), "-U", s.Env["POSTGRES_USER"].Text, "--pwfile=" + box.path("password")}
+	out, err := box.run(nil, bin+"/initdb", append(initdb, strings.Fields(s.Env["POSTGRES_INITDB_ARGS"].Text)...)...)
+	require.NoError(t, err, out)
+
+	server := box.command(nil, bin+"/postgres", append([]string{
+		"-D", box.path("pgdata"), "-p", p.port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=" + box.dir,
+		// As an unlucky operator might have it.
+		"-c", "log_statement=all", "-c", "log_min_duration_statement=0",
+	}, s.Args...)...)
+	log, err := os.Create(p.log)
+	require.NoError(t, err)
+	server.Stdout, server.Stderr = log, log
+	start(t, server)
+	// The readiness check of the store, at the port of the test.
+	ready := strings.Replace(s.Checks.Ready.Command[2], "5432", p.port, 1)
+	eventually(t, "PostgreSQL starts", func() error { _, err := box.run(nil, "/bin/sh", "-c", ready); return err })
+	return p
+}
+
+// setup runs the store's set-up as its container would.
+func (p *postgresServer) setup(t *testing.T, c *stack.Stack, current, previous map[string]string) (string, error) {
+	t.Helper()
+	setup := setupOf(c, catalog.Postgres)
+	p.unpack(t, setup)
+	env := environment(setup, current, previous)
+	env["PGHOST"], env["PGPORT"] = "127.0.0.1", p.port
+	return p.run(env, "/bin/sh", p.path(settingsPath+"/setup.sh"))
+}
+
+// query runs a statement as a role, over TCP as services do.
+func (p *postgresServer) query(role, password, database, statement string) (string, error) {
+	return p.run(map[string]string{"PGPASSWORD": password},
+		"psql", "-X", "-w", "-At", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", p.port, "-U", role, "-d", database, "-c", statement)
+}
+
+func TestPostgresIsSetUpByRealSQL(t *testing.T) {
+	c := development(t, "")
+	passwords := map[string]string{
+		"POSTGRES_PASSWORD":           "first'pass\"word",
+		"POSTGRES_SUPERUSER_PASSWORD": "superuser-word",
+		"POSTGRES_EXPORTER_PASSWORD":  "exporter-word",
+	}
+	p := startPostgres(t, c, passwords["POSTGRES_SUPERUSER_PASSWORD"])
+	for range 2 {
+		out, err := p.setup(t, c, passwords, nil)
+		require.NoError(t, err, out)
+	}
+	succeeds := func(role, password, statement string) string {
+		t.Helper()
+		out, err := p.query(role, password, "nova", statement)
+		require.NoError(t, err, out)
+		return out
+	}
+	refused := func(role, password, statement, reason string) {
+		t.Helper()
+		out, err := p.query(role, password, "nova", statement)
+		require.Error(t, err, out)
+		assert.Contains(t, out, reason)
+	}
+
+	t.Run("both logins act as the owner", func(t *testing.T) {
+		word := passwords["POSTGRES_PASSWORD"]
+		succeeds("nova_a", word, "CREATE TABLE posts (id uuid PRIMARY KEY DEFAULT uuid_generate_v4(), tag citext)")
+		assert.Equal(t, "nova", succeeds("nova_a", word, "SELECT tableowner FROM pg_tables WHERE tablename = 'posts'"))
+		succeeds("nova_b", word, "ALTER TABLE posts ADD COLUMN body text; CREATE INDEX ON posts USING gin (body gin_trgm_ops)")
+		refused("nova_a", word, "CREATE ROLE other", "permission denied")
+		refused("nova", word, "SELECT 1", "password authentication failed")
+	})
+	t.Run("the exporter reads statistics and nothing else", func(t *testing.T) {
+		word := passwords["POSTGRES_EXPORTER_PASSWORD"]
+		succeeds("nova_exporter", word, "SELECT count(*) FROM pg_stat_activity WHERE query <> '<insufficient privilege>'")
+		succeeds("nova_exporter", word, "SELECT count(*) FROM pg_stat_statements")
+		refused("nova_exporter", word, "CREATE TABLE mine ()", "permission denied")
+		refused("nova_exporter", word, "SELECT * FROM posts", "permission denied")
+	})
+	t.Run("nobody else connects", func(t *testing.T) {
+		_, err := p.query("postgres", passwords["POSTGRES_SUPERUSER_PASSWORD"], "postgres", "CREATE ROLE stranger LOGIN PASSWORD 'stranger'")
+		require.NoError(t, err)
+		refused("stranger", "stranger", "SELECT 1", "permission denied for database")
+	})
+	t.Run("every extension is there and the pool fits", func(t *testing.T) {
+		assert.Equal(t, "btree_gin citext pg_stat_statements pg_trgm pgcrypto plpgsql uuid-ossp",
+			succeeds("nova_a", passwords["POSTGRES_PASSWORD"], "SELECT string_agg(extname, ' ' ORDER BY extname) FROM pg_extension"))
+		assert.Equal(t, "500", succeeds("nova_a", passwords["POSTGRES_PASSWORD"], "SHOW max_connections"))
+	})
+	t.Run("after a rotation the old login goes on with the old password", func(t *testing.T) {
+		rotated := development(t, "  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1, POSTGRES_SUPERUSER_PASSWORD: 1}}\n")
+		current := map[string]string{
+			"POSTGRES_PASSWORD": "second-word", "POSTGRES_SUPERUSER_PASSWORD": "second-superuser-word",
+			"POSTGRES_EXPORTER_PASSWORD": passwords["POSTGRES_EXPORTER_PASSWORD"],
+		}
+		out, err := p.setup(t, rotated, current, passwords)
+		require.NoError(t, err, out)
+		succeeds("nova_a", passwords["POSTGRES_PASSWORD"], "INSERT INTO posts (body) VALUES ('old pods')")
+		succeeds("nova_b", "second-word", "INSERT INTO posts (body) VALUES ('new pods')")
+		refused("nova_b", passwords["POSTGRES_PASSWORD"], "SELECT 1", "password authentication failed")
+		refused("postgres", passwords["POSTGRES_SUPERUSER_PASSWORD"], "SELECT 1", "password authentication failed")
+		succeeds("postgres", "second-superuser-word", "SELECT 1")
+		passwords["SECOND"], passwords["SECOND_SUPERUSER"] = current["POSTGRES_PASSWORD"], current["POSTGRES_SUPERUSER_PASSWORD"]
+	})
+	t.Run("a wrong superuser password is refused with a reason", func(t *testing.T) {
+		wrong := map[string]string{"POSTGRES_PASSWORD": "x", "POSTGRES_SUPERUSER_PASSWORD": "wrong-word", "POSTGRES_EXPORTER_PASSWORD": "x"}
+		out, err := p.setup(t, c, wrong, nil)
+		require.Error(t, err)
+		assert.Contains(t, out, "takes neither the superuser's password nor the one before it")
+		assert.NotContains(t, out, "wrong-word")
+	})
+	t.Run("a failure shows no password", func(t *testing.T) {
+		_, err := p.query("postgres", "second-superuser-word", "postgres", "ALTER ROLE nova_exporter SUPERUSER; CREATE ROLE blocked")
+		require.NoError(t, err)
+		bad := development(t, "  nova:dependencies: {postgres: {user: pg_owner}}\n") // A name that PostgreSQL reserves.
+		out, err := p.setup(t, bad, map[string]string{
+			"POSTGRES_PASSWORD": "planted-word", "POSTGRES_SUPERUSER_PASSWORD": "second-superuser-word", "POSTGRES_EXPORTER_PASSWORD": "planted-word",
+		}, nil)
+		require.Error(t, err)
+		assert.Contains(t, out, "pg_owner")
+		assert.NotContains(t, out, "planted-word")
+		passwords["PLANTED"] = "planted-word"
+	})
+	t.Run("no password reaches the log or the statistics", func(t *testing.T) {
+		log, err := os.ReadFile(p.log)
+		require.NoError(t, err)
+		assert.Contains(t, string(log), "CREATE TABLE posts", "the log is the server's")
+		statements := succeeds("postgres", "second-superuser-word", "SELECT query FROM pg_stat_statements")
+		assert.Contains(t, statements, "CREATE TABLE posts")
+		for key, password := range passwords {
+			assert.NotContains(t, string(log), password, key)
+			assert.NotContains(t, statements, password, key)
+			assert.NotContains(t, statements, strings.ReplaceAll(password, "'", "''"), key)
+			assert.NotContains(t, string(log), strings.ReplaceAll(password, "'", "''"), key)
+		}
+	})
+}

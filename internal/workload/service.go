@@ -1,0 +1,69 @@
+package workload
+
+import (
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
+)
+
+// imageUser is the uid and gid that the images of services are built for.
+const imageUser = 1000
+
+// service is one of Nova's services. Its own values come first in precedence,
+// then references to the keys that its record lists.
+func service(s *stack.Stack, from stack.Service) Workload {
+	w := Workload{
+		Name: from.KubernetesName(), Kind: Service, Service: from.Name,
+		Image: from.Image, PullPolicy: s.Images.PullPolicy, User: imageUser,
+		Scratch: []string{scratch},
+		Ports: []Port{
+			{Name: HTTPPort, Number: from.HTTPPort, Protocol: "http"},
+			{Name: GRPCPort, Number: from.GRPCPort(), Protocol: "kubernetes.io/h2c"},
+		},
+		Checks: &Checks{
+			Startup: Probe{Check{Path: from.Health.Startup, PortName: HTTPPort}, s.Probes.Startup},
+			Ready:   Probe{Check{Path: from.Health.Ready, PortName: HTTPPort}, s.Probes.Readiness},
+			Live:    Probe{Check{Path: from.Health.Live, PortName: HTTPPort}, s.Probes.Liveness},
+		},
+		PreStopSeconds: s.Shutdown.PreStopSeconds, GraceSeconds: s.Shutdown.GracePeriodSeconds(),
+		Resources: from.Resources, Replicas: from.Replicas, PeakPods: from.PeakPods,
+		Autoscaling: from.Autoscaling, Rollout: s.Rollout, Disruption: from.Disruption, Spread: s.Spread,
+		Env: map[string]Value{},
+	}
+	for _, key := range from.Secrets {
+		secret, _ := catalog.FindSecret(key)
+		w.Env[key] = Value{Secret: key, Optional: secret.Optional}
+	}
+	for _, key := range from.Variables {
+		w.Env[key] = Value{Config: key}
+	}
+	buckets := s.BucketNames()
+	own := from.PortVariables()
+	for _, use := range from.Buckets {
+		own[use.Variable] = buckets[use.Bucket]
+	}
+	for _, values := range []map[string]string{own, from.Env} {
+		for name, text := range values {
+			w.Env[name] = Value{Text: text}
+		}
+	}
+	w.join(s)
+	w.connectService(s, from)
+	return w
+}
+
+// SetupResources are those of a Job that sets a store up or migrates it. Kafka's
+// tools are Java programs and need the memory.
+var SetupResources = config.Resources{
+	Requests: config.Quantities{CPU: "50m", Memory: "128Mi", EphemeralStorage: "16Mi"},
+	Limits:   config.Quantities{CPU: "500m", Memory: "512Mi", EphemeralStorage: "256Mi"},
+}
+
+// Migrations is the name of the migration Job.
+const Migrations = "migrations"
+
+func migration(s *stack.Stack) Workload {
+	w := Workload{Name: Migrations, Kind: Migration, Store: catalog.Postgres, Resources: SetupResources, Replicas: 1, PeakPods: 1}
+	w.connectTo(s, catalog.Postgres)
+	return w
+}
