@@ -42,7 +42,7 @@ build: ## build bin/nova
 	@go build $(GO_FLAGS) -ldflags "-X main.version=$$(git describe --always --dirty 2>/dev/null || echo dev)" -o bin/nova ./cmd/nova
 
 unit: ## the tests of the pure packages and of the components: seconds, no tools, no cluster
-	@go test $(GO_FLAGS) -short -timeout 5m $$(go list -e -f '{{if .GoFiles}}{{.ImportPath}}{{end}}' $(UNIT) 2>/dev/null)
+	@go test $(GO_FLAGS) -short -timeout 5m $$(go list -e -f '{{if or .GoFiles .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(UNIT) 2>/dev/null)
 
 test: tools packages build lint ## every test: unit, engine and cluster
 	@go test $(GO_FLAGS) -timeout 45m ./...
