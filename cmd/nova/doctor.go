@@ -12,8 +12,8 @@ import (
 
 func newDoctorCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use:     "doctor",
-		Short:   "Show which tools are installed and how to get those that are not",
+		Use:   "doctor",
+		Short: "Show which tools are installed and how to get those that are not",
 		Long: `Show which tools are installed, which versions are wanted and found, and how to
 get what is missing. Exit code 1: a tool that is not optional is missing.`,
 		Example: "  nova doctor",
