@@ -15,7 +15,7 @@ func newCompletionCommand(g *globals) *cobra.Command {
 		Short: "Print the completion script of a shell",
 		Long: `Print the script that makes a shell complete the commands, flags, stacks,
 services and secret keys of nova. It reads the repository's files; it asks no
-cluster and no network.`,
+cluster and no network. That of bash needs the package bash-completion.`,
 		Example: `  source <(nova completion bash)                                   # this session
   nova completion bash > /etc/bash_completion.d/nova
   nova completion zsh > "${fpath[1]}/_nova"
