@@ -9,8 +9,11 @@ import (
 )
 
 // newDeployment declares the pods of a service. An update takes no pod away
-// before its successor is ready. Where there is an autoscaler, it owns the
-// replica count.
+// before its successor is ready.
+//
+// An autoscaler takes the replica count over when it first changes it. Until then
+// the program keeps the count as it is in the cluster, and owns it: a count that
+// nobody owns falls back to one pod.
 func newDeployment(ctx *pulumi.Context, args *NovaServiceArgs, account *corev1.ServiceAccount, parent pulumi.Resource) (*appsv1.Deployment, error) {
 	w := args.Workload
 	surge, err := w.Rollout.Surge()
@@ -33,13 +36,16 @@ func newDeployment(ctx *pulumi.Context, args *NovaServiceArgs, account *corev1.S
 		},
 		Template: args.Pods.template(args.Scope, w, pod),
 	}
-	if !w.Autoscaling.Enabled {
-		spec.Replicas = pulumi.Int(w.Replicas)
+	spec.Replicas = pulumi.Int(w.Replicas)
+	opts := []pulumi.ResourceOption{pulumi.Parent(parent)}
+	if w.Autoscaling.Enabled {
+		spec.Replicas = pulumi.Int(w.Autoscaling.MinReplicas)
+		opts = append(opts, pulumi.IgnoreChanges([]string{"spec.replicas"}))
 	}
 	return appsv1.NewDeployment(ctx, w.Name, &appsv1.DeploymentArgs{
 		Metadata: args.metadataOf(w, w.Name),
 		Spec:     spec,
-	}, pulumi.Parent(parent))
+	}, opts...)
 }
 
 func numberOrPercent(value intstr.IntOrString) pulumi.Input {

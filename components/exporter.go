@@ -32,7 +32,7 @@ func NewExporter(ctx *pulumi.Context, name string, args *ExporterArgs, opts ...p
 	if err != nil {
 		return nil, err
 	}
-	deployment, err := appsv1.NewDeployment(ctx, w.Name, &appsv1.DeploymentArgs{
+	if _, err := appsv1.NewDeployment(ctx, w.Name, &appsv1.DeploymentArgs{
 		Metadata: args.metadata(w.Name),
 		Spec: &appsv1.DeploymentSpecArgs{
 			Replicas:             pulumi.Int(w.Replicas),
@@ -40,18 +40,17 @@ func NewExporter(ctx *pulumi.Context, name string, args *ExporterArgs, opts ...p
 			Selector:             &metav1.LabelSelectorArgs{MatchLabels: selector(w.Name)},
 			Template:             args.Pods.template(args.Scope, w, args.Pods.spec(w, account, nil)),
 		},
-	}, pulumi.Parent(e))
-	if err != nil {
+	}, pulumi.Parent(e)); err != nil {
 		return nil, err
 	}
 	if _, err := corev1.NewService(ctx, w.Name, &corev1.ServiceArgs{
-		Metadata: args.metadata(w.Name),
+		Metadata: unawaited(args.metadata(w.Name)),
 		Spec: &corev1.ServiceSpecArgs{
 			Type:     pulumi.String("ClusterIP"),
 			Selector: selector(w.Name),
 			Ports:    servicePorts(w.Ports),
 		},
-	}, pulumi.Parent(e), pulumi.DependsOn([]pulumi.Resource{deployment})); err != nil {
+	}, pulumi.Parent(e)); err != nil {
 		return nil, err
 	}
 	return e, ctx.RegisterResourceOutputs(e, pulumi.Map{})

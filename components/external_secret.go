@@ -55,7 +55,7 @@ func newExternalSecret(ctx *pulumi.Context, args *SecretsArgs, parent pulumi.Res
 	}
 	metadata := args.metadata(externalSecretName)
 	// The operator looks at once when this annotation changes.
-	metadata.Annotations = pulumi.StringMap{"force-sync": pulumi.String(strconv.Itoa(rotations))}
+	annotate(metadata, pulumi.StringMap{"force-sync": pulumi.String(strconv.Itoa(rotations))})
 	_, err := apiextensions.NewCustomResource(ctx, externalSecretName, &apiextensions.CustomResourceArgs{
 		ApiVersion: pulumi.String("external-secrets.io/v1"),
 		Kind:       pulumi.String("ExternalSecret"),

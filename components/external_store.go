@@ -31,7 +31,7 @@ func NewExternalStore(ctx *pulumi.Context, name string, args *ExternalStoreArgs,
 	}
 	metadata := args.metadata(args.Name)
 	// There are no endpoints to wait for.
-	metadata.Annotations = pulumi.StringMap{skipAwait: pulumi.String("true")}
+	unawaited(metadata)
 	spec := &corev1.ServiceSpecArgs{Type: pulumi.String("ExternalName"), ExternalName: pulumi.String(args.Host)}
 	address, err := netip.ParseAddr(args.Host)
 	isAddress := err == nil

@@ -14,6 +14,8 @@ const (
 	labelManagedBy   = "app.kubernetes.io/managed-by"
 	labelEnvironment = "nova.dev/environment"
 	labelService     = "nova.dev/service"
+	// labelStack, on a Namespace, names the stack that it belongs to.
+	labelStack = "nova.dev/stack"
 )
 
 // Scope is where the objects of a component belong.
@@ -35,12 +37,18 @@ func labels(environment, name string) pulumi.StringMap {
 
 // metadata is that of an object of a name.
 func (s Scope) metadata(name string) *metav1.ObjectMetaArgs {
-	return &metav1.ObjectMetaArgs{Name: pulumi.String(name), Namespace: s.Namespace.ToStringOutput(), Labels: labels(s.Environment, name)}
+	return s.object(name, labels(s.Environment, name))
 }
 
 // metadataOf is that of an object of a name which belongs to a service.
 func (s Scope) metadataOf(w workload.Workload, name string) *metav1.ObjectMetaArgs {
-	return &metav1.ObjectMetaArgs{Name: pulumi.String(name), Namespace: s.Namespace.ToStringOutput(), Labels: s.labels(w)}
+	return s.object(name, s.labels(w))
+}
+
+func (s Scope) object(name string, labels pulumi.StringMap) *metav1.ObjectMetaArgs {
+	return &metav1.ObjectMetaArgs{
+		Name: pulumi.String(name), Namespace: s.Namespace.ToStringOutput(), Labels: labels, Annotations: providerHints(),
+	}
 }
 
 // labels are those of a workload.

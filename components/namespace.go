@@ -15,6 +15,8 @@ type NamespaceArgs struct {
 	// Name is that of the namespace, and of its resource.
 	Name        string
 	Environment string
+	// Stack is the name of the stack that the namespace belongs to.
+	Stack string
 	// Protect keeps the namespace and all that is in it.
 	Protect bool
 }
@@ -35,12 +37,13 @@ func NewNamespace(ctx *pulumi.Context, name string, args *NamespaceArgs, opts ..
 		return nil, err
 	}
 	all := labels(args.Environment, args.Name)
+	all[labelStack] = pulumi.String(args.Stack)
 	for _, mode := range []string{"enforce", "audit", "warn"} {
 		all["pod-security.kubernetes.io/"+mode] = pulumi.String("restricted")
 		all["pod-security.kubernetes.io/"+mode+"-version"] = pulumi.String(podSecurityVersion)
 	}
 	namespace, err := corev1.NewNamespace(ctx, args.Name, &corev1.NamespaceArgs{
-		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(args.Name), Labels: all},
+		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(args.Name), Labels: all, Annotations: providerHints()},
 	}, append(keepsData(args.Protect), pulumi.Parent(n))...)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package components
 
 import (
-	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -14,9 +13,8 @@ import (
 const headlessAddress = "None"
 
 // newNetworkService declares an address of a service, which balances connections
-// unless it is headless. It depends on the Deployment: a Service counts as ready
-// once it has endpoints.
-func newNetworkService(ctx *pulumi.Context, args *NovaServiceArgs, name, clusterIP string, deployment *appsv1.Deployment, parent pulumi.Resource) error {
+// unless it is headless. Whether pods are behind it is the Deployment's matter.
+func newNetworkService(ctx *pulumi.Context, args *NovaServiceArgs, name, clusterIP string, parent pulumi.Resource) error {
 	spec := &corev1.ServiceSpecArgs{
 		Type:     pulumi.String("ClusterIP"),
 		Selector: selector(args.Workload.Name),
@@ -26,9 +24,9 @@ func newNetworkService(ctx *pulumi.Context, args *NovaServiceArgs, name, cluster
 		spec.ClusterIP = pulumi.String(clusterIP)
 	}
 	_, err := corev1.NewService(ctx, name, &corev1.ServiceArgs{
-		Metadata: args.metadataOf(args.Workload, name),
+		Metadata: unawaited(args.metadataOf(args.Workload, name)),
 		Spec:     spec,
-	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{deployment}))
+	}, pulumi.Parent(parent))
 	return err
 }
 

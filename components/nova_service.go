@@ -57,9 +57,9 @@ func NewNovaService(ctx *pulumi.Context, name string, args *NovaServiceArgs, opt
 		return nil, err
 	}
 	for _, create := range []func() error{
-		func() error { return newNetworkService(ctx, args, w.Name, "", deployment, service) },
+		func() error { return newNetworkService(ctx, args, w.Name, "", service) },
 		func() error {
-			return newNetworkService(ctx, args, w.HeadlessName(), headlessAddress, deployment, service)
+			return newNetworkService(ctx, args, w.HeadlessName(), headlessAddress, service)
 		},
 		func() error { return newDisruptionBudget(ctx, args, service) },
 		func() error { return newAutoscaler(ctx, args, deployment, service) },
@@ -88,7 +88,7 @@ func NewNovaService(ctx *pulumi.Context, name string, args *NovaServiceArgs, opt
 func newServiceIdentity(ctx *pulumi.Context, args *NovaServiceArgs, parent pulumi.Resource) (*corev1.ServiceAccount, error) {
 	metadata := args.metadataOf(args.Workload, args.Workload.Name)
 	if args.Role != nil {
-		metadata.Annotations = pulumi.StringMap{annotationRole: args.Role}
+		annotate(metadata, pulumi.StringMap{annotationRole: args.Role})
 	}
 	return newServiceAccount(ctx, args.Workload.Name, metadata, parent)
 }

@@ -40,7 +40,7 @@ type OperatorsArgs struct {
 // objects of the operators wait for.
 func newOperators(ctx *pulumi.Context, args *OperatorsArgs, parent pulumi.Resource) ([]pulumi.Resource, error) {
 	namespace, err := corev1.NewNamespace(ctx, args.Namespace, &corev1.NamespaceArgs{
-		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(args.Namespace), Labels: labels(args.Environment, args.Namespace)},
+		Metadata: &metav1.ObjectMetaArgs{Name: pulumi.String(args.Namespace), Labels: labels(args.Environment, args.Namespace), Annotations: providerHints()},
 	}, append(keepsData(args.Protect), pulumi.Parent(parent))...)
 	if err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func NewPriorities(ctx *pulumi.Context, name string, args *PrioritiesArgs, opts 
 	} {
 		className := fmt.Sprintf("%s-%s-%d", args.Namespace, class.resource, class.value)
 		object, err := schedulingv1.NewPriorityClass(ctx, class.resource, &schedulingv1.PriorityClassArgs{
-			Metadata:    &metav1.ObjectMetaArgs{Name: pulumi.String(className), Labels: labels(args.Environment, className)},
+			Metadata:    &metav1.ObjectMetaArgs{Name: pulumi.String(className), Labels: labels(args.Environment, className), Annotations: providerHints()},
 			Value:       pulumi.Int(class.value),
 			Description: pulumi.String("The " + class.of + " in namespace " + args.Namespace),
 		}, pulumi.Parent(p))

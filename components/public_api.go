@@ -50,7 +50,7 @@ func NewPublicAPI(ctx *pulumi.Context, name string, args *PublicAPIArgs, opts ..
 		return nil, err
 	}
 	metadata := args.metadata(publicName)
-	metadata.Annotations = annotations(args.Ingress)
+	annotate(unawaited(metadata), annotations(args.Ingress))
 	object := ingress(args)
 	if args.Ingress.Kind == config.IngressGateway {
 		object = route(args)

@@ -58,16 +58,15 @@ func NewStore(ctx *pulumi.Context, name string, args *StoreArgs, opts ...pulumi.
 	if err != nil {
 		return nil, err
 	}
-	client, err := newStoreService(ctx, args, set, s)
-	if err != nil {
+	if err := newStoreService(ctx, args, s); err != nil {
 		return nil, err
 	}
 	if err := newStoreDisruptionBudget(ctx, args, s); err != nil {
 		return nil, err
 	}
-	s.Ready = []pulumi.Resource{set, client}
+	s.Ready = []pulumi.Resource{set}
 	if args.Setup != nil {
-		job, err := newSetup(ctx, args, account, s.Ready, s)
+		job, err := newSetup(ctx, args, account, s)
 		if err != nil {
 			return nil, err
 		}
@@ -130,17 +129,11 @@ func podAntiAffinity(name string) *corev1.AffinityArgs {
 	}}
 }
 
-// skipAwait tells the Kubernetes provider not to wait for endpoints.
-const skipAwait = "pulumi.com/skipAwait"
-
 // newHeadlessStoreService declares the name of each member.
 func newHeadlessStoreService(ctx *pulumi.Context, args *StoreArgs, parent pulumi.Resource) (*corev1.Service, error) {
 	w := args.Workload
-	metadata := args.metadata(w.HeadlessName())
-	// It has no endpoints before the set exists, which waits for it.
-	metadata.Annotations = pulumi.StringMap{skipAwait: pulumi.String("true")}
 	return corev1.NewService(ctx, w.HeadlessName(), &corev1.ServiceArgs{
-		Metadata: metadata,
+		Metadata: unawaited(args.metadata(w.HeadlessName())),
 		Spec: &corev1.ServiceSpecArgs{
 			Type:                     pulumi.String("ClusterIP"),
 			ClusterIP:                pulumi.String(headlessAddress),
@@ -152,7 +145,7 @@ func newHeadlessStoreService(ctx *pulumi.Context, args *StoreArgs, parent pulumi
 }
 
 // newStoreService declares the address of clients, who see no internal ports.
-func newStoreService(ctx *pulumi.Context, args *StoreArgs, set *appsv1.StatefulSet, parent pulumi.Resource) (*corev1.Service, error) {
+func newStoreService(ctx *pulumi.Context, args *StoreArgs, parent pulumi.Resource) error {
 	w := args.Workload
 	var ports []workload.Port
 	for _, port := range w.Ports {
@@ -160,14 +153,15 @@ func newStoreService(ctx *pulumi.Context, args *StoreArgs, set *appsv1.StatefulS
 			ports = append(ports, port)
 		}
 	}
-	return corev1.NewService(ctx, w.Name, &corev1.ServiceArgs{
-		Metadata: args.metadata(w.Name),
+	_, err := corev1.NewService(ctx, w.Name, &corev1.ServiceArgs{
+		Metadata: unawaited(args.metadata(w.Name)),
 		Spec: &corev1.ServiceSpecArgs{
 			Type:     pulumi.String("ClusterIP"),
 			Selector: selector(w.Name),
 			Ports:    servicePorts(ports),
 		},
-	}, pulumi.Parent(parent), pulumi.DependsOn([]pulumi.Resource{set}))
+	}, pulumi.Parent(parent))
+	return err
 }
 
 func newStoreDisruptionBudget(ctx *pulumi.Context, args *StoreArgs, parent pulumi.Resource) error {
@@ -193,8 +187,9 @@ const (
 // newSetup declares the Job that prepares a store for the services. Its template
 // holds a hash of all that goes into it, and a Job's template cannot change, so
 // that a change runs it again. It is not removed after a while: it would be made
-// anew, and run, by the next update.
-func newSetup(ctx *pulumi.Context, args *StoreArgs, account *corev1.ServiceAccount, after []pulumi.Resource, parent pulumi.Resource) (*batchv1.Job, error) {
+// anew, and run, by the next update. It starts beside the store and waits for it
+// by itself.
+func newSetup(ctx *pulumi.Context, args *StoreArgs, account *corev1.ServiceAccount, parent pulumi.Resource) (*batchv1.Job, error) {
 	w := *args.Setup
 	files, err := newFiles(ctx, args.Scope, w, parent)
 	if err != nil {
@@ -211,5 +206,5 @@ func newSetup(ctx *pulumi.Context, args *StoreArgs, account *corev1.ServiceAccou
 			ActiveDeadlineSeconds: pulumi.Int(setupDeadlineSeconds),
 			Template:              pods.template(args.Scope, w, pod),
 		},
-	}, pulumi.Parent(parent), pulumi.DependsOn(after))
+	}, pulumi.Parent(parent))
 }

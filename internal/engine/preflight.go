@@ -17,21 +17,21 @@ import (
 // preflight compares the objects that the program declares with the cluster
 // before the engine touches anything. Whatever would make the update fail, or
 // take an object from someone else, is a *RefusedError.
-func (s *Stack) preflight(ctx context.Context) error {
+func (s *Stack) preflight(ctx context.Context, state json.RawMessage) error {
 	o := s.options
 	client, err := kubeconfig.Client(o.Config.KubeconfigPath(o.Project.Root), o.Config.Cluster.Context)
 	if err != nil {
 		return fmt.Errorf("nova:cluster.kubeconfig: %q: %w", o.Config.Cluster.Kubeconfig, err)
 	}
-	deployment, err := s.stack.Export(ctx)
-	if err != nil {
-		return s.explain("read the state", err, Result{})
-	}
-	owned, err := ownedObjects(deployment.Deployment)
+	owned, err := ownedObjects(state)
 	if err != nil {
 		return fmt.Errorf("the state of stack %s: %w", o.Config.Stack, err)
 	}
-	resources, err := evaluate.Stack(o.Config, evaluate.Options{})
+	hidden, err := evaluate.Blind(o.Config, func(key string) string { return "supplied-" + key })
+	if err != nil {
+		return err
+	}
+	resources, err := evaluate.Stack(hidden, evaluate.Options{})
 	if err != nil {
 		return err
 	}

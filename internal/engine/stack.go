@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -154,7 +155,11 @@ func pulumiCommand(ctx context.Context, root string) (auto.PulumiCommand, error)
 // Preview returns what Up would change. Objects that the stack would take from
 // someone else, and pods that the cluster would not admit, are a *RefusedError.
 func (s *Stack) Preview(ctx context.Context) (Result, error) {
-	if err := s.preflight(ctx); err != nil {
+	state, err := s.export(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := s.preflight(ctx, state); err != nil {
 		return Result{}, err
 	}
 	return s.run("preview", true, func(stream chan<- events.EngineEvent) error {
@@ -169,10 +174,15 @@ func (s *Stack) Preview(ctx context.Context) (Result, error) {
 //
 // The cluster is read with the kubeconfig of now, not with the one in the state.
 func (s *Stack) Up(ctx context.Context) (Result, error) {
-	if err := s.settle(ctx); err != nil {
+	// Before it is settled the state knows what was being created.
+	state, err := s.export(ctx)
+	if err != nil {
 		return Result{}, err
 	}
-	if err := s.preflight(ctx); err != nil {
+	if err := s.preflight(ctx, state); err != nil {
+		return Result{}, err
+	}
+	if err := s.settle(ctx, state); err != nil {
 		return Result{}, err
 	}
 	result, err := s.run("up", false, func(stream chan<- events.EngineEvent) error {
@@ -187,7 +197,11 @@ func (s *Stack) Up(ctx context.Context) (Result, error) {
 
 // Destroy removes everything that the stack declares.
 func (s *Stack) Destroy(ctx context.Context) (Result, error) {
-	if err := s.settle(ctx); err != nil {
+	state, err := s.export(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := s.settle(ctx, state); err != nil {
 		return Result{}, err
 	}
 	return s.run("destroy", false, func(stream chan<- events.EngineEvent) error {
@@ -198,20 +212,25 @@ func (s *Stack) Destroy(ctx context.Context) (Result, error) {
 
 // settle forgets creations that an interrupted operation did not finish; the
 // objects that exist all the same are adopted by server-side apply.
-func (s *Stack) settle(ctx context.Context) error {
-	deployment, err := s.stack.Export(ctx)
-	if err != nil {
-		return s.explain("read the state", err, Result{})
-	}
-	if !hasPendingOperations(deployment.Deployment) {
+func (s *Stack) settle(ctx context.Context, state json.RawMessage) error {
+	if !hasPendingOperations(state) {
 		return nil
 	}
 	fmt.Fprintln(s.options.Progress, "  an earlier operation was interrupted: looking at what it left")
-	_, err = s.run("refresh", false, func(stream chan<- events.EngineEvent) error {
+	_, err := s.run("refresh", false, func(stream chan<- events.EngineEvent) error {
 		_, err := s.stack.Refresh(ctx, optrefresh.ClearPendingCreates(), optrefresh.RunProgram(s.runsProgram()), optrefresh.EventStreams(stream), optrefresh.SuppressProgress())
 		return err
 	})
 	return err
+}
+
+// export reads the state.
+func (s *Stack) export(ctx context.Context) (json.RawMessage, error) {
+	deployment, err := s.stack.Export(ctx)
+	if err != nil {
+		return nil, s.explain("read the state", err, Result{})
+	}
+	return deployment.Deployment, nil
 }
 
 // run starts an operation and follows its events until it ends. A command that

@@ -15,6 +15,8 @@ const StackLabel = "nova.dev/stack"
 
 const (
 	managedByLabel   = "app.kubernetes.io/managed-by"
+	partOfLabel      = "app.kubernetes.io/part-of"
+	nameLabel        = "app.kubernetes.io/name"
 	environmentLabel = "nova.dev/environment"
 	// Annotations of Helm on what it installs.
 	helmRelease          = "meta.helm.sh/release-name"
@@ -37,7 +39,7 @@ func (c *check) findOwners(context.Context) error {
 			if n := c.namespaces[i.name]; n.foreign && !n.leaving() {
 				c.findNamespaceOwner(i)
 			}
-		case !c.owned(i) && !madeByController(i):
+		case !c.owned(i) && !madeByController(i) && !c.leftBehind(i):
 			c.find(Refused, objectOwner, i.reference(), c.taken(i))
 		}
 	}
@@ -71,6 +73,28 @@ func (c *check) taken(i *item) string {
 		elsewhere = "another name, or use another cluster"
 	}
 	return fmt.Sprintf("%s exists and %s: import it with the id %s, delete it, or give the stack's object %s", r, ownerOf(i.live), r.id(), elsewhere)
+}
+
+// leftBehind tells whether an object that the state does not have was made by the
+// stack itself, in an operation that was interrupted: it carries the labels that
+// the stack gives it, and the namespace is the stack's.
+func (c *check) leftBehind(i *item) bool {
+	owned := false
+	for name, n := range c.namespaces {
+		if n.declared != nil && n.live != nil && !n.foreign {
+			owned = owned || i.namespace == "" || i.namespace == name
+		}
+	}
+	wanted := i.Object.Object.GetLabels()
+	if !owned || wanted[managedByLabel] == "" || i.live.Labels[StackLabel] != wanted[StackLabel] {
+		return false
+	}
+	for _, label := range []string{managedByLabel, partOfLabel, nameLabel, environmentLabel} {
+		if i.live.Labels[label] != wanted[label] {
+			return false
+		}
+	}
+	return true
 }
 
 // madeByController tells whether Kubernetes puts such an object into every

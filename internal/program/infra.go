@@ -17,7 +17,7 @@ import (
 // infraArgs are the inputs of the InfraStack of a stack.
 func infraArgs(s *stack.Stack, workloads []workload.Workload) components.InfraStackArgs {
 	return components.InfraStackArgs{
-		Namespace: components.NamespaceArgs{Name: s.Namespace, Environment: s.Environment, Protect: s.DeletionProtection},
+		Namespace: components.NamespaceArgs{Name: s.Namespace, Environment: s.Environment, Stack: s.Stack, Protect: s.DeletionProtection},
 		Priorities: components.PrioritiesArgs{
 			Namespace: s.Namespace, Environment: s.Environment, Services: s.Priority.Services, Stores: s.Priority.Stores,
 		},

@@ -55,7 +55,7 @@ func manifests(c *stack.Stack) (map[string][]byte, error) {
 
 // objectsOf evaluates the program and returns the Kubernetes objects.
 func objectsOf(c *stack.Stack) ([]object, error) {
-	hidden, err := withoutSecrets(c)
+	hidden, err := evaluate.Blind(c, mark)
 	if err != nil {
 		return nil, err
 	}

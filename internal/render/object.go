@@ -3,7 +3,10 @@ package render
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
@@ -36,7 +39,26 @@ func newObject(r evaluate.Resource, owner component) (object, error) {
 	if o.kind == "Secret" {
 		readable(fields)
 	}
+	withoutHints(r, fields)
 	return o, nil
+}
+
+// providerPrefix begins the annotations that only Pulumi's provider reads.
+const providerPrefix = "pulumi.com/"
+
+// withoutHints drops what means something to Pulumi alone: its annotations, and a
+// replica count that the program leaves to an autoscaler after the creation.
+func withoutHints(r evaluate.Resource, fields map[string]any) {
+	metadata, _ := fields["metadata"].(map[string]any)
+	if annotations, ok := metadata["annotations"].(map[string]any); ok {
+		maps.DeleteFunc(annotations, func(key string, _ any) bool { return strings.HasPrefix(key, providerPrefix) })
+		if len(annotations) == 0 {
+			delete(metadata, "annotations")
+		}
+	}
+	if spec, ok := fields["spec"].(map[string]any); ok && slices.Contains(r.IgnoreChanges, "spec.replicas") {
+		delete(spec, "replicas")
+	}
 }
 
 // plainObject drops the marks of secrets and shows placeholders in their place.

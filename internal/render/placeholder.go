@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"strings"
 
@@ -36,27 +35,6 @@ func showPlaceholders(text string) string {
 		return text
 	}
 	return marker.ReplaceAllString(text, "<$1>")
-}
-
-// withoutSecrets returns a stack in which every supplied value of a secret is a
-// marker.
-func withoutSecrets(c *stack.Stack) (*stack.Stack, error) {
-	hidden := c.Config
-	hidden.Secrets = make(map[string]config.Secret, len(c.Secrets))
-	hidden.SecretSources.Keys = maps.Clone(c.SecretSources.Keys)
-	for key := range c.Secrets {
-		if secret, _ := catalog.FindSecret(key); secret.Generate == catalog.GenerateRSA {
-			// Its public half would be computed from the value; a generated key
-			// is declared in the same way.
-			if hidden.SecretSources.Keys == nil {
-				hidden.SecretSources.Keys = map[string]string{}
-			}
-			hidden.SecretSources.Keys[key] = string(config.SourceGenerated)
-			continue
-		}
-		hidden.Secrets[key] = config.NewSecret(mark(key))
-	}
-	return c.With(&hidden)
 }
 
 // markers returns the values that generators make: markers with the key of the

@@ -2,6 +2,12 @@
 # never stand on a command line.
 set -eu
 
+# The server may still be starting; the Job's deadline ends the wait.
+until pg_isready --quiet --timeout=5; do
+	echo "waiting for PostgreSQL at $PGHOST" >&2
+	sleep 2
+done
+
 # The server keeps the superuser's password that it was made with, until
 # setup.sql changes it.
 for PGPASSWORD in "$SUPERUSER_PASSWORD" "$PREVIOUS_SUPERUSER_PASSWORD"; do

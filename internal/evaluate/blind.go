@@ -1,0 +1,30 @@
+package evaluate
+
+import (
+	"maps"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
+)
+
+// Blind returns a stack in which a text stands for every supplied value of a
+// secret, whether the value is known or encrypted.
+func Blind(s *stack.Stack, text func(key string) string) (*stack.Stack, error) {
+	hidden := s.Config
+	hidden.Secrets = make(map[string]config.Secret, len(s.Secrets))
+	hidden.SecretSources.Keys = maps.Clone(s.SecretSources.Keys)
+	for key := range s.Secrets {
+		if secret, _ := catalog.FindSecret(key); secret.Generate == catalog.GenerateRSA {
+			// Its public half would be computed from the value; a generated key
+			// is declared in the same way.
+			if hidden.SecretSources.Keys == nil {
+				hidden.SecretSources.Keys = map[string]string{}
+			}
+			hidden.SecretSources.Keys[key] = string(config.SourceGenerated)
+			continue
+		}
+		hidden.Secrets[key] = config.NewSecret(text(key))
+	}
+	return s.With(&hidden)
+}
