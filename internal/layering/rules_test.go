@@ -39,7 +39,7 @@ var rules = []rule{
 	{"internal/program", []string{"catalog", "components", "internal/config", "internal/iampolicy", "internal/image", "internal/kubeconfig", "internal/stack", "internal/workload"}},
 	{".", []string{"internal/program"}},
 
-	{"internal/evaluate", []string{"internal/config", "internal/program", "internal/stack"}},
+	{"internal/evaluate", []string{"catalog", "internal/config", "internal/program", "internal/stack"}},
 	{"internal/render", []string{
 		"catalog", "monitoring/...", "internal/compose", "internal/config", "internal/evaluate", "internal/image", "internal/stack",
 		"internal/workload", "internal/yamltext",
