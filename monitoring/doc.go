@@ -5,12 +5,11 @@
 //
 // It is pure: it reads no environment, and imports nothing of Pulumi.
 //
-//   - slo: the numbers
-//   - metric: what is exported, by whom; what rules record of it
+//   - slo: objectives and limits
+//   - metric: the register of exported and recorded metrics
 //   - promql: expressions as a syntax tree
 //   - rule: recording and alerting rules
-//   - exprlint: what a syntax check does not find
 //   - scrape: PodMonitors, ServiceMonitors, prometheus.yml
-//   - dashboard: Grafana
-//   - alertmanager: who is told
+//   - dashboard: dashboards of Grafana
+//   - alertmanager: routes and receivers
 package monitoring

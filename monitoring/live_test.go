@@ -223,11 +223,11 @@ func (b *bench) receivers(t *testing.T, inbox string) {
 		{Kind: alertmanager.PagerDuty, Severity: "critical", Team: "data", Secret: secret("pagerduty-data", "key-data"), URL: inbox + "/pagerduty"},
 		{Kind: alertmanager.Slack, Severity: "warning", Secret: secret("slack", inbox+"/slack"), Channel: "#alerts"},
 		{Kind: alertmanager.Slack, Severity: "warning", Team: "platform", Secret: secret("slack-platform", inbox+"/slack-platform"), Channel: "#platform"},
-		{Kind: alertmanager.Webhook, Severity: alertmanager.Switch, URL: inbox + "/switch"},
+		{Kind: alertmanager.Webhook, Severity: alertmanager.DeadMansSwitch, URL: inbox + "/switch"},
 	}
 	require.NoError(t, b.settings.Validate())
 	d := alertmanager.DefaultTiming()
-	content, err := alertmanager.Input{Receivers: b.settings.Receivers, Timing: alertmanager.Timing{
+	content, err := alertmanager.Delivery{Receivers: b.settings.Receivers, Timing: alertmanager.Timing{
 		Wait: d.Wait / faster, Interval: d.Interval / faster, Heartbeat: d.Heartbeat / faster,
 		RepeatCritical: d.RepeatCritical / faster, RepeatWarning: d.RepeatWarning / faster,
 	}}.File(b.file("secrets"))
@@ -326,7 +326,7 @@ func (b *bench) fired(t *testing.T, d time.Duration) []string {
 // A real Prometheus scrapes simulated exporters by the rendered configuration
 // and evaluates the rendered rules; a real Alertmanager delivers by its
 // rendered configuration.
-func TestARealPrometheusAndAlertmanager(t *testing.T) {
+func TestAlertsReachTheReceiversOfARealAlertmanager(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a minute")
 	}

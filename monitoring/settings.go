@@ -17,10 +17,10 @@ import (
 	"nova.dev/infra/monitoring/slo"
 )
 
-// DefaultRunbookURL is where the folder docs/runbooks is read.
+// DefaultRunbookURL is the address of the folder docs/runbooks.
 const DefaultRunbookURL = "https://github.com/proerror77/Nova/blob/main/docs/runbooks"
 
-// Settings are what a stack says about its monitoring.
+// Settings is the input of the monitoring of a stack.
 type Settings struct {
 	// Namespace is that of the stack. Every alert carries it.
 	Namespace string
@@ -34,8 +34,8 @@ type Settings struct {
 	// single ones, by Name.
 	SLO         slo.Override
 	ServiceSLOs map[string]slo.Override
-	// Unexported are the systems whose metrics nobody exports. No alert
-	// watches them.
+	// Unexported are the systems without exporter. There are no alerts about
+	// them.
 	Unexported []catalog.Dependency
 	// Limits are those of the dependencies; the zero value takes the
 	// defaults.
@@ -48,11 +48,12 @@ type Settings struct {
 	Kubernetes, Rollouts bool
 	// SingleNodeSearch says that Elasticsearch has one node.
 	SingleNodeSearch bool
-	// Receivers are who is told; none is valid. Timing is how patient
-	// notifications are; zeros take the defaults.
+	// Receivers are the receivers of alerts; none is valid. Timing holds
+	// group_wait, group_interval and repeat_interval; zeros take the defaults.
 	Receivers []alertmanager.Receiver
 	Timing    alertmanager.Timing
-	// Intervals are how often is scraped; zeros take the defaults.
+	// Intervals are the scrape and evaluation intervals; zeros take the
+	// defaults.
 	Intervals scrape.Intervals
 	// RunbookURL is the address of the folder of runbooks; the default is
 	// DefaultRunbookURL.
@@ -129,8 +130,8 @@ func (s Settings) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Notes says what people should know about valid settings: which service is
-// watched less well, which alert reaches nobody.
+// Notes returns sentences about the gaps of valid settings: services with fewer
+// alerts, and alerts without receiver.
 func (s Settings) Notes() []string {
 	var notes []string
 	for _, service := range s.Services {
@@ -171,8 +172,8 @@ func (s Settings) limits() slo.Dependencies {
 	return s.Limits
 }
 
-func (s Settings) delivery() alertmanager.Input {
-	return alertmanager.Input{Receivers: s.Receivers, Timing: s.Timing}
+func (s Settings) delivery() alertmanager.Delivery {
+	return alertmanager.Delivery{Receivers: s.Receivers, Timing: s.Timing}
 }
 
 // dependencies are the systems that are watched, in order: those that any

@@ -105,7 +105,7 @@ func ServerFiles(s Settings) (map[string][]byte, error) {
 
 // Rules returns the recording and alerting rules of a stack.
 func Rules(s Settings) []monitoringv1.RuleGroup {
-	in := rule.Input{
+	in := rule.RuleInput{
 		Namespace:        s.Namespace,
 		Dependencies:     s.dependencies(),
 		Limits:           s.limits(),
@@ -125,8 +125,8 @@ func Rules(s Settings) []monitoringv1.RuleGroup {
 }
 
 // Scraping returns what is scraped of a stack.
-func Scraping(s Settings) scrape.Input {
-	in := scrape.Input{
+func Scraping(s Settings) scrape.Targets {
+	in := scrape.Targets{
 		Namespace: s.Namespace,
 		Exporters: s.dependencies(),
 		Rollouts:  s.Rollouts,
@@ -145,8 +145,8 @@ func Scraping(s Settings) scrape.Input {
 	return in
 }
 
-func (s Settings) dashboards() dashboard.Input {
-	in := dashboard.Input{
+func (s Settings) dashboards() dashboard.BoardInput {
+	in := dashboard.BoardInput{
 		Namespace:    s.Namespace,
 		SLO:          slo.Default().With(s.SLO),
 		Limits:       s.limits(),

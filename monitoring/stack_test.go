@@ -18,9 +18,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/testing/exprlint"
 	"nova.dev/infra/monitoring"
 	"nova.dev/infra/monitoring/alertmanager"
-	"nova.dev/infra/monitoring/exprlint"
 	"nova.dev/infra/monitoring/metric"
 	"nova.dev/infra/monitoring/slo"
 )
@@ -32,7 +32,7 @@ func settings() monitoring.Settings {
 		Receivers: []alertmanager.Receiver{
 			{Kind: alertmanager.PagerDuty, Severity: "critical", Secret: alertmanager.Secret{Name: "alerting", Key: "pagerduty"}},
 			{Kind: alertmanager.Slack, Severity: "warning", Secret: alertmanager.Secret{Name: "alerting", Key: "slack"}},
-			{Kind: alertmanager.Webhook, Severity: alertmanager.Switch, Secret: alertmanager.Secret{Name: "alerting", Key: "switch"}},
+			{Kind: alertmanager.Webhook, Severity: alertmanager.DeadMansSwitch, Secret: alertmanager.Secret{Name: "alerting", Key: "switch"}},
 		},
 		Labels: monitoring.Labels{Rules: map[string]string{"release": "kps"}, Monitors: map[string]string{"release": "kps"}},
 	}
@@ -61,7 +61,7 @@ func alerts(s monitoring.Settings, name string) []monitoringv1.Rule {
 	return found
 }
 
-func TestAStackHasEveryObjectOnce(t *testing.T) {
+func TestObjectsAreUniqueAndLabelled(t *testing.T) {
 	objects, err := monitoring.Objects(settings())
 	require.NoError(t, err)
 	kinds := map[string]int{}
@@ -105,7 +105,7 @@ func TestFilesAreReadByTheirPrograms(t *testing.T) {
 	}
 }
 
-func TestDebiansPromtoolAcceptsTheRules(t *testing.T) {
+func TestRulesAreAcceptedByDebiansPromtool(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Skip("promtool is not installed: Debian package prometheus")
@@ -125,7 +125,7 @@ func TestDebiansPromtoolAcceptsTheRules(t *testing.T) {
 	assert.NoError(t, err, string(out))
 }
 
-func TestRenderingIsTheSameEveryTime(t *testing.T) {
+func TestRenderingIsDeterministic(t *testing.T) {
 	first, err := monitoring.Files(settings())
 	require.NoError(t, err)
 	second, err := monitoring.Files(settings())
@@ -133,7 +133,7 @@ func TestRenderingIsTheSameEveryTime(t *testing.T) {
 	assert.Equal(t, first, second)
 }
 
-func TestAServiceWithoutMetricsIsWatchedByItsPods(t *testing.T) {
+func TestServiceWithoutMetricsIsMonitoredByItsPods(t *testing.T) {
 	s := settings()
 	s.Services = changed("cdn", func(c *catalog.Service) { c.MetricsPath = "" })
 	require.NoError(t, s.Validate())
@@ -155,7 +155,7 @@ func TestAServiceWithoutMetricsIsWatchedByItsPods(t *testing.T) {
 	assert.Len(t, alerts(s, "ServiceAbsent"), 10)
 }
 
-func TestASystemThatNobodyExportsIsNotWatched(t *testing.T) {
+func TestUnexportedDependencyHasNoAlerts(t *testing.T) {
 	s := settings()
 	s.Unexported = []catalog.Dependency{catalog.ClickHouse, catalog.ObjectStorage}
 	require.NoError(t, s.Validate())
@@ -167,7 +167,7 @@ func TestASystemThatNobodyExportsIsNotWatched(t *testing.T) {
 	assert.NotContains(t, monitoring.Scraping(s).Exporters, catalog.ClickHouse)
 }
 
-func TestAStackOfNothingButSilentServicesStillWorks(t *testing.T) {
+func TestStackOfServicesWithoutMetricsIsValid(t *testing.T) {
 	s := settings()
 	s.Services = changed("cdn", func(c *catalog.Service) { c.MetricsPath = "" })[9:10]
 	s.Services[0].Needs = nil
@@ -213,7 +213,7 @@ func TestOverridesSplitARuleAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestMistakesAreReportedTogether(t *testing.T) {
+func TestSettingsReportAllMistakesTogether(t *testing.T) {
 	over, zero := slo.Percent(120), slo.Percent(0)
 	s := settings()
 	s.Namespace = ""
@@ -248,7 +248,7 @@ func TestMistakesAreReportedTogether(t *testing.T) {
 }
 
 // The register lists what is used, not what exists.
-func TestEveryRegisteredMetricIsUsed(t *testing.T) {
+func TestRegistryHasNoUnusedMetric(t *testing.T) {
 	s := settings()
 	s.Services = changed("cdn", func(c *catalog.Service) { c.MetricsPath = "" })
 	files, err := monitoring.Files(s)

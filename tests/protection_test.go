@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -20,8 +20,8 @@ import (
 	"nova.dev/infra/internal/cluster"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
-	"nova.dev/infra/internal/pulumihome"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/pulumihome"
 )
 
 // production is the stack prod on the real engine and an embedded control plane

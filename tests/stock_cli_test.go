@@ -15,7 +15,7 @@ import (
 
 	"nova.dev/infra/internal/cluster"
 	"nova.dev/infra/internal/plugin"
-	"nova.dev/infra/internal/pulumihome"
+	"nova.dev/infra/internal/testing/pulumihome"
 )
 
 func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {

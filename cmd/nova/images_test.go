@@ -26,7 +26,9 @@ import (
 // a registry and returns its digest.
 func published(t *testing.T, host, service, tag, workspace string) string {
 	t.Helper()
-	inputs, err := image.Digest(workspace, service)
+	recipe, err := image.NewRecipe(service)
+	require.NoError(t, err)
+	inputs, err := recipe.Digest(workspace)
 	require.NoError(t, err)
 	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{
 		OS: "linux", Architecture: "amd64", Config: v1.Config{Labels: map[string]string{"dev.nova.inputs": inputs}},

@@ -20,7 +20,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/engine"
-	"nova.dev/infra/internal/pulumihome"
+	"nova.dev/infra/internal/testing/pulumihome"
 )
 
 // asNova makes the test binary behave as the nova command, so that tests run

@@ -14,6 +14,7 @@ import (
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/workload"
+	"nova.dev/infra/internal/yamltext"
 )
 
 const (
@@ -80,6 +81,9 @@ func Files(s *stack.Stack) (map[string][]byte, error) {
 
 	text, err := b.project.MarshalYAML()
 	if err != nil {
+		return nil, err
+	}
+	if text, err = yamltext.Portable(text); err != nil {
 		return nil, err
 	}
 	b.files[fileName] = append([]byte(Notice(s)+usage), text...)

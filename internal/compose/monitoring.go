@@ -5,10 +5,10 @@ import (
 	"strconv"
 
 	"github.com/compose-spec/compose-go/v2/types"
-	"sigs.k8s.io/yaml"
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/workload"
+	"nova.dev/infra/internal/yamltext"
 	"nova.dev/infra/monitoring"
 )
 
@@ -144,7 +144,7 @@ func grafanaProvisioning() (map[string][]byte, error) {
 			Name: "nova", Folder: "Nova", Type: "file", DisableDeletion: true, Options: map[string]string{"path": dashboardFolder},
 		}}},
 	} {
-		text, err := yaml.Marshal(content)
+		text, err := yamltext.Marshal(content)
 		if err != nil {
 			return nil, err
 		}

@@ -121,7 +121,7 @@ func fields(found *mistakes, key *field.Path, err error) {
 	for _, each := range many.Unwrap() {
 		var wrong slo.Mistake
 		if errors.As(each, &wrong) {
-			found.problem(key.Child(wrong.Field), wrong.Problem)
+			found.invalid(key.Child(wrong.Field), verbatim(wrong.Value), "%s", wrong.Problem)
 			continue
 		}
 		found.problem(key, each.Error())

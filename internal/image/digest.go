@@ -18,16 +18,6 @@ import (
 	"github.com/moby/patternmatcher"
 )
 
-// Digest is the digest of the inputs of a service's image, as in Recipe.Digest,
-// with the default recipe.
-func Digest(root, service string) (string, error) {
-	recipe, err := NewRecipe(service)
-	if err != nil {
-		return "", err
-	}
-	return recipe.Digest(root)
-}
-
 // Digest is a digest over exactly the inputs of the image: the Dockerfile, the
 // build arguments, the platform, and path, executability and content of every
 // file that the service's ignore patterns let through. It has the form

@@ -15,7 +15,9 @@ import (
 
 func digest(t *testing.T, root, service string) string {
 	t.Helper()
-	sum, err := Digest(root, service)
+	recipe, err := NewRecipe(service)
+	require.NoError(t, err)
+	sum, err := recipe.Digest(root)
 	require.NoError(t, err)
 	return sum
 }
@@ -116,10 +118,10 @@ func TestAFolderThatIsNoWorkspaceIsNamed(t *testing.T) {
 	} {
 		root := workspace(t)
 		require.NoError(t, os.RemoveAll(filepath.Join(root, missing)))
-		_, err := Digest(root, "auth")
+		_, err := testRecipe(t, "auth").Digest(root)
 		assert.ErrorContains(t, err, want)
 	}
-	_, err := Digest(workspace(t), "video")
+	_, err := NewRecipe("video")
 	assert.ErrorContains(t, err, `"video" is not a service; services are auth, user`)
 }
 
@@ -135,8 +137,8 @@ func TestEveryServiceHasARecipe(t *testing.T) {
 }
 
 func TestTheDockerfileNeedsNoDownloadedFrontendAndHasNoSecondDefault(t *testing.T) {
-	assert.NotContains(t, Dockerfile(), "# syntax=")
+	assert.NotContains(t, dockerfile, "# syntax=")
 	assert.Equal(t, servicesDir, argument("SERVICES_DIR"))
 	assert.Equal(t, catalog.DocumentedHealth().Startup, argument("HEALTH_PATH"))
-	assert.Equal(t, Dockerfile(), Files()["Dockerfile"])
+	assert.Equal(t, dockerfile, Files()["Dockerfile"])
 }

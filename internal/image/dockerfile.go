@@ -6,12 +6,11 @@ import (
 	"strings"
 )
 
+// dockerfile is the text of the Dockerfile of every service. Its build argument
+// SERVICE_NAME names the service; all others have defaults.
+//
 //go:embed Dockerfile
 var dockerfile string
-
-// Dockerfile is the text of the Dockerfile of every service. Its build argument
-// SERVICE_NAME names the service; all others have defaults.
-func Dockerfile() string { return dockerfile }
 
 // The names of the files that a build needs beside Nova's workspace. BuildKit
 // reads the ignore file that is called like the Dockerfile, from its folder, so

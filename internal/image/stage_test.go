@@ -92,7 +92,7 @@ func TestABuildContextHoldsTheInputsOfOneServiceAndItsDockerfile(t *testing.T) {
 
 		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(ContextDockerfile(s))))
 		require.NoError(t, err)
-		assert.Equal(t, Dockerfile(), string(text))
+		assert.Equal(t, dockerfile, string(text))
 		recipe, err := RecipeOf(&c.Config, s.Name)
 		require.NoError(t, err)
 		sum, err := recipe.Digest(staged)

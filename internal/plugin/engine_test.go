@@ -21,7 +21,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"nova.dev/infra/internal/plugin"
-	"nova.dev/infra/internal/pulumihome"
+	"nova.dev/infra/internal/testing/pulumihome"
 	"nova.dev/infra/internal/toolchain"
 )
 

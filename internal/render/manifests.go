@@ -8,13 +8,12 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v2" // What sigs.k8s.io/yaml writes with, without its way over JSON.
-
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/compose"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/evaluate"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/yamltext"
 )
 
 // manifestFolder holds the manifests; kubectl applies them in the order of
@@ -89,7 +88,7 @@ func objectsOf(c *stack.Stack) ([]object, error) {
 func manifest(c *stack.Stack, objects []object) ([]byte, error) {
 	var documents bytes.Buffer
 	for _, o := range objects {
-		document, err := yaml.Marshal(o.fields)
+		document, err := yamltext.Marshal(o.fields)
 		if err != nil {
 			return nil, fmt.Errorf("%s %s: %w", o.kind, o.name, err)
 		}

@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"sigs.k8s.io/yaml"
+	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
 // crdModuleDir pins the modules with the definitions.
@@ -147,7 +147,7 @@ func readManifests(folders map[string]string, groups []moduleFiles) ([]json.RawM
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", from.module, err)
 			}
-			manifest, err := yaml.YAMLToJSON(text)
+			manifest, err := yaml.ToJSON(text)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", from.module, file, err)
 			}

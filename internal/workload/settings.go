@@ -6,7 +6,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
-	"sigs.k8s.io/yaml"
+
+	"nova.dev/infra/internal/yamltext"
 )
 
 // setting is a line of a settings file.
@@ -35,7 +36,7 @@ func redisConf(settings []setting) string {
 // yamlFile writes a YAML file. What is passed to it is made of maps, slices and
 // plain values, which can always be written.
 func yamlFile(value any) string {
-	text, err := yaml.Marshal(value)
+	text, err := yamltext.Marshal(value)
 	if err != nil {
 		panic(fmt.Sprintf("workload: %v cannot be written as YAML: %v", value, err))
 	}

@@ -1,5 +1,6 @@
-// Package alertmanager decides who is told about which alert, and renders it
-// as a file for Alertmanager and as an AlertmanagerConfig for the operator.
+// Package alertmanager builds the routing tree, inhibition rules and receivers
+// of alerts, and renders them as a file for Alertmanager and as an
+// AlertmanagerConfig for the operator.
 package alertmanager
 
 import (
@@ -16,7 +17,7 @@ import (
 	"nova.dev/infra/monitoring/rule"
 )
 
-// Kind is a way of telling someone.
+// Kind is the type of a receiver.
 type Kind string
 
 // The kinds of receivers.
@@ -29,19 +30,19 @@ const (
 	Webhook Kind = "webhook"
 )
 
-// Switch is the pseudo severity of a receiver that is a dead man's switch: it
-// is sent the Watchdog every minute, and raises the alarm when that stops.
-const Switch = "watchdog"
+// DeadMansSwitch is the pseudo severity of a receiver that gets only the
+// Watchdog, every Timing.Heartbeat, and raises an alarm when it stops coming.
+const DeadMansSwitch = "watchdog"
 
 // Secret names a value in a Secret of the stack's namespace.
 type Secret struct{ Name, Key string }
 
 // Receiver is one destination of alerts.
 type Receiver struct {
-	// Kind is how it is told.
+	// Kind is its type.
 	Kind Kind
-	// Severity is which alerts it is told: rule.Critical, rule.Warning or
-	// Switch.
+	// Severity selects its alerts: rule.Critical, rule.Warning or
+	// DeadMansSwitch.
 	Severity string
 	// Team restricts it to alerts of one team; empty takes those that no
 	// other receiver of the severity takes.
@@ -56,17 +57,17 @@ type Receiver struct {
 	Channel string
 }
 
-// Timing is how patient notifications are.
+// Timing holds the intervals of notifications. Zeros take DefaultTiming.
 type Timing struct {
-	// Wait is how long the first notification of a group waits for more,
-	// Interval how long further ones do.
+	// Wait is group_wait, the delay of the first notification of a group;
+	// Interval is group_interval, the delay of further ones.
 	Wait, Interval time.Duration
-	// RepeatCritical and RepeatWarning are when an alert that goes on is
-	// told again, Heartbeat when the Watchdog is.
+	// RepeatCritical and RepeatWarning are repeat_interval by severity,
+	// Heartbeat is that of the Watchdog.
 	RepeatCritical, RepeatWarning, Heartbeat time.Duration
 }
 
-// DefaultTiming is used where a stack says nothing.
+// DefaultTiming returns the intervals of a stack that sets none.
 func DefaultTiming() Timing {
 	return Timing{
 		Wait: 30 * time.Second, Interval: 5 * time.Minute,
@@ -75,17 +76,17 @@ func DefaultTiming() Timing {
 	}
 }
 
-// Input is what the configuration is made of. No receivers is a valid input:
-// alerts are then seen in Alertmanager alone.
-type Input struct {
+// Delivery is the input of the configuration. Without receivers alerts are
+// visible in Alertmanager only.
+type Delivery struct {
 	Receivers []Receiver
 	Timing    Timing
 }
 
-// Validate reports every receiver that cannot work, joined.
-func (in Input) Validate() error {
+// Validate returns the errors of all receivers, joined.
+func (delivery Delivery) Validate() error {
 	var errs []error
-	for i, r := range in.Receivers {
+	for i, r := range delivery.Receivers {
 		for _, mistake := range r.mistakes() {
 			errs = append(errs, fmt.Errorf("receivers[%d] (%s for %s): %w", i, r.Kind, r.Severity, mistake))
 		}
@@ -93,8 +94,8 @@ func (in Input) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Validate reports why a receiver cannot work, joined. Addresses that may be
-// secret are not repeated.
+// Validate returns the errors of a receiver, joined. They contain no address
+// that may be secret.
 func (r Receiver) Validate() error { return errors.Join(r.mistakes()...) }
 
 func (r Receiver) mistakes() []error {
@@ -103,10 +104,10 @@ func (r Receiver) mistakes() []error {
 	if !slices.Contains([]Kind{PagerDuty, Slack, Webhook}, r.Kind) {
 		fail("kind is %q, want pagerduty, slack or webhook", r.Kind)
 	}
-	if !slices.Contains([]string{rule.Critical, rule.Warning, Switch}, r.Severity) {
+	if !slices.Contains([]string{rule.Critical, rule.Warning, DeadMansSwitch}, r.Severity) {
 		fail("severity is %q, want critical, warning or watchdog", r.Severity)
 	}
-	if r.Severity == Switch && r.Team != "" {
+	if r.Severity == DeadMansSwitch && r.Team != "" {
 		fail("team is %q, want none: the Watchdog belongs to no team", r.Team)
 	}
 	hasSecret := r.Secret.Name != "" && r.Secret.Key != ""
@@ -127,33 +128,34 @@ func (r Receiver) mistakes() []error {
 	return errs
 }
 
-// Notes says which alerts reach nobody.
-func (in Input) Notes() []string {
+// Notes returns a sentence for each kind of alert that no receiver gets.
+func (delivery Delivery) Notes() []string {
 	var notes []string
 	for _, severity := range []string{rule.Critical, rule.Warning} {
-		if !slices.ContainsFunc(in.Receivers, func(r Receiver) bool { return r.Severity == severity && r.Team == "" }) {
+		if !slices.ContainsFunc(delivery.Receivers, func(r Receiver) bool { return r.Severity == severity && r.Team == "" }) {
 			notes = append(notes, "alerts of severity "+severity+" reach nobody whose team has no receiver of its own")
 		}
 	}
-	if !slices.ContainsFunc(in.Receivers, func(r Receiver) bool { return r.Severity == Switch }) {
+	if !slices.ContainsFunc(delivery.Receivers, func(r Receiver) bool { return r.Severity == DeadMansSwitch }) {
 		notes = append(notes, "no dead man's switch: nobody notices when alerting itself stops")
 	}
 	return notes
 }
 
-// Nobody is the receiver of what nobody is told.
-const Nobody = "nobody"
+// NullReceiver is the name of the receiver that sends nothing.
+const NullReceiver = "nobody"
 
-// destination is a named receiver with everyone whom it tells.
+// destination is a receiver of Alertmanager: the receivers with the same
+// severity and team.
 type destination struct {
 	name, severity, team string
 	receivers            []Receiver
 }
 
-// destinations groups receivers that are told the same alerts.
-func (in Input) destinations() []destination {
+// destinations groups receivers that get the same alerts.
+func (delivery Delivery) destinations() []destination {
 	var list []destination
-	for _, r := range in.Receivers {
+	for _, r := range delivery.Receivers {
 		name := r.Severity
 		if r.Team != "" {
 			name += "-" + r.Team
@@ -168,44 +170,45 @@ func (in Input) destinations() []destination {
 	return list
 }
 
-// branch is a node of the routing tree, in neither form yet.
+// branch is a node of the routing tree, independent of the form in which it is
+// rendered.
 type branch struct {
-	receiver               string
-	matchers               []matcher
-	wait, interval, repeat time.Duration
-	branches               []branch
+	receiver                                 string
+	matchers                                 []matcher
+	groupWait, groupInterval, repeatInterval time.Duration
+	branches                                 []branch
 }
 
 type matcher struct {
 	name, op, value string
 }
 
-// tree is the routing tree: by name for what is machinery, then by severity,
-// and within a severity by team.
-func (in Input) tree() branch {
-	t := in.timing()
+// tree is the routing tree: by alert name for Watchdog and InfoInhibitor, then
+// by severity, and within a severity by team.
+func (delivery Delivery) tree() branch {
+	t := delivery.timing()
 	to := func(name string) string {
-		if slices.ContainsFunc(in.destinations(), func(d destination) bool { return d.name == name }) {
+		if slices.ContainsFunc(delivery.destinations(), func(d destination) bool { return d.name == name }) {
 			return name
 		}
-		return Nobody
+		return NullReceiver
 	}
 	root := branch{
-		receiver: Nobody, wait: t.Wait, interval: t.Interval, repeat: t.RepeatWarning,
+		receiver: NullReceiver, groupWait: t.Wait, groupInterval: t.Interval, repeatInterval: t.RepeatWarning,
 		branches: []branch{
 			{
-				receiver: to(Switch), matchers: []matcher{{"alertname", "=", rule.Watchdog}},
-				wait: time.Millisecond, interval: t.Heartbeat, repeat: t.Heartbeat,
+				receiver: to(DeadMansSwitch), matchers: []matcher{{"alertname", "=", rule.Watchdog}},
+				groupWait: time.Millisecond, groupInterval: t.Heartbeat, repeatInterval: t.Heartbeat,
 			},
-			{receiver: Nobody, matchers: []matcher{{"alertname", "=", rule.InfoInhibitor}}},
+			{receiver: NullReceiver, matchers: []matcher{{"alertname", "=", rule.InfoInhibitor}}},
 		},
 	}
 	for _, severity := range []string{rule.Critical, rule.Warning} {
-		b := branch{receiver: to(severity), matchers: []matcher{{"severity", "=", severity}}, repeat: t.RepeatWarning}
+		b := branch{receiver: to(severity), matchers: []matcher{{"severity", "=", severity}}, repeatInterval: t.RepeatWarning}
 		if severity == rule.Critical {
-			b.repeat = t.RepeatCritical
+			b.repeatInterval = t.RepeatCritical
 		}
-		for _, d := range in.destinations() {
+		for _, d := range delivery.destinations() {
 			if d.severity == severity && d.team != "" {
 				b.branches = append(b.branches, branch{receiver: d.name, matchers: []matcher{{"team", "=", d.team}}})
 			}
@@ -215,18 +218,18 @@ func (in Input) tree() branch {
 	return root
 }
 
-func (in Input) timing() Timing {
+func (delivery Delivery) timing() Timing {
 	d := DefaultTiming()
 	return Timing{
-		Wait: cmp.Or(in.Timing.Wait, d.Wait), Interval: cmp.Or(in.Timing.Interval, d.Interval),
-		RepeatCritical: cmp.Or(in.Timing.RepeatCritical, d.RepeatCritical),
-		RepeatWarning:  cmp.Or(in.Timing.RepeatWarning, d.RepeatWarning),
-		Heartbeat:      cmp.Or(in.Timing.Heartbeat, d.Heartbeat),
+		Wait: cmp.Or(delivery.Timing.Wait, d.Wait), Interval: cmp.Or(delivery.Timing.Interval, d.Interval),
+		RepeatCritical: cmp.Or(delivery.Timing.RepeatCritical, d.RepeatCritical),
+		RepeatWarning:  cmp.Or(delivery.Timing.RepeatWarning, d.RepeatWarning),
+		Heartbeat:      cmp.Or(delivery.Timing.Heartbeat, d.Heartbeat),
 	}
 }
 
-// groupBy keeps apart what is about different things. Severity is not among
-// it: a warning that turns critical goes elsewhere anyway.
+// groupBy returns the labels of group_by. Severity is not among them, since
+// routes split by severity already.
 func groupBy() []string { return []string{"alertname", "namespace", "service"} }
 
 // inhibition mutes the target alerts while a source alert with equal labels
@@ -236,21 +239,21 @@ type inhibition struct {
 	equal          []string
 }
 
-// inhibitions require the labels that they compare to be there: to
-// Alertmanager two missing labels are equal, so that an alert without a
-// service would mute every other one without.
+// inhibitions require the labels that they compare to be present: Alertmanager
+// treats two missing labels as equal, so that an alert without a service would
+// mute every other alert without one.
 func inhibitions() []inhibition {
 	named := matcher{"service", "!=", ""}
 	spaced := matcher{"namespace", "!=", ""}
 	quieter := matcher{"severity", "=~", rule.Warning + "|" + rule.Info}
 	return []inhibition{
-		// The same alert at a higher severity says it all.
+		// A critical alert mutes the same alert at a lower severity.
 		{
 			source: []matcher{{"severity", "=", rule.Critical}, named, spaced},
 			target: []matcher{quieter, named, spaced},
 			equal:  []string{"alertname", "namespace", "service"},
 		},
-		// Of a service that is down everything else follows.
+		// A service that is down causes its other alerts.
 		{
 			source: []matcher{{"alertname", "=~", "ServiceDown|ServiceAbsent"}, named, spaced},
 			target: []matcher{quieter, named, spaced},
@@ -275,7 +278,7 @@ const (
 	runbookText = `{{ with index .Alerts 0 }}{{ .Annotations.runbook_url }}{{ end }}`
 )
 
-// secretFile is where a plain Alertmanager finds a value of a Secret.
+// secretFile is the path of a value of a Secret for Alertmanager without operator.
 func secretFile(folder string, s Secret) string { return path.Join(folder, s.Name, s.Key) }
 
 func text(d time.Duration) string {

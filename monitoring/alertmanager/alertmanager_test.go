@@ -15,18 +15,18 @@ import (
 	"nova.dev/infra/monitoring/alertmanager"
 )
 
-func everyone() alertmanager.Input {
-	return alertmanager.Input{Receivers: []alertmanager.Receiver{
+func everyone() alertmanager.Delivery {
+	return alertmanager.Delivery{Receivers: []alertmanager.Receiver{
 		{Kind: alertmanager.PagerDuty, Severity: "critical", Secret: alertmanager.Secret{Name: "alerting", Key: "pagerduty"}},
 		{Kind: alertmanager.PagerDuty, Severity: "critical", Team: "data", Secret: alertmanager.Secret{Name: "alerting", Key: "pagerduty-data"}},
 		{Kind: alertmanager.Slack, Severity: "critical", Secret: alertmanager.Secret{Name: "alerting", Key: "slack"}, Channel: "#pages"},
 		{Kind: alertmanager.Slack, Severity: "warning", Secret: alertmanager.Secret{Name: "alerting", Key: "slack"}, Channel: "#alerts"},
 		{Kind: alertmanager.Slack, Severity: "warning", Team: "platform", Secret: alertmanager.Secret{Name: "alerting", Key: "slack"}},
-		{Kind: alertmanager.Webhook, Severity: alertmanager.Switch, Secret: alertmanager.Secret{Name: "alerting", Key: "switch"}},
+		{Kind: alertmanager.Webhook, Severity: alertmanager.DeadMansSwitch, Secret: alertmanager.Secret{Name: "alerting", Key: "switch"}},
 	}}
 }
 
-func loaded(t *testing.T, in alertmanager.Input) *config.Config {
+func loaded(t *testing.T, in alertmanager.Delivery) *config.Config {
 	t.Helper()
 	require.NoError(t, in.Validate())
 	content, err := in.File("/etc/alertmanager/secrets")
@@ -36,7 +36,7 @@ func loaded(t *testing.T, in alertmanager.Input) *config.Config {
 	return c
 }
 
-func TestAlertsAreRoutedBySeverityAndTeam(t *testing.T) {
+func TestDeliveryRoutesBySeverityAndTeam(t *testing.T) {
 	for name, tc := range map[string]struct {
 		labels model.LabelSet
 		want   string
@@ -45,10 +45,10 @@ func TestAlertsAreRoutedBySeverityAndTeam(t *testing.T) {
 		"a page of a team with its own pager":   {model.LabelSet{"alertname": "RedisDown", "severity": "critical", "team": "data"}, "critical-data"},
 		"a warning":                             {model.LabelSet{"alertname": "HighErrorRate", "severity": "warning", "team": "backend"}, "warning"},
 		"a warning of a team with a channel":    {model.LabelSet{"alertname": "JobFailed", "severity": "warning", "team": "platform"}, "warning-platform"},
-		"information":                           {model.LabelSet{"alertname": "CPUThrottling", "severity": "info", "team": "platform"}, alertmanager.Nobody},
-		"the watchdog":                          {model.LabelSet{"alertname": "Watchdog", "severity": "none"}, alertmanager.Switch},
-		"the inhibitor of information":          {model.LabelSet{"alertname": "InfoInhibitor", "severity": "none"}, alertmanager.Nobody},
-		"an alert of someone else, no severity": {model.LabelSet{"alertname": "Foreign"}, alertmanager.Nobody},
+		"information":                           {model.LabelSet{"alertname": "CPUThrottling", "severity": "info", "team": "platform"}, alertmanager.NullReceiver},
+		"the watchdog":                          {model.LabelSet{"alertname": "Watchdog", "severity": "none"}, alertmanager.DeadMansSwitch},
+		"the inhibitor of information":          {model.LabelSet{"alertname": "InfoInhibitor", "severity": "none"}, alertmanager.NullReceiver},
+		"an alert of someone else, no severity": {model.LabelSet{"alertname": "Foreign"}, alertmanager.NullReceiver},
 		"a page of nobody's team":               {model.LabelSet{"alertname": "Foreign", "severity": "critical"}, "critical"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestAlertsAreRoutedBySeverityAndTeam(t *testing.T) {
 	}
 }
 
-func TestReceiversOfTheSameAlertsAreToldTogether(t *testing.T) {
+func TestDeliveryGroupsReceiversOfTheSameAlerts(t *testing.T) {
 	for _, r := range loaded(t, everyone()).Receivers {
 		if r.Name == "critical" {
 			assert.Len(t, r.PagerdutyConfigs, 1)
@@ -71,18 +71,18 @@ func TestReceiversOfTheSameAlertsAreToldTogether(t *testing.T) {
 	t.Fatal("no receiver for critical alerts")
 }
 
-func TestADevelopmentStackSendsNowhere(t *testing.T) {
-	c := loaded(t, alertmanager.Input{})
+func TestDeliveryWithoutReceiversSendsNothing(t *testing.T) {
+	c := loaded(t, alertmanager.Delivery{})
 	require.Len(t, c.Receivers, 1)
 	for _, labels := range []model.LabelSet{
 		{"alertname": "ServiceDown", "severity": "critical", "team": "backend"},
 		{"alertname": "Watchdog"},
 	} {
 		for _, r := range dispatch.NewRoute(c.Route, nil).Match(labels) {
-			assert.Equal(t, alertmanager.Nobody, r.RouteOpts.Receiver)
+			assert.Equal(t, alertmanager.NullReceiver, r.RouteOpts.Receiver)
 		}
 	}
-	assert.Len(t, alertmanager.Input{}.Notes(), 3)
+	assert.Len(t, alertmanager.Delivery{}.Notes(), 3)
 	assert.Empty(t, everyone().Notes())
 }
 
@@ -147,7 +147,7 @@ func TestInhibitionIsSafeWithMissingLabels(t *testing.T) {
 	}
 }
 
-func TestNoSecretIsEverWritten(t *testing.T) {
+func TestFileContainsNoSecret(t *testing.T) {
 	content, err := everyone().File("/secrets")
 	require.NoError(t, err)
 	for _, field := range []string{"routing_key:", "api_url:", "service_key:"} {
@@ -155,7 +155,7 @@ func TestNoSecretIsEverWritten(t *testing.T) {
 	}
 }
 
-func TestTheOperatorsObjectRoutesAlike(t *testing.T) {
+func TestObjectRoutesLikeTheFile(t *testing.T) {
 	object, err := everyone().Object(metav1.ObjectMeta{Name: "nova", Namespace: "nova-backend"})
 	require.NoError(t, err)
 	var names []string
@@ -182,12 +182,12 @@ func TestTheOperatorsObjectRoutesAlike(t *testing.T) {
 	}
 }
 
-func TestWrongReceiversAreReportedTogether(t *testing.T) {
-	in := alertmanager.Input{Receivers: []alertmanager.Receiver{
+func TestDeliveryReportsAllWrongReceivers(t *testing.T) {
+	in := alertmanager.Delivery{Receivers: []alertmanager.Receiver{
 		{Kind: alertmanager.PagerDuty, Severity: "critical"},
 		{Kind: "email", Severity: "warning", Secret: alertmanager.Secret{Name: "a", Key: "b"}},
 		{Kind: alertmanager.Slack, Severity: "urgent", Secret: alertmanager.Secret{Name: "a"}, URL: "https://hooks.example"},
-		{Kind: alertmanager.Webhook, Severity: alertmanager.Switch, Team: "data"},
+		{Kind: alertmanager.Webhook, Severity: alertmanager.DeadMansSwitch, Team: "data"},
 		{Kind: alertmanager.Webhook, Severity: "warning", URL: "localhost:1", Channel: "#x"},
 	}}
 	err := in.Validate()

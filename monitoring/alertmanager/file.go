@@ -3,7 +3,7 @@ package alertmanager
 import (
 	"strconv"
 
-	"sigs.k8s.io/yaml"
+	"nova.dev/infra/internal/yamltext"
 )
 
 // The part of Alertmanager's file format that Nova uses. The types of
@@ -66,26 +66,26 @@ type (
 // secretFolder, as <Secret name>/<key>; Alertmanager expands no environment
 // variables. A webhook whose address is a Secret needs Alertmanager 0.26, the
 // rest 0.25.
-func (in Input) File(secretFolder string) ([]byte, error) {
+func (delivery Delivery) File(secretFolder string) ([]byte, error) {
 	f := file{
 		Global:    global{ResolveTimeout: "5m"},
-		Route:     in.tree().file(),
-		Receivers: []receiver{{Name: Nobody}},
+		Route:     delivery.tree().file(),
+		Receivers: []receiver{{Name: NullReceiver}},
 	}
 	f.Route.GroupBy = groupBy()
 	for _, i := range inhibitions() {
 		f.InhibitRules = append(f.InhibitRules, inhibitRule{matchersText(i.source), matchersText(i.target), i.equal})
 	}
-	for _, d := range in.destinations() {
+	for _, d := range delivery.destinations() {
 		f.Receivers = append(f.Receivers, d.file(secretFolder))
 	}
-	return yaml.Marshal(f)
+	return yamltext.Marshal(f)
 }
 
 func (b branch) file() route {
 	r := route{
 		Receiver: b.receiver, Matchers: matchersText(b.matchers),
-		GroupWait: text(b.wait), GroupInterval: text(b.interval), RepeatInterval: text(b.repeat),
+		GroupWait: text(b.groupWait), GroupInterval: text(b.groupInterval), RepeatInterval: text(b.repeatInterval),
 	}
 	for _, child := range b.branches {
 		r.Routes = append(r.Routes, child.file())
@@ -118,7 +118,7 @@ func (d destination) file(secretFolder string) receiver {
 				Title: titleText, TitleLink: runbookText, Text: bodyText,
 			})
 		case Webhook:
-			config := webhookConfig{SendResolved: d.severity != Switch, URL: r.URL}
+			config := webhookConfig{SendResolved: d.severity != DeadMansSwitch, URL: r.URL}
 			if r.URL == "" {
 				config.URLFile = secret
 			}

@@ -12,22 +12,22 @@ import (
 
 // Object renders the AlertmanagerConfig of a stack. The operator restricts it
 // to alerts with the label namespace of the object, which all of Nova's have.
-func (in Input) Object(meta metav1.ObjectMeta) (*monitoringv1alpha1.AlertmanagerConfig, error) {
-	tree, err := in.tree().object()
+func (delivery Delivery) Object(meta metav1.ObjectMeta) (*monitoringv1alpha1.AlertmanagerConfig, error) {
+	tree, err := delivery.tree().object()
 	if err != nil {
 		return nil, err
 	}
 	tree.GroupBy = groupBy()
 	spec := monitoringv1alpha1.AlertmanagerConfigSpec{
 		Route:     tree,
-		Receivers: []monitoringv1alpha1.Receiver{{Name: Nobody}},
+		Receivers: []monitoringv1alpha1.Receiver{{Name: NullReceiver}},
 	}
 	for _, i := range inhibitions() {
 		spec.InhibitRules = append(spec.InhibitRules, monitoringv1alpha1.InhibitRule{
 			SourceMatch: matcherObjects(i.source), TargetMatch: matcherObjects(i.target), Equal: i.equal,
 		})
 	}
-	for _, d := range in.destinations() {
+	for _, d := range delivery.destinations() {
 		spec.Receivers = append(spec.Receivers, d.object())
 	}
 	return &monitoringv1alpha1.AlertmanagerConfig{
@@ -40,7 +40,7 @@ func (in Input) Object(meta metav1.ObjectMeta) (*monitoringv1alpha1.Alertmanager
 func (b branch) object() (*monitoringv1alpha1.Route, error) {
 	r := &monitoringv1alpha1.Route{
 		Receiver: b.receiver, Matchers: matcherObjects(b.matchers),
-		GroupWait: text(b.wait), GroupInterval: text(b.interval), RepeatInterval: text(b.repeat),
+		GroupWait: text(b.groupWait), GroupInterval: text(b.groupInterval), RepeatInterval: text(b.repeatInterval),
 	}
 	for _, child := range b.branches {
 		object, err := child.object()
@@ -73,7 +73,7 @@ func (d destination) object() monitoringv1alpha1.Receiver {
 		secret := &corev1.SecretKeySelector{
 			LocalObjectReference: corev1.LocalObjectReference{Name: r.Secret.Name}, Key: r.Secret.Key,
 		}
-		resolved := d.severity != Switch
+		resolved := d.severity != DeadMansSwitch
 		switch r.Kind {
 		case PagerDuty:
 			out.PagerDutyConfigs = append(out.PagerDutyConfigs, monitoringv1alpha1.PagerDutyConfig{

@@ -25,7 +25,7 @@ const (
 	operations = "ops"
 )
 
-// panelOf is where each alert is seen.
+// panelOf maps alerts to the panels that show them.
 var panelOf = map[string]struct {
 	uid   string
 	panel uint32
@@ -72,12 +72,12 @@ var panelOf = map[string]struct {
 	"ElasticsearchDiskLow":           {DataStores, 41},
 }
 
-func (in Input) boards() []board {
+func (in BoardInput) boards() []board {
 	return []board{in.overview(), in.perService(), in.dataStores(), in.slo(), in.release()}
 }
 
 // overview has the eight documented panels in their order.
-func (in Input) overview() board {
+func (in BoardInput) overview() board {
 	l := in.Limits
 	at := func(id uint32, p panel) panel { p.id = id; return p }
 	lag := in.lag()
@@ -92,7 +92,7 @@ func (in Input) overview() board {
 	}
 }
 
-func (in Input) availability() panel {
+func (in BoardInput) availability() panel {
 	return panel{
 		title: "Service availability", unit: share, max: 1, below: true,
 		description: "Share of the pods of each service that answer. Below the line LowAvailability is raised.",
@@ -101,7 +101,7 @@ func (in Input) availability() panel {
 	}
 }
 
-func (in Input) requestRate() panel {
+func (in BoardInput) requestRate() panel {
 	return panel{
 		title: "Request rate", unit: perSecond,
 		description: "HTTP requests per second, over five minutes.",
@@ -109,7 +109,7 @@ func (in Input) requestRate() panel {
 	}
 }
 
-func (in Input) latencyP95() panel {
+func (in BoardInput) latencyP95() panel {
 	return panel{
 		title: "P95 latency", unit: seconds,
 		description: "What 95 % of HTTP requests stay below. The lines are the target and the alert.",
@@ -118,7 +118,7 @@ func (in Input) latencyP95() panel {
 	}
 }
 
-func (in Input) errorRate() panel {
+func (in BoardInput) errorRate() panel {
 	return panel{
 		title: "Error rate", unit: share,
 		description: "Share of HTTP requests answered with a 5xx status. The lines are the target, the warning and the page.",
@@ -127,7 +127,7 @@ func (in Input) errorRate() panel {
 	}
 }
 
-func (in Input) connections() panel {
+func (in BoardInput) connections() panel {
 	const job = metric.JobPostgres
 	usable := in.job(job, "pg_settings_max_connections").Max("instance").
 		Sub(in.job(job, "pg_settings_superuser_reserved_connections").Max("instance"))
@@ -140,7 +140,7 @@ func (in Input) connections() panel {
 	}
 }
 
-func (in Input) redisMemory() panel {
+func (in BoardInput) redisMemory() panel {
 	const job = metric.JobRedis
 	used, limit := in.job(job, "redis_memory_used_bytes").Max("instance"), in.job(job, "redis_memory_max_bytes").Max("instance")
 	return panel{
@@ -151,7 +151,7 @@ func (in Input) redisMemory() panel {
 	}
 }
 
-func (in Input) lag() panel {
+func (in BoardInput) lag() panel {
 	lag := promql.Call("clamp_min", in.job(metric.JobKafka, "kafka_consumergroup_lag"), promql.Number(0))
 	return panel{
 		title: "Kafka consumer lag", unit: count,
@@ -161,18 +161,18 @@ func (in Input) lag() panel {
 	}
 }
 
-func (in Input) grpcSuccess() panel {
+func (in BoardInput) grpcSuccess() panel {
 	failed := in.recorded(metric.GRPCErrors).Sum(metric.ServiceLabel).
 		Div(in.recorded(metric.GRPCRequests).Sum(metric.ServiceLabel).Above(0))
 	return panel{
 		title: "gRPC success rate", unit: share, max: 1, below: true,
 		description: "Share of gRPC calls that the server did not fail. Refusals such as NotFound count as success.",
 		queries:     []query{{promql.Number(1).Sub(failed), "{{service}}"}},
-		thresholds:  []float64{in.SLO.GRPCErrorAlert.Rest()},
+		thresholds:  []float64{1 - in.SLO.GRPCErrorAlert.Ratio()},
 	}
 }
 
-func (in Input) perService() board {
+func (in BoardInput) perService() board {
 	at := func(id uint32, p panel) panel { p.id = id; return p }
 	quantile := func(q float64, name string) query {
 		return query{
@@ -231,11 +231,11 @@ func (in Input) perService() board {
 }
 
 // app selects the series of the chosen services by target.
-func (in Input) app(name string, matchers ...promql.Matcher) promql.Expr {
+func (in BoardInput) app(name string, matchers ...promql.Matcher) promql.Expr {
 	return in.job(metric.JobServices, name, append(matchers, promql.Match(metric.App, "$service"))...)
 }
 
-func (in Input) byStatus() promql.Expr {
+func (in BoardInput) byStatus() promql.Expr {
 	var all promql.Expr
 	for i, d := range metric.HTTPDialects() {
 		rate := in.app(d.Requests).Rate(promql.RateInterval).Sum(metric.App, "status")
@@ -249,11 +249,11 @@ func (in Input) byStatus() promql.Expr {
 }
 
 // pods selects the series of the pods of the chosen services.
-func (in Input) pods(name string, matchers ...promql.Matcher) promql.Expr {
+func (in BoardInput) pods(name string, matchers ...promql.Matcher) promql.Expr {
 	return in.series(name, append(matchers, promql.Match("pod", "($service)-.+"))...)
 }
 
-func (in Input) resources() []panel {
+func (in BoardInput) resources() []panel {
 	container := []promql.Matcher{promql.NotEq("container", ""), promql.NotEq("container", "POD")}
 	by := []string{"pod"}
 	throttled := in.pods("container_cpu_cfs_throttled_periods_total", container...).Increase(promql.RateInterval).Sum(by...)
@@ -296,7 +296,7 @@ func (in Input) resources() []panel {
 	}
 }
 
-func (in Input) rollout() []panel {
+func (in BoardInput) rollout() []panel {
 	named := promql.Match("name", "$service")
 	deployment := promql.Match("deployment", "$service")
 	return []panel{
@@ -318,9 +318,9 @@ func (in Input) rollout() []panel {
 	}
 }
 
-func (in Input) has(d catalog.Dependency) bool { return slices.Contains(in.Dependencies, d) }
+func (in BoardInput) has(d catalog.Dependency) bool { return slices.Contains(in.Dependencies, d) }
 
-func (in Input) dataStores() board {
+func (in BoardInput) dataStores() board {
 	at := func(id uint32, p panel) panel { p.id = id; return p }
 	l := in.Limits
 	jobs := []string{metric.JobPostgres, metric.JobRedis, metric.JobClickHouse, metric.JobKafka, metric.JobElasticsearch}
@@ -454,8 +454,8 @@ type objective struct {
 	services promql.Matcher
 }
 
-// objectives groups services by objective, since each has another budget.
-func (in Input) objectives() []objective {
+// objectives groups services by objective, since each has its own error budget.
+func (in BoardInput) objectives() []objective {
 	var order []slo.Percent
 	names := map[slo.Percent][]string{}
 	for _, s := range in.Services {
@@ -466,12 +466,12 @@ func (in Input) objectives() []objective {
 	}
 	var list []objective
 	for _, o := range order {
-		list = append(list, objective{o.Rest(), promql.OneOf(metric.ServiceLabel, names[o]...)})
+		list = append(list, objective{o.ErrorBudget(), promql.OneOf(metric.ServiceLabel, names[o]...)})
 	}
 	return list
 }
 
-func (in Input) slo() board {
+func (in BoardInput) slo() board {
 	burn := func(w time.Duration) []query {
 		var queries []query
 		for _, o := range in.objectives() {
@@ -518,7 +518,7 @@ func (in Input) slo() board {
 			id: 4, title: "Error ratio over 30 days", unit: share,
 			description: "Share of requests that failed over 30 days.",
 			queries:     []query{{in.recorded(metric.ErrorRatio(slo.Period)), "{{service}}"}},
-			thresholds:  []float64{math.Max(in.SLO.Objective.Rest(), 0)},
+			thresholds:  []float64{math.Max(in.SLO.Objective.ErrorBudget(), 0)},
 		})
 	return board{
 		uid: SLO, title: "Nova SLOs and error budgets",
@@ -533,9 +533,8 @@ func sorted(list []float64) []float64 {
 	return list
 }
 
-// release compares the versions of a service: while a canary runs there are
-// two of them.
-func (in Input) release() board {
+// release compares the versions of a service; during a canary there are two.
+func (in BoardInput) release() board {
 	byVersion := []string{metric.ServiceLabel, metric.Version}
 	const legend = "{{service}} {{rollouts_pod_template_hash}}"
 	errors, requests := in.recorded(metric.VersionErrors).Sum(byVersion...), in.recorded(metric.VersionRequests).Sum(byVersion...)

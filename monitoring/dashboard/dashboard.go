@@ -21,7 +21,7 @@ import (
 	"nova.dev/infra/monitoring/slo"
 )
 
-// Service is what dashboards must know about a service.
+// Service is the input of the panels about one service.
 type Service struct {
 	// Name is the value of its label app, such as "auth-service".
 	Name string
@@ -29,13 +29,13 @@ type Service struct {
 	Objective slo.Percent
 }
 
-// Input is what dashboards are made of.
-type Input struct {
+// BoardInput is the input of all dashboards of a stack.
+type BoardInput struct {
 	// Namespace is that of the stack.
 	Namespace string
 	// Services are those that export metrics.
 	Services []Service
-	// SLO holds the numbers that threshold lines are drawn at.
+	// SLO holds the values of threshold lines.
 	SLO slo.Service
 	// Limits are those of the dependencies.
 	Limits slo.Dependencies
@@ -64,7 +64,7 @@ const (
 
 // All returns every dashboard. An error names the dashboard that Grafana's
 // types refuse.
-func All(in Input) ([]Dashboard, error) {
+func All(in BoardInput) ([]Dashboard, error) {
 	var all []Dashboard
 	for _, b := range in.boards() {
 		built, err := in.build(b)
@@ -102,9 +102,9 @@ func ConfigMaps(all []Dashboard, namespace string, labels map[string]string) []*
 	return maps
 }
 
-// Link is the address of the panel that shows what an alert is about, below
-// the address of Grafana; "" where there is no such panel. It has the
-// placeholder of an alert's service where the panel shows one service.
+// Link is the address of the panel of an alert, below the address of Grafana;
+// "" if there is no such panel. It contains the placeholder of an alert's
+// service if the panel shows one service.
 func Link(grafana, alert string) string {
 	p, ok := panelOf[alert]
 	if !ok {
@@ -135,7 +135,7 @@ type panel struct {
 	queries                  []query
 	// thresholds are drawn as lines, the last of them in red.
 	thresholds []float64
-	// below says that what is under a threshold is bad.
+	// below says that values below a threshold are bad.
 	below bool
 	// negative says that values may be below 0.
 	negative bool
@@ -148,7 +148,7 @@ type query struct {
 	legend string
 }
 
-func (in Input) build(b board) (dashboard.Dashboard, error) {
+func (in BoardInput) build(b board) (dashboard.Dashboard, error) {
 	builder := dashboard.NewDashboardBuilder(b.title).
 		Uid(b.uid).Description(b.description).Tags([]string{"nova"}).
 		Readonly().Refresh("30s").Time("now-1h", "now").Timezone(common.TimeZoneBrowser).
@@ -173,12 +173,12 @@ func (in Input) build(b board) (dashboard.Dashboard, error) {
 // firstRow is the id of the first row, above those of panels.
 const firstRow = 1000
 
-// source is the data source that the reader picks.
+// source is the data source that the user selects.
 func source() common.DataSourceRef {
 	return common.DataSourceRef{Type: cog.ToPtr("prometheus"), Uid: cog.ToPtr("${datasource}")}
 }
 
-func (in Input) serviceVariable() *dashboard.QueryVariableBuilder {
+func (in BoardInput) serviceVariable() *dashboard.QueryVariableBuilder {
 	services := fmt.Sprintf("label_values(%s, %s)", in.series(metric.Targets), metric.ServiceLabel)
 	return dashboard.NewQueryVariableBuilder("service").
 		Label("Service").Description("One service, several, or all").
@@ -242,16 +242,16 @@ func (p panel) lines() *dashboard.ThresholdsConfigBuilder {
 }
 
 // series selects the series of this stack.
-func (in Input) series(name string, matchers ...promql.Matcher) promql.Expr {
+func (in BoardInput) series(name string, matchers ...promql.Matcher) promql.Expr {
 	return promql.Series(name, append(matchers, promql.Eq(metric.Namespace, in.Namespace))...)
 }
 
 // recorded selects recorded series of the chosen services.
-func (in Input) recorded(name string, matchers ...promql.Matcher) promql.Expr {
+func (in BoardInput) recorded(name string, matchers ...promql.Matcher) promql.Expr {
 	return in.series(name, append(matchers, promql.Match(metric.ServiceLabel, "$service"))...)
 }
 
 // job selects the series of one kind of target.
-func (in Input) job(job, name string, matchers ...promql.Matcher) promql.Expr {
+func (in BoardInput) job(job, name string, matchers ...promql.Matcher) promql.Expr {
 	return in.series(name, append(matchers, promql.Eq("job", job))...)
 }

@@ -15,15 +15,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/testing/exprlint"
 	"nova.dev/infra/monitoring/dashboard"
-	"nova.dev/infra/monitoring/exprlint"
 	"nova.dev/infra/monitoring/metric"
 	"nova.dev/infra/monitoring/rule"
 	"nova.dev/infra/monitoring/slo"
 )
 
-func input() dashboard.Input {
-	in := dashboard.Input{
+func input() dashboard.BoardInput {
+	in := dashboard.BoardInput{
 		Namespace: "nova-backend", SLO: slo.Default(), Limits: slo.DefaultDependencies(),
 		Dependencies: catalog.Dependencies(), Kubernetes: true,
 	}
@@ -93,7 +93,7 @@ func graphs(v view) []panel {
 	return list
 }
 
-func TestGrafanasTypesReadBackWhatTheyWrote(t *testing.T) {
+func TestDashboardsAreReadBackByGrafanasTypes(t *testing.T) {
 	for _, d := range all(t) {
 		var strict sdk.Dashboard
 		require.NoError(t, strict.UnmarshalJSONStrict(d.JSON), d.UID)
@@ -115,7 +115,7 @@ func tree(t *testing.T, content []byte) any {
 	return v
 }
 
-func TestTheOverviewHasTheEightDocumentedPanelsInOrder(t *testing.T) {
+func TestOverviewHasTheEightDocumentedPanelsInOrder(t *testing.T) {
 	v := read(t, all(t)[0])
 	assert.Equal(t, "nova-overview", v.UID)
 	var titles []string
@@ -141,7 +141,7 @@ func TestTheOverviewHasTheEightDocumentedPanelsInOrder(t *testing.T) {
 	}, thresholds)
 }
 
-func TestEveryDashboardCanBeReadByANewcomer(t *testing.T) {
+func TestDashboardsDescribeTheirPanels(t *testing.T) {
 	for _, d := range all(t) {
 		v := read(t, d)
 		assert.Equal(t, d.UID, v.UID)
@@ -191,7 +191,7 @@ func fill(expr string) string {
 	return strings.NewReplacer("$__rate_interval", "5m", "$service", ".+").Replace(expr)
 }
 
-func TestQueriesAskForWhatExists(t *testing.T) {
+func TestQueriesUseRegisteredMetricsOnly(t *testing.T) {
 	registry := metric.NewRegistry(metric.Recordings()...)
 	queries := 0
 	for _, d := range all(t) {
@@ -221,7 +221,7 @@ func TestAlertsLinkToPanelsThatExist(t *testing.T) {
 			panels[d.UID][strconv.Itoa(int(p.ID))] = true
 		}
 	}
-	in := rule.Input{
+	in := rule.RuleInput{
 		Namespace: "nova-backend", Limits: slo.DefaultDependencies(), Dependencies: catalog.Dependencies(), Kubernetes: true,
 		Services:     []rule.Service{{Name: "auth-service", Metrics: true, SLO: slo.Default()}},
 		DashboardURL: func(alert string) string { return dashboard.Link("https://grafana.test/", alert) },
@@ -254,7 +254,7 @@ func TestConfigMapsFitAndAreFoundBySidecar(t *testing.T) {
 	}
 }
 
-func TestAStackWithoutAClusterHasNoPanelsOfOne(t *testing.T) {
+func TestDashboardsWithoutKubernetesHaveNoPanelsOfIt(t *testing.T) {
 	in := input()
 	in.Kubernetes = false
 	in.Dependencies = []catalog.Dependency{catalog.Postgres}

@@ -1,15 +1,14 @@
 // Package metric is the register of every metric that a rule or a panel of
 // Nova may use: who exports it, with which labels, and which option of the
-// exporter it takes. A rule that asks for anything else is a rule that cannot
-// fire, and fails a test.
+// exporter it takes. A rule with any other metric cannot fire, and fails a test.
 //
 // # The contract of a service
 //
 // A service that has a metrics path exports on its HTTP port:
 //
 //   - http_requests_total{method, path, status}, a counter. status is the
-//     number, path the pattern of the route and never the URL itself, whose
-//     identifiers would make a series each. Series that may appear are
+//     number, path the pattern of the route and never the URL itself, since
+//     each identifier would create a series. Series that may appear are
 //     initialised with 0 at start: an increase from nothing to 1 is invisible.
 //   - http_request_duration_seconds{method, path, status}, a histogram with at
 //     least the edges of RequiredBuckets.
@@ -19,8 +18,8 @@
 //     the status.
 //
 // It does not export a label app, job, instance, namespace, pod or
-// rollouts_pod_template_hash: scraping adds these. What services export
-// instead, and is understood too, is in HTTPDialects and GRPCDialects.
+// rollouts_pod_template_hash: scraping adds these. HTTPDialects and GRPCDialects
+// list the other names that are supported.
 package metric
 
 import (
@@ -81,10 +80,10 @@ const (
 	// ServiceLabel is the label of recorded series and alerts that names a
 	// service or a dependency.
 	ServiceLabel = "service"
-	// Version is the target label that tells the pods of two releases apart:
+	// Version is the target label that distinguishes the pods of two releases:
 	// the hash that Argo Rollouts gives to a pod template.
 	Version = "rollouts_pod_template_hash"
-	// Namespace is the label that tells the stacks of one Prometheus apart.
+	// Namespace is the label that distinguishes the stacks of one Prometheus.
 	Namespace = "namespace"
 )
 
@@ -99,10 +98,10 @@ type Metric struct {
 	Labels []string
 	// Exporter is who exports it.
 	Exporter Exporter
-	// Option is what the exporter must be told to export it; empty means
-	// that it does so by default.
+	// Option is the option of the exporter that enables it; empty means that
+	// it is enabled by default.
 	Option string
-	// Source is where the name and the labels were read.
+	// Source is the document or code that defines the name and the labels.
 	Source string
 }
 
@@ -118,7 +117,7 @@ func RequiredBuckets() []time.Duration {
 type Dialect struct{ Requests, Duration string }
 
 // HTTPDialects returns the contract's names first, then those that services
-// use in its stead, all with the labels method, path and status.
+// use instead, all with the labels method, path and status.
 func HTTPDialects() []Dialect {
 	dialects := []Dialect{{"http_requests_total", "http_request_duration_seconds"}}
 	for _, prefix := range []string{"feed", "media", "notification", "streaming"} {
@@ -133,8 +132,8 @@ func HTTPDialects() []Dialect {
 // GRPCDialect is how a library exports gRPC requests.
 type GRPCDialect struct {
 	Requests, Duration string
-	// Service, Method, Code and Type are its label names. Type is empty where
-	// a library does not tell streams from unary calls.
+	// Service, Method, Code and Type are its label names. Type is empty if
+	// a library does not distinguish streams from unary calls.
 	Service, Method, Code, Type string
 }
 
@@ -154,8 +153,8 @@ func GRPCDialects() []GRPCDialect {
 	}
 }
 
-// ServerFaults returns the gRPC status codes that blame the server, as names
-// and as the numbers that Nova's library writes.
+// ServerFaults returns the gRPC status codes that are errors of the server, as
+// names and as the numbers that Nova's library exports.
 func ServerFaults() []string {
 	return []string{
 		"Unknown", "DeadlineExceeded", "ResourceExhausted", "Unimplemented", "Internal", "Unavailable", "DataLoss",
@@ -163,7 +162,7 @@ func ServerFaults() []string {
 	}
 }
 
-// Registry answers what is known about a series.
+// Registry maps series to their metrics.
 type Registry struct{ bySeries map[string]Metric }
 
 // NewRegistry returns the register of what exporters export; recorded adds

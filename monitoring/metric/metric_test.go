@@ -10,7 +10,7 @@ import (
 	"nova.dev/infra/monitoring/slo"
 )
 
-func TestEveryEntryIsComplete(t *testing.T) {
+func TestRegistryEntriesAreComplete(t *testing.T) {
 	registry := metric.NewRegistry(metric.Recordings()...)
 	for _, m := range registry.All() {
 		assert.NotEmpty(t, m.Kind, m.Name)
@@ -21,14 +21,14 @@ func TestEveryEntryIsComplete(t *testing.T) {
 	}
 }
 
-func TestThresholdsOfLatencyAreBucketEdges(t *testing.T) {
+func TestRequiredBucketsAreTheLatencyThresholds(t *testing.T) {
 	s := slo.Default()
 	assert.Contains(t, metric.RequiredBuckets(), s.P95.Alert)
 	assert.Contains(t, metric.RequiredBuckets(), s.P99.Alert)
 	assert.Contains(t, metric.RequiredBuckets(), s.GRPCP95)
 }
 
-func TestBucketsHaveTheLabelLeAndAreCounters(t *testing.T) {
+func TestHistogramBucketsHaveTheLabelLeAndAreCounters(t *testing.T) {
 	registry := metric.NewRegistry()
 	m, ok := registry.Lookup("http_request_duration_seconds_bucket")
 	assert.True(t, ok)
@@ -40,7 +40,7 @@ func TestBucketsHaveTheLabelLeAndAreCounters(t *testing.T) {
 }
 
 // The label service of gRPC metrics means another thing than that of alerts.
-func TestNoTargetLabelHidesALabelOfAMetric(t *testing.T) {
+func TestTargetLabelsHideNoLabelOfAMetric(t *testing.T) {
 	for _, m := range metric.NewRegistry().All() {
 		if m.Exporter != metric.Service {
 			continue

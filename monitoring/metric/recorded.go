@@ -7,11 +7,11 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// The series that recording rules make of the services' own, whatever names a
-// service uses. Their names follow level:metric:operation; all are gauges
+// The series that recording rules record from those of the services, whatever
+// names a service uses. Their names follow level:metric:operation; all are gauges
 // with the label namespace.
 const (
-	// Targets is the share of a service's pods that answer, 0 to 1.
+	// Targets is the share of a service's pods that are up, 0 to 1.
 	Targets = "service:targets_up:ratio"
 	// VersionRequests and VersionErrors are HTTP requests and those answered
 	// with a 5xx status, per second, by service and version.

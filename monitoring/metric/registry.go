@@ -2,7 +2,7 @@ package metric
 
 import "slices"
 
-// Where names and labels were read.
+// The documents and code that define names and labels.
 const (
 	novaSource     = "Nova backend, commit 94b91e29"
 	postgresSource = "prometheus-community/postgres_exporter v0.20, collector/"

@@ -1,6 +1,5 @@
 // Package promql builds PromQL expressions as the syntax tree of Prometheus'
-// own parser, so that an expression cannot be put together wrongly by
-// splicing strings.
+// own parser, which rules out errors of concatenated strings.
 package promql
 
 import (
@@ -29,14 +28,8 @@ func NotEq(label, value string) Matcher { return matcher(labels.MatchNotEqual, l
 // Match matches a label against a regular expression over its whole value.
 func Match(label, pattern string) Matcher { return matcher(labels.MatchRegexp, label, pattern) }
 
-// NotMatch matches a label that a regular expression does not match.
-func NotMatch(label, pattern string) Matcher { return matcher(labels.MatchNotRegexp, label, pattern) }
-
 // OneOf matches a label that equals one of values.
 func OneOf(label string, values ...string) Matcher { return Match(label, alternatives(values)) }
-
-// NoneOf matches a label that equals none of values.
-func NoneOf(label string, values ...string) Matcher { return NotMatch(label, alternatives(values)) }
 
 func alternatives(values []string) string {
 	quoted := make([]string, len(values))
@@ -69,7 +62,7 @@ func Number(f float64) Expr { return Expr{&parser.NumberLiteral{Val: f}} }
 func Text(s string) Expr { return Expr{&parser.StringLiteral{Val: s}} }
 
 // Call calls a function. It panics when Prometheus has no such function,
-// which is a mistake of the program, not of its input.
+// which is an error of the program, not of its input.
 func Call(function string, args ...Expr) Expr {
 	call := &parser.Call{Func: parser.MustGetFunction(function)}
 	for _, a := range args {
@@ -79,7 +72,7 @@ func Call(function string, args ...Expr) Expr {
 }
 
 // RateInterval stands for Grafana's $__rate_interval, which the syntax tree
-// cannot hold; Dashboard prints it. The value is one that nobody would choose.
+// cannot hold; Dashboard prints it. The value is one that no rule uses.
 const RateInterval = 424242 * time.Millisecond
 
 // Range is the last d of a selector, for functions of a range vector.
@@ -139,14 +132,6 @@ func On(names ...string) Matching {
 	return func(m *parser.VectorMatching) { m.On, m.MatchingLabels = true, names }
 }
 
-// ManyOn pairs several series of the left side with one of the right side
-// which agrees on labels.
-func ManyOn(names ...string) Matching {
-	return func(m *parser.VectorMatching) {
-		m.On, m.MatchingLabels, m.Card = true, names, parser.CardManyToOne
-	}
-}
-
 // Div divides by o.
 func (e Expr) Div(o Expr, m ...Matching) Expr { return e.binary(parser.DIV, o, m) }
 
@@ -156,13 +141,13 @@ func (e Expr) Mul(o Expr, m ...Matching) Expr { return e.binary(parser.MUL, o, m
 // Sub subtracts o.
 func (e Expr) Sub(o Expr, m ...Matching) Expr { return e.binary(parser.SUB, o, m) }
 
-// And keeps the series that have a partner in o.
+// And keeps the series that match one in o.
 func (e Expr) And(o Expr, m ...Matching) Expr { return e.binary(parser.LAND, o, m) }
 
-// Or adds the series of o that have no partner.
+// Or adds the series of o that match none.
 func (e Expr) Or(o Expr, m ...Matching) Expr { return e.binary(parser.LOR, o, m) }
 
-// Unless keeps the series that have no partner in o.
+// Unless keeps the series that match none in o.
 func (e Expr) Unless(o Expr, m ...Matching) Expr { return e.binary(parser.LUNLESS, o, m) }
 
 // Above keeps what is greater than f.
@@ -177,13 +162,13 @@ func (e Expr) Is(f float64) Expr { return e.binary(parser.EQLC, Number(f), nil) 
 // IsNot keeps what differs from f.
 func (e Expr) IsNot(f float64) Expr { return e.binary(parser.NEQ, Number(f), nil) }
 
-// AboveExpr keeps what is greater than its partner in o.
+// AboveExpr keeps what is greater than the matching series in o.
 func (e Expr) AboveExpr(o Expr, m ...Matching) Expr { return e.binary(parser.GTR, o, m) }
 
-// BelowExpr keeps what is less than its partner in o.
+// BelowExpr keeps what is less than the matching series in o.
 func (e Expr) BelowExpr(o Expr, m ...Matching) Expr { return e.binary(parser.LSS, o, m) }
 
-// IsExpr keeps what equals its partner in o.
+// IsExpr keeps what equals the matching series in o.
 func (e Expr) IsExpr(o Expr, m ...Matching) Expr { return e.binary(parser.EQLC, o, m) }
 
 func (e Expr) binary(op parser.ItemType, o Expr, matchings []Matching) Expr {
@@ -203,7 +188,7 @@ func (e Expr) binary(op parser.ItemType, o Expr, matchings []Matching) Expr {
 	return Expr{b}
 }
 
-// operand is e in brackets where an operator around it could take it apart.
+// operand is e, in parentheses if an operator around it binds more tightly.
 func (e Expr) operand() Expr {
 	if _, ok := e.node.(*parser.BinaryExpr); ok {
 		return Expr{&parser.ParenExpr{Expr: e.node}}

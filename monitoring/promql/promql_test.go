@@ -11,7 +11,7 @@ import (
 	"nova.dev/infra/monitoring/promql"
 )
 
-func TestExpressionsPrintAsPrometheusReadsThem(t *testing.T) {
+func TestExprPrintsAsPrometheusReadsIt(t *testing.T) {
 	requests := promql.Series("http_requests_total", promql.Eq("job", "nova-services"))
 	errors := promql.Series("http_requests_total", promql.Eq("job", "nova-services"), promql.Match("status", "5.."))
 	for name, tc := range map[string]struct {
@@ -27,8 +27,8 @@ func TestExpressionsPrintAsPrometheusReadsThem(t *testing.T) {
 			`a or b or c`,
 		},
 		"vectors are paired on labels": {
-			promql.Series("a").Mul(promql.Series("b"), promql.ManyOn("pod")).And(promql.Series("c"), promql.On("pod")),
-			`(a * on (pod) group_left () b) and on (pod) c`,
+			promql.Series("a").Mul(promql.Series("b"), promql.On("pod")).And(promql.Series("c"), promql.On("pod")),
+			`(a * on (pod) b) and on (pod) c`,
 		},
 		"values are quoted inside alternatives": {
 			promql.Series("up", promql.OneOf("app", "auth-service", "a.b")),
@@ -50,7 +50,7 @@ func TestExpressionsPrintAsPrometheusReadsThem(t *testing.T) {
 	}
 }
 
-func TestDashboardExpressionsUseGrafanasInterval(t *testing.T) {
+func TestExprDashboardUsesGrafanasRateInterval(t *testing.T) {
 	expr := promql.Series("http_requests_total").Rate(promql.RateInterval).Sum("app")
 	assert.Equal(t, `sum by (app) (rate(http_requests_total[$__rate_interval]))`, expr.Dashboard())
 }

@@ -12,8 +12,8 @@ import (
 // Compress returns groups in which time runs faster by a factor: intervals,
 // waits and the windows in expressions are divided by it, to no less than a
 // millisecond. It is for rehearsals and tests only, in which scraping must be
-// faster by the same factor. Numbers that count seconds are left alone, as
-// the days until a certificate expires.
+// faster by the same factor. Numbers of seconds, such as those until a
+// certificate expires, stay as they are.
 func Compress(groups []monitoringv1.RuleGroup, factor float64) ([]monitoringv1.RuleGroup, error) {
 	shorter := func(d time.Duration) time.Duration {
 		return max(time.Duration(float64(d)/factor).Truncate(time.Millisecond), time.Millisecond)

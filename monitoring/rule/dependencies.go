@@ -32,7 +32,7 @@ func (b builder) dependencyAlerts() []monitoringv1.Rule {
 		list = append(list, alert{
 			name: "ExporterAbsent", severity: Warning,
 			expr:        promql.Call("absent", b.job(d.job, "up")),
-			wait:        5 * time.Minute,
+			For:         5 * time.Minute,
 			summary:     "Prometheus knows no exporter of " + string(d.dependency),
 			description: "For five minutes there has been no target with job=" + strconv.Quote(d.job) + ", so no other alert about " + string(d.dependency) + " can fire.",
 			service:     string(d.dependency),
@@ -58,13 +58,13 @@ func (b builder) postgres() []alert {
 	return []alert{
 		{
 			name: "PostgreSQLDown", severity: Critical,
-			// The exporter answers while the database does not, and pg_up can
-			// stay 1 while logging in fails: then the collector that reads
-			// settings fails. It is called database before v0.20.
+			// The exporter responds while the database is down, and pg_up can
+			// stay 1 while the login fails: then the collector that reads
+			// settings fails. Its name is database before v0.20.
 			expr: b.job(job, "pg_up").Is(0).
 				Or(b.job(job, "pg_scrape_collector_success", promql.OneOf("collector", "settings", "database")).Is(0)).
 				Min(byServer...),
-			wait:        time.Minute,
+			For:         time.Minute,
 			summary:     "PostgreSQL does not answer",
 			description: "The exporter {{ $labels.instance }} has not been able to query PostgreSQL for a minute.",
 		},
@@ -72,7 +72,7 @@ func (b builder) postgres() []alert {
 			name: "PostgreSQLHighConnections", severity: Warning,
 			expr: b.job(job, "pg_stat_database_numbackends", promql.NotEq("datname", "")).Sum(byServer...).
 				Div(usable.Above(0)).Above(l.PostgreSQLConnections.Ratio()),
-			wait:    5 * time.Minute,
+			For:     5 * time.Minute,
 			summary: "PostgreSQL uses {{ $value | humanizePercentage }} of its connections",
 			description: fmt.Sprintf("{{ $value | humanizePercentage }} of the connections that are not reserved for superusers are in use on {{ $labels.instance }}, more than %s for 5m.",
 				percent(l.PostgreSQLConnections)),
@@ -82,7 +82,7 @@ func (b builder) postgres() []alert {
 			expr: b.job(job, "pg_stat_statements_seconds_total").Rate(window).Sum(byDatabase...).
 				Div(b.job(job, "pg_stat_statements_calls_total").Rate(window).Sum(byDatabase...).Above(0)).
 				Above(l.PostgreSQLStatement.Seconds()),
-			wait:    5 * time.Minute,
+			For:     5 * time.Minute,
 			summary: "Statements in {{ $labels.datname }} take {{ $value | humanizeDuration }}",
 			description: fmt.Sprintf("Statements in {{ $labels.datname }} on {{ $labels.instance }} take {{ $value | humanizeDuration }} in the mean, more than %s for 5m.",
 				model.Duration(l.PostgreSQLStatement)),
@@ -91,7 +91,7 @@ func (b builder) postgres() []alert {
 			name: "PostgreSQLLongTransaction", severity: Warning,
 			expr: b.job(job, "pg_stat_activity_max_tx_duration", promql.NotEq("state", "idle")).Max(byDatabase...).
 				Above(l.PostgreSQLTransaction.Seconds()),
-			wait:    time.Minute,
+			For:     time.Minute,
 			summary: "A transaction in {{ $labels.datname }} is open for {{ $value | humanizeDuration }}",
 			description: fmt.Sprintf("The oldest transaction in {{ $labels.datname }} on {{ $labels.instance }} is open for {{ $value | humanizeDuration }}, more than %s: it holds locks, and vacuum cannot clean up behind it.",
 				model.Duration(l.PostgreSQLTransaction)),
@@ -106,7 +106,7 @@ func (b builder) redis() []alert {
 		{
 			name: "RedisDown", severity: Critical,
 			expr:        b.job(job, "redis_up").Min("instance").Is(0),
-			wait:        time.Minute,
+			For:         time.Minute,
 			summary:     "Redis does not answer",
 			description: "The exporter {{ $labels.instance }} has not been able to reach Redis for a minute.",
 		},
@@ -115,7 +115,7 @@ func (b builder) redis() []alert {
 			expr: b.job(job, "redis_memory_used_bytes").Max("instance").
 				Div(b.job(job, "redis_memory_max_bytes").Max("instance").Above(0)).
 				Above(l.RedisMemory.Ratio()),
-			wait:    5 * time.Minute,
+			For:     5 * time.Minute,
 			summary: "Redis uses {{ $value | humanizePercentage }} of its memory",
 			description: fmt.Sprintf("Redis at {{ $labels.instance }} uses {{ $value | humanizePercentage }} of maxmemory, more than %s for 5m. At 100 %% it evicts keys or refuses writes.",
 				percent(l.RedisMemory)),
@@ -123,14 +123,14 @@ func (b builder) redis() []alert {
 		{
 			name: "RedisMaxmemoryUnset", severity: Warning,
 			expr:        b.job(job, "redis_memory_max_bytes").Max("instance").Is(0),
-			wait:        15 * time.Minute,
+			For:         15 * time.Minute,
 			summary:     "Redis has no memory limit",
 			description: "Redis at {{ $labels.instance }} runs with maxmemory {{ $value }}: it grows until the kernel kills it, and RedisHighMemory cannot fire.",
 		},
 		{
 			name: "RedisHighEvictionRate", severity: Warning,
 			expr:    b.job(job, "redis_evicted_keys_total").Rate(window).Sum("instance").Above(l.RedisEvictions),
-			wait:    5 * time.Minute,
+			For:     5 * time.Minute,
 			summary: "Redis evicts {{ $value | humanize }} keys per second",
 			description: fmt.Sprintf("Redis at {{ $labels.instance }} evicts {{ $value | humanize }} keys per second, more than %s for 5m. Keys that must not be lost (revoked tokens, message streams) are in danger.",
 				number(l.RedisEvictions)),
@@ -138,7 +138,7 @@ func (b builder) redis() []alert {
 		{
 			name: "RedisRejectedConnections", severity: Warning,
 			expr:        b.job(job, "redis_rejected_connections_total").Increase(window).Sum("instance").Above(0),
-			wait:        time.Minute,
+			For:         time.Minute,
 			summary:     "Redis rejects connections",
 			description: "Redis at {{ $labels.instance }} rejected {{ $value | humanize }} connections in five minutes, since maxclients is reached.",
 		},
@@ -151,9 +151,9 @@ func (b builder) clickhouse() []alert {
 	return []alert{
 		{
 			name: "ClickHouseDown", severity: Critical,
-			// ClickHouse exports its metrics itself, so here up is the truth.
+			// ClickHouse exports its metrics itself, so up is its own state.
 			expr:        b.job(job, "up").Min("instance").Is(0),
-			wait:        time.Minute,
+			For:         time.Minute,
 			summary:     "ClickHouse does not answer",
 			description: "ClickHouse at {{ $labels.instance }} has not answered scrapes for a minute.",
 		},
@@ -163,7 +163,7 @@ func (b builder) clickhouse() []alert {
 				Div(promql.Number(1e6)).
 				Div(b.job(job, "ClickHouseProfileEvents_Query").Rate(window).Sum("instance").Above(minQueryRate)).
 				Above(l.ClickHouseQuery.Seconds()),
-			wait:    5 * time.Minute,
+			For:     5 * time.Minute,
 			summary: "ClickHouse queries take {{ $value | humanizeDuration }}",
 			description: fmt.Sprintf("Queries of ClickHouse at {{ $labels.instance }} take {{ $value | humanizeDuration }} in the mean, more than %s for 5m.",
 				model.Duration(l.ClickHouseQuery)),
@@ -171,8 +171,8 @@ func (b builder) clickhouse() []alert {
 	}
 }
 
-// minQueryRate is the number of queries per second below which a mean says
-// little, as for services.
+// minQueryRate is the number of queries per second below which a mean is not
+// significant, as for services.
 const minQueryRate = 0.1
 
 func (b builder) kafka() []alert {
@@ -183,25 +183,25 @@ func (b builder) kafka() []alert {
 	return []alert{
 		{
 			name: "KafkaDown", severity: Critical,
-			// The exporter answers without brokers; it then exports either a
-			// zero or no series at all.
+			// The exporter responds without brokers; it then exports either a
+			// zero or no series.
 			expr: b.job(job, "kafka_brokers").Max("job").Below(1).
 				Or(b.job(job, "up").Max("job").Unless(b.job(job, "kafka_brokers").Max("job"), promql.On("job"))),
-			wait:        time.Minute,
+			For:         time.Minute,
 			summary:     "Kafka has no broker",
 			description: "The exporter sees no broker of Kafka for a minute: nothing can be published or consumed.",
 		},
 		{
 			name: "KafkaBrokerMissing", severity: Warning,
 			expr:        b.job(job, "kafka_brokers").Max("job").Below(float64(l.KafkaBrokers)),
-			wait:        5 * time.Minute,
+			For:         5 * time.Minute,
 			summary:     "Kafka has {{ $value }} brokers",
 			description: fmt.Sprintf("Kafka has {{ $value }} brokers instead of %d for 5m.", l.KafkaBrokers),
 		},
 		{
 			name: "KafkaConsumerLag", severity: Warning,
 			expr:    lag.Above(l.KafkaLag),
-			wait:    5 * time.Minute,
+			For:     5 * time.Minute,
 			summary: "{{ $labels.consumergroup }} trails {{ $labels.topic }} by {{ $value | humanize }} messages",
 			description: fmt.Sprintf("Consumer group {{ $labels.consumergroup }} trails topic {{ $labels.topic }} by {{ $value | humanize }} messages over all partitions, more than %s for 5m.",
 				number(l.KafkaLag)),
@@ -210,14 +210,14 @@ func (b builder) kafka() []alert {
 			name: "KafkaConsumerGroupStuck", severity: Warning,
 			expr: lag.Above(0).
 				And(b.job(job, "kafka_consumergroup_current_offset").Over("delta", stuck).Sum(byGroup...).Is(0), promql.On(byGroup...)),
-			wait:        stuck,
+			For:         stuck,
 			summary:     "{{ $labels.consumergroup }} consumes nothing of {{ $labels.topic }}",
 			description: "Consumer group {{ $labels.consumergroup }} has {{ $value | humanize }} messages of topic {{ $labels.topic }} to read and has committed no offset for half an hour.",
 		},
 		{
 			name: "KafkaUnderReplicatedPartitions", severity: Critical,
 			expr:        b.job(job, "kafka_topic_partition_under_replicated_partition").Sum("topic").Above(0),
-			wait:        5 * time.Minute,
+			For:         5 * time.Minute,
 			summary:     "{{ $value }} partitions of {{ $labels.topic }} are under-replicated",
 			description: "{{ $value }} partitions of topic {{ $labels.topic }} have had fewer in-sync replicas than they should for 5m: losing another broker loses messages.",
 		},
@@ -238,17 +238,17 @@ func (b builder) elasticsearch() []alert {
 	list := []alert{
 		{
 			name: "ElasticsearchDown", severity: Critical,
-			// On errors the exporter emits no health at all, and stays up.
+			// On errors the exporter exports no health and stays up.
 			expr: b.job(job, "up").Max("job").Is(0).
 				Or(promql.Call("absent_over_time", b.job(job, "elasticsearch_cluster_health_status").Range(2*time.Minute))),
-			wait:        2 * time.Minute,
+			For:         2 * time.Minute,
 			summary:     "Elasticsearch does not answer",
 			description: "The exporter has not been able to read the cluster health of Elasticsearch for two minutes.",
 		},
 		{
 			name: "ElasticsearchClusterRed", severity: Critical,
 			expr:        status("red"),
-			wait:        2 * time.Minute,
+			For:         2 * time.Minute,
 			summary:     "Elasticsearch cluster {{ $labels.cluster }} is red",
 			description: "At least one primary shard of {{ $labels.cluster }} is not assigned: parts of the search results are missing (state {{ $value }}).",
 		},
@@ -257,7 +257,7 @@ func (b builder) elasticsearch() []alert {
 			expr: b.job(job, "elasticsearch_filesystem_data_available_bytes").Min(byNode...).
 				Div(b.job(job, "elasticsearch_filesystem_data_size_bytes").Min(byNode...).Above(0)).
 				Below(l.ElasticsearchDiskFree.Ratio()),
-			wait:    5 * time.Minute,
+			For:     5 * time.Minute,
 			summary: "Elasticsearch node {{ $labels.name }} has {{ $value | humanizePercentage }} of its disk left",
 			description: fmt.Sprintf("Node {{ $labels.name }} of {{ $labels.cluster }} has {{ $value | humanizePercentage }} of its disk left, less than %s for 5m. At 15 %% no shards are placed on it, at 5 %% indices become read-only.",
 				percent(l.ElasticsearchDiskFree)),
@@ -267,7 +267,7 @@ func (b builder) elasticsearch() []alert {
 		list = append(list, alert{
 			name: "ElasticsearchClusterYellow", severity: Warning,
 			expr:        status("yellow"),
-			wait:        15 * time.Minute,
+			For:         15 * time.Minute,
 			summary:     "Elasticsearch cluster {{ $labels.cluster }} is yellow",
 			description: "At least one replica shard of {{ $labels.cluster }} has not been assigned for 15m: losing a node loses data (state {{ $value }}).",
 		})

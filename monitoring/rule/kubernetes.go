@@ -21,7 +21,7 @@ func (b builder) kubernetesAlerts() []monitoringv1.Rule {
 	return b.alerts(list...)
 }
 
-// The labels by which pods and containers are told apart.
+// The labels that identify pods and containers.
 var (
 	byPodName   = []string{metric.Namespace, "pod"}
 	byContainer = []string{metric.Namespace, "pod", "container"}
@@ -31,16 +31,16 @@ func (b builder) pods() []alert {
 	return []alert{
 		{
 			name: "PodCrashLooping", severity: Warning,
-			// The reason disappears each time the container runs for a moment.
+			// The reason disappears each time the container starts.
 			expr: byPod(b.series("kube_pod_container_status_waiting_reason", promql.Eq("reason", "CrashLoopBackOff")).
 				Over("max_over_time", 5*time.Minute).Max(byContainer...)).Above(0),
-			wait:        5 * time.Minute,
+			For:         5 * time.Minute,
 			summary:     "{{ $labels.container }} in {{ $labels.pod }} crashes again and again",
 			description: "Container {{ $labels.container }} of pod {{ $labels.pod }} has been in CrashLoopBackOff for 5m (state {{ $value }}).",
 		},
 		{
 			name: "ContainerOOMKilled", severity: Warning,
-			// The reason alone stays for ever; a restart makes it news.
+			// The reason stays after recovery; only a recent restart counts.
 			expr: byPod(b.series("kube_pod_container_status_restarts_total").Increase(10*time.Minute).Max(byContainer...).Above(0).
 				And(b.series("kube_pod_container_status_last_terminated_reason", promql.Eq("reason", "OOMKilled")).
 					Max(byContainer...).Is(1), promql.On(byContainer...))),
@@ -51,7 +51,7 @@ func (b builder) pods() []alert {
 			name: "PodNotRunning", severity: Warning,
 			expr: byPod(b.series("kube_pod_status_phase", promql.OneOf("phase", "Pending", "Unknown")).
 				Max(byPodName...)).Above(0),
-			wait:        15 * time.Minute,
+			For:         15 * time.Minute,
 			summary:     "{{ $labels.pod }} does not run",
 			description: "Pod {{ $labels.pod }} has been pending or unknown for 15m (state {{ $value }}).",
 		},
@@ -76,7 +76,7 @@ func (b builder) resources() []alert {
 			name: "HighCPUUsage", severity: Warning,
 			expr: byPod(b.series("container_cpu_usage_seconds_total", container...).Rate(window).Sum(byContainer...).
 				Div(limit("cpu"))).Above(0.8),
-			wait:        5 * time.Minute,
+			For:         5 * time.Minute,
 			summary:     "{{ $labels.container }} in {{ $labels.pod }} uses {{ $value | humanizePercentage }} of its CPU",
 			description: "Container {{ $labels.container }} of pod {{ $labels.pod }} uses {{ $value | humanizePercentage }} of its CPU limit, more than 80 % for 5m.",
 		},
@@ -84,7 +84,7 @@ func (b builder) resources() []alert {
 			name: "HighMemoryUsage", severity: Warning,
 			expr: byPod(b.series("container_memory_working_set_bytes", container...).Sum(byContainer...).
 				Div(limit("memory"))).Above(0.8),
-			wait:        5 * time.Minute,
+			For:         5 * time.Minute,
 			summary:     "{{ $labels.container }} in {{ $labels.pod }} uses {{ $value | humanizePercentage }} of its memory",
 			description: "Container {{ $labels.container }} of pod {{ $labels.pod }} uses {{ $value | humanizePercentage }} of its memory limit, more than 80 % for 5m. At 100 % the kernel kills it.",
 		},
@@ -93,14 +93,14 @@ func (b builder) resources() []alert {
 			expr: byPod(b.series("container_cpu_cfs_throttled_periods_total", container...).Increase(window).Sum(byContainer...).
 				Div(b.series("container_cpu_cfs_periods_total", container...).Increase(window).Sum(byContainer...).Above(0))).
 				Above(0.25),
-			wait:        15 * time.Minute,
+			For:         15 * time.Minute,
 			summary:     "{{ $labels.container }} in {{ $labels.pod }} is throttled {{ $value | humanizePercentage }} of the time",
 			description: "Container {{ $labels.container }} of pod {{ $labels.pod }} was held back in {{ $value | humanizePercentage }} of its scheduling periods, more than 25 % for 15m.",
 		},
 		{
 			name: "PersistentVolumeFillingUp", severity: Critical,
 			expr:        byClaim(free()).Below(0.03),
-			wait:        time.Minute,
+			For:         time.Minute,
 			summary:     "Volume {{ $labels.persistentvolumeclaim }} has {{ $value | humanizePercentage }} left",
 			description: "Volume {{ $labels.persistentvolumeclaim }} has {{ $value | humanizePercentage }} of its space left, less than 3 %.",
 		},
@@ -109,7 +109,7 @@ func (b builder) resources() []alert {
 			expr: byClaim(free()).Below(0.15).
 				And(promql.Call("predict_linear", b.series("kubelet_volume_stats_available_bytes").Range(6*time.Hour), promql.Number(4*24*3600)).
 					Min(byVolume...).Below(0), promql.On(byVolume...)),
-			wait:        time.Hour,
+			For:         time.Hour,
 			summary:     "Volume {{ $labels.persistentvolumeclaim }} will be full within four days",
 			description: "Volume {{ $labels.persistentvolumeclaim }} has {{ $value | humanizePercentage }} of its space left and, at the pace of the last six hours, none in four days.",
 		},
@@ -120,7 +120,7 @@ func (b builder) workloads() []alert {
 	list := []alert{
 		b.replicas("deployment", "deployment", "kube_deployment_spec_replicas", "kube_deployment_status_replicas_available", "kube_deployment_status_replicas_updated"),
 		b.replicas("statefulset", "statefulset", "kube_statefulset_replicas", "kube_statefulset_status_replicas_ready", "kube_statefulset_status_replicas_updated"),
-		// kube-state-metrics sees nothing of Rollouts.
+		// kube-state-metrics has no series about Rollouts.
 		b.replicas("rollout", "name", "rollout_info_replicas_desired", "rollout_info_replicas_available", "rollout_info_replicas_updated"),
 	}
 	byHPA := []string{metric.Namespace, "horizontalpodautoscaler"}
@@ -133,7 +133,7 @@ func (b builder) workloads() []alert {
 		return alert{
 			name: "CertificateExpiring", severity: severity,
 			expr:        left.WithLabel(metric.ServiceLabel, "name", "(.+)").Below(days * 24 * 3600),
-			wait:        10 * time.Minute,
+			For:         10 * time.Minute,
 			summary:     "Certificate {{ $labels.name }} expires in {{ $value | humanizeDuration }}",
 			description: "Certificate {{ $labels.name }} expires in {{ $value | humanizeDuration }}, within " + within + "; cert-manager should have renewed it.",
 		}
@@ -146,7 +146,7 @@ func (b builder) workloads() []alert {
 				And(hpa("kube_horizontalpodautoscaler_spec_max_replicas").
 					AboveExpr(hpa("kube_horizontalpodautoscaler_spec_min_replicas"), promql.On(byHPA...)), promql.On(byHPA...)).
 				WithLabel(metric.ServiceLabel, "horizontalpodautoscaler", "(.+)"),
-			wait:        15 * time.Minute,
+			For:         15 * time.Minute,
 			summary:     "{{ $labels.horizontalpodautoscaler }} cannot scale any further",
 			description: "{{ $labels.horizontalpodautoscaler }} has run at its maximum of {{ $value }} replicas for 15m.",
 		},
@@ -155,7 +155,7 @@ func (b builder) workloads() []alert {
 			expr: pdb("kube_poddisruptionbudget_status_current_healthy").
 				BelowExpr(pdb("kube_poddisruptionbudget_status_desired_healthy"), promql.On(byPDB...)).
 				WithLabel(metric.ServiceLabel, "poddisruptionbudget", "(.+)"),
-			wait:        15 * time.Minute,
+			For:         15 * time.Minute,
 			summary:     "{{ $labels.poddisruptionbudget }} has too few healthy pods",
 			description: "{{ $labels.poddisruptionbudget }} has {{ $value }} healthy pods, fewer than it demands, for 15m: nodes cannot be drained.",
 		},
@@ -163,7 +163,7 @@ func (b builder) workloads() []alert {
 			name: "JobFailed", severity: Warning,
 			expr: b.series("kube_job_failed", promql.Eq("condition", "true")).Max(metric.Namespace, "job_name").Above(0).
 				WithLabel(metric.ServiceLabel, "job_name", "(.+)"),
-			wait:        time.Minute,
+			For:         time.Minute,
 			summary:     "Job {{ $labels.job_name }} failed",
 			description: "Job {{ $labels.job_name }} has failed (state {{ $value }}). A failed migration blocks the release.",
 		},
@@ -174,7 +174,7 @@ func (b builder) workloads() []alert {
 			expr: promql.Series("kube_state_metrics_list_total", promql.Eq("result", "error")).Rate(window).Sum("instance").
 				Div(promql.Series("kube_state_metrics_list_total").Rate(window).Sum("instance").Above(0)).
 				Above(0.01),
-			wait:        15 * time.Minute,
+			For:         15 * time.Minute,
 			summary:     "kube-state-metrics cannot read {{ $value | humanizePercentage }} of what it asks for",
 			description: "kube-state-metrics at {{ $labels.instance }} fails {{ $value | humanizePercentage }} of its list requests for 15m: alerts about pods and workloads may be blind.",
 		},
@@ -185,12 +185,12 @@ func (b builder) replicas(kind, label, desired, available, updated string) alert
 	by := []string{metric.Namespace, label}
 	return alert{
 		name: "ReplicasMismatch", severity: Warning, labels: map[string]string{"kind": kind},
-		// While a new version is rolled out the number of updated pods moves.
+		// During a rollout the number of updated pods changes.
 		expr: b.series(available).Min(by...).
 			BelowExpr(b.series(desired).Max(by...), promql.On(by...)).
 			And(b.series(updated).Over("changes", 10*time.Minute).Max(by...).Is(0), promql.On(by...)).
 			WithLabel(metric.ServiceLabel, label, "(.+)"),
-		wait:        15 * time.Minute,
+		For:         15 * time.Minute,
 		summary:     "{{ $labels.service }} has fewer pods than it should",
 		description: "The " + kind + " {{ $labels.service }} has had only {{ $value }} available pods, fewer than desired, for 15m, and nothing is being rolled out.",
 	}
@@ -205,14 +205,14 @@ func (b builder) rollouts() []alert {
 		{
 			name: "RolloutDegraded", severity: Critical,
 			expr:        phase("Degraded"),
-			wait:        time.Minute,
+			For:         time.Minute,
 			summary:     "The release of {{ $labels.name }} was aborted",
 			description: "Rollout {{ $labels.name }} is degraded (state {{ $value }}): its canary failed the analysis or did not become ready, and the stable version serves alone.",
 		},
 		{
 			name: "RolloutPaused", severity: Warning,
 			expr:        phase("Paused"),
-			wait:        45 * time.Minute,
+			For:         45 * time.Minute,
 			summary:     "The release of {{ $labels.name }} waits for a decision",
 			description: "Rollout {{ $labels.name }} has been paused for 45m (state {{ $value }}), longer than any planned step: its analysis was inconclusive or someone paused it.",
 		},

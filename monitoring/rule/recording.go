@@ -10,10 +10,10 @@ import (
 	"nova.dev/infra/monitoring/promql"
 )
 
-// window is what rates are taken over: thirty scrapes of a service.
+// window is the range of rates: thirty scrapes of a service.
 const window = 5 * time.Minute
 
-// recordings bring the names that services use into one set of series. The
+// recordings normalize the metric names of services into one set of series. The
 // alternatives are joined with "or", so that a service which exports two of
 // them is not counted twice.
 func (b builder) recordings() []monitoringv1.Rule {
@@ -39,9 +39,8 @@ func (b builder) recordings() []monitoringv1.Rule {
 		callDuration = append(callDuration, b.unary(d).Sum(byMethod...))
 	}
 
-	// Where no error has happened yet there is no series of errors: no data
-	// must read as zero errors, not as unknown, but only where there are
-	// requests.
+	// Before the first error there is no series of errors. That must count as
+	// zero errors, but only if there are requests.
 	none := b.series(metric.VersionRequests).Sum(byVersion...).Mul(promql.Number(0))
 	noFaults := b.series(metric.GRPCRequests).Sum(byService...).Mul(promql.Number(0))
 
@@ -65,7 +64,7 @@ func (b builder) recordings() []monitoringv1.Rule {
 	return rules
 }
 
-// longWindow is where ratios are recorded at LongInterval.
+// longWindow is the least window of ratios that are recorded at LongInterval.
 const longWindow = 24 * time.Hour
 
 func (b builder) longRecordings() []monitoringv1.Rule {
@@ -92,8 +91,8 @@ func (b builder) errorRatio(w time.Duration) monitoringv1.Rule {
 	return b.record(metric.ErrorRatio(w), ratio)
 }
 
-// targets is the share of a service's targets that answer; of a service
-// without metrics it is the share of its pods that are ready.
+// targets is the share of a service's targets that are up; of a service without
+// metrics it is the share of its pods that are ready.
 func (b builder) targets() promql.Expr {
 	var alternatives []promql.Expr
 	if b.anyMetrics() {
@@ -159,8 +158,8 @@ func byApp(e promql.Expr) promql.Expr {
 }
 
 // byPod names the service after the pod, without what a ReplicaSet, a
-// DaemonSet, a Job or a StatefulSet adds to a name. The letters are those that
-// Kubernetes makes random names of.
+// DaemonSet, a Job or a StatefulSet adds to a name. The letters are those of the
+// random names of Kubernetes.
 func byPod(e promql.Expr) promql.Expr {
 	const random = "[bcdfghjklmnpqrstvwxz2456789]"
 	return e.WithLabel(metric.ServiceLabel, "pod", "(.+?)(-"+random+"{6,10}-"+random+"{5}|-"+random+"{5}|-[0-9]+)?")

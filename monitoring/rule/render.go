@@ -5,7 +5,8 @@ import (
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
+
+	"nova.dev/infra/internal/yamltext"
 )
 
 // Object returns the PrometheusRule with all groups.
@@ -22,7 +23,7 @@ func Object(groups []monitoringv1.RuleGroup, meta metav1.ObjectMeta) *monitoring
 func Files(groups []monitoringv1.RuleGroup) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, g := range groups {
-		content, err := yaml.Marshal(monitoringv1.PrometheusRuleSpec{Groups: []monitoringv1.RuleGroup{g}})
+		content, err := yamltext.Marshal(monitoringv1.PrometheusRuleSpec{Groups: []monitoringv1.RuleGroup{g}})
 		if err != nil {
 			return nil, fmt.Errorf("rule group %s: %w", g.Name, err)
 		}

@@ -17,8 +17,9 @@ import (
 	"nova.dev/infra/monitoring/slo"
 )
 
-// The values of the label severity. Critical wakes a person, Warning is seen
-// to in working hours, Info only explains others, None is for machinery.
+// The values of the label severity. Critical pages, Warning is handled in
+// working hours, Info adds context to other alerts, None is for Watchdog and
+// InfoInhibitor.
 const (
 	Critical = "critical"
 	Warning  = "warning"
@@ -26,32 +27,31 @@ const (
 	None     = "none"
 )
 
-// The teams that alerts are sent to where a service names no other.
+// The default teams of alerts.
 const (
 	TeamBackend  = "backend"
 	TeamData     = "data"
 	TeamPlatform = "platform"
 )
 
-// Teams returns them.
+// Teams returns the default teams.
 func Teams() []string { return []string{TeamBackend, TeamData, TeamPlatform} }
 
-// Service is what rules must know about a service.
+// Service is the input of the rules about one service.
 type Service struct {
 	// Name is the value of its label app, such as "auth-service".
 	Name string
-	// Metrics says that it exports metrics. Where it does not, its pods'
-	// readiness takes the place of its targets, and nothing can be said about
-	// its requests.
+	// Metrics says that it exports metrics. If it does not, the readiness of
+	// its pods replaces up, and there are no alerts about its requests.
 	Metrics bool
 	// SLO holds its objectives.
 	SLO slo.Service
-	// Team is who its alerts go to.
+	// Team is the value of the label team of its alerts.
 	Team string
 }
 
-// Input is what rules are made of.
-type Input struct {
+// RuleInput is the input of all rules of a stack.
+type RuleInput struct {
 	// Namespace is the namespace of the stack; each alert carries it.
 	Namespace string
 	// Services are the stack's services.
@@ -64,26 +64,25 @@ type Input struct {
 	// of a cluster are scraped.
 	Kubernetes bool
 	// SingleNodeSearch says that Elasticsearch has one node, whose status is
-	// yellow for ever.
+	// always yellow.
 	SingleNodeSearch bool
 	// RunbookURL is the address of the folder of runbooks, without a slash at
 	// its end.
 	RunbookURL string
-	// DashboardURL returns the address of the panel that shows what an alert
-	// is about, or "". It may be nil.
+	// DashboardURL returns the address of the panel of an alert, or "". It may
+	// be nil.
 	DashboardURL func(alert string) string
 }
 
-// Interval is how often rules are evaluated. LongInterval is that of ratios
-// over a day and more, which move slowly and read much.
+// Interval is the evaluation interval of rules, LongInterval that of ratios
+// over a day and more, which change slowly and read many samples.
 const (
 	Interval     = 30 * time.Second
 	LongInterval = 5 * time.Minute
 )
 
-// Groups returns all rules. Groups whose exporters the input does not have
-// are left out.
-func Groups(in Input) []monitoringv1.RuleGroup {
+// Groups returns all rules. Groups without rules are left out.
+func Groups(in RuleInput) []monitoringv1.RuleGroup {
 	b := builder{in}
 	groups := []monitoringv1.RuleGroup{
 		group("nova-recording", Interval, b.recordings()),
@@ -107,7 +106,7 @@ func duration(d time.Duration) *monitoringv1.Duration {
 	return &text
 }
 
-type builder struct{ Input }
+type builder struct{ RuleInput }
 
 // series selects the series of this stack.
 func (b builder) series(name string, matchers ...promql.Matcher) promql.Expr {
@@ -136,7 +135,7 @@ type alert struct {
 	// not carry one.
 	service              string
 	expr                 promql.Expr
-	wait                 time.Duration
+	For                  time.Duration
 	summary, description string
 	labels               map[string]string
 }
@@ -169,8 +168,8 @@ func (b builder) alert(a alert) monitoringv1.Rule {
 		Labels:      labels,
 		Annotations: annotations,
 	}
-	if a.wait > 0 {
-		r.For = duration(a.wait)
+	if a.For > 0 {
+		r.For = duration(a.For)
 	}
 	return r
 }

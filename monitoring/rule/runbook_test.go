@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestEveryAlertHasARunbookAndEveryRunbookAnAlert(t *testing.T) {
+func TestAlertsAndRunbooksCorrespond(t *testing.T) {
 	const folder = "../../docs/runbooks"
 	alerts := map[string]bool{}
 	for _, r := range allRules(input()) {

@@ -9,7 +9,8 @@ import (
 	"nova.dev/infra/monitoring/promql"
 )
 
-// Watchdog is the alert that always fires, so that its silence is noticed.
+// Watchdog is the alert that always fires; its absence shows that alerting is
+// broken.
 const Watchdog = "Watchdog"
 
 // InfoInhibitor is the alert that mutes alerts of severity Info while no other
@@ -38,7 +39,7 @@ func (b builder) monitoringAlerts() []monitoringv1.Rule {
 				Div(b.series("up").Count("job")).
 				Mul(promql.Number(100)).
 				WithLabel(metric.ServiceLabel, "job", "(.+)").Above(10),
-			wait:        10 * time.Minute,
+			For:         10 * time.Minute,
 			summary:     "{{ $value | printf \"%.0f\" }} % of the targets of {{ $labels.job }} do not answer",
 			description: "{{ $value | printf \"%.0f\" }} % of the targets of {{ $labels.job }} have failed for 10m, more than 10 %.",
 		},
@@ -59,7 +60,7 @@ func prometheus() []alert {
 			name: "PrometheusConfigReloadFailed", severity: Critical,
 			expr: promql.Series("prometheus_config_last_reload_successful").Over("max_over_time", 5*time.Minute).
 				Max("instance").Is(0),
-			wait:        10 * time.Minute,
+			For:         10 * time.Minute,
 			summary:     "Prometheus refuses its configuration",
 			description: "Prometheus {{ $labels.instance }} has not been able to load its configuration for 10m (state {{ $value }}) and runs on an old one.",
 		},
@@ -67,7 +68,7 @@ func prometheus() []alert {
 			name: "PrometheusRuleFailures", severity: Critical,
 			expr: promql.Series("prometheus_rule_evaluation_failures_total").Increase(5*time.Minute).
 				Sum("instance", "rule_group").Above(0),
-			wait:        15 * time.Minute,
+			For:         15 * time.Minute,
 			summary:     "Prometheus cannot evaluate rules",
 			description: "Prometheus {{ $labels.instance }} failed {{ $value | humanize }} evaluations of {{ $labels.rule_group }} in 5m: alerts of that group may not fire.",
 		},
@@ -75,7 +76,7 @@ func prometheus() []alert {
 			name: "PrometheusMissedEvaluations", severity: Warning,
 			expr: promql.Series("prometheus_rule_group_iterations_missed_total").Increase(5*time.Minute).
 				Sum("instance", "rule_group").Above(0),
-			wait:        15 * time.Minute,
+			For:         15 * time.Minute,
 			summary:     "Prometheus is too slow to evaluate rules",
 			description: "Prometheus {{ $labels.instance }} skipped {{ $value | humanize }} evaluations of {{ $labels.rule_group }} in 5m.",
 		},
@@ -83,7 +84,7 @@ func prometheus() []alert {
 			name: "PrometheusNotificationsDropped", severity: Critical,
 			expr: promql.Series("prometheus_notifications_dropped_total").Increase(5 * time.Minute).
 				Sum("instance").Above(0),
-			wait:        10 * time.Minute,
+			For:         10 * time.Minute,
 			summary:     "Prometheus loses alerts",
 			description: "Prometheus {{ $labels.instance }} could not hand {{ $value | humanize }} alerts to Alertmanager in 5m.",
 		},
@@ -91,7 +92,7 @@ func prometheus() []alert {
 			name: "PrometheusWithoutAlertmanager", severity: Critical,
 			expr: promql.Series("prometheus_notifications_alertmanagers_discovered").Over("max_over_time", 5*time.Minute).
 				Max("instance").Below(1),
-			wait:        10 * time.Minute,
+			For:         10 * time.Minute,
 			summary:     "Prometheus knows no Alertmanager",
 			description: "Prometheus {{ $labels.instance }} has known {{ $value }} Alertmanagers for 10m: no alert reaches anyone.",
 		},
@@ -108,7 +109,7 @@ func alertmanager() []alert {
 			name: "AlertmanagerConfigReloadFailed", severity: Critical,
 			expr: promql.Series("alertmanager_config_last_reload_successful").Over("max_over_time", 5*time.Minute).
 				Max("instance").Is(0),
-			wait:        10 * time.Minute,
+			For:         10 * time.Minute,
 			summary:     "Alertmanager refuses its configuration",
 			description: "Alertmanager {{ $labels.instance }} has not been able to load its configuration for 10m (state {{ $value }}) and runs on an old one.",
 		},
@@ -117,7 +118,7 @@ func alertmanager() []alert {
 			expr: promql.Series("alertmanager_notifications_failed_total").Rate(window).Sum("instance", "integration").
 				Div(promql.Series("alertmanager_notifications_total").Rate(window).Sum("instance", "integration").Above(0)).
 				Above(0.01),
-			wait:        5 * time.Minute,
+			For:         5 * time.Minute,
 			summary:     "Alertmanager cannot send to {{ $labels.integration }}",
 			description: "Alertmanager {{ $labels.instance }} fails {{ $value | humanizePercentage }} of its notifications to {{ $labels.integration }}, more than 1 % for 5m.",
 		},
@@ -125,7 +126,7 @@ func alertmanager() []alert {
 			name: "AlertmanagerClusterSplit", severity: Critical,
 			expr: promql.Series("alertmanager_cluster_members").Over("max_over_time", 5*time.Minute).Min("job").
 				BelowExpr(promql.Series("alertmanager_cluster_members").Count("job"), promql.On("job")),
-			wait:        15 * time.Minute,
+			For:         15 * time.Minute,
 			summary:     "Alertmanagers do not see each other",
 			description: "An Alertmanager of {{ $labels.job }} sees only {{ $value }} members of its cluster for 15m: people may be notified twice, or silences be ignored.",
 		},

@@ -112,7 +112,7 @@ func TestAlertsFireWhenTheyShouldAndOnlyThen(t *testing.T) {
 // alwaysFires are the alerts that cannot resolve.
 var alwaysFires = []string{rule.Watchdog}
 
-func TestEveryAlertHasAHistoryInWhichItFiresAndResolves(t *testing.T) {
+func TestAlertsHaveAHistoryInWhichTheyFireAndResolve(t *testing.T) {
 	type proof struct{ fires, resolves bool }
 	proofs := map[string]map[string]*proof{}
 	for _, r := range allRules(input()) {
@@ -143,7 +143,7 @@ func TestEveryAlertHasAHistoryInWhichItFiresAndResolves(t *testing.T) {
 // firesWithoutData are the alerts whose very meaning is that data is missing.
 var firesWithoutData = []string{rule.Watchdog, "ServiceAbsent", "ExporterAbsent", "ElasticsearchDown"}
 
-func TestNoDataIsNotAFault(t *testing.T) {
+func TestAlertsDoNotFireWithoutData(t *testing.T) {
 	all := allRules(input())
 	w := load(t, 30*time.Second)
 	for _, r := range all {

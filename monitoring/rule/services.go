@@ -31,7 +31,7 @@ func (b builder) reachable() []alert {
 	list := []alert{{
 		name: "ServiceDown", severity: Critical, team: TeamBackend,
 		expr:        b.series(metric.Targets).Is(0),
-		wait:        time.Minute,
+		For:         time.Minute,
 		summary:     "No pod of {{ $labels.service }} answers",
 		description: "All targets of {{ $labels.service }} have failed for a minute: {{ $value | humanizePercentage }} of them answer.",
 	}}
@@ -46,7 +46,7 @@ func (b builder) reachable() []alert {
 		list = append(list, alert{
 			name: "ServiceAbsent", severity: Critical, team: cmp.Or(s.Team, TeamBackend), service: s.Name,
 			expr:        promql.Call("absent", missing),
-			wait:        5 * time.Minute,
+			For:         5 * time.Minute,
 			summary:     "Prometheus knows no pod of " + s.Name,
 			description: "For five minutes there has been no target of " + s.Name + " at all, so no other alert about it can fire.",
 		})
@@ -55,10 +55,10 @@ func (b builder) reachable() []alert {
 		list = append(list, alert{
 			name: "LowAvailability", severity: Warning, team: p.team,
 			expr:    b.series(metric.Targets, p.matchers...).Below(p.key.Ratio()),
-			wait:    b.wait(),
+			For:     b.window(),
 			summary: "Only {{ $value | humanizePercentage }} of the pods of {{ $labels.service }} answer",
 			description: fmt.Sprintf("{{ $value | humanizePercentage }} of the pods of {{ $labels.service }} answer, less than %s for %s.",
-				percent(p.key), model.Duration(b.wait())),
+				percent(p.key), model.Duration(b.window())),
 		})
 	}
 	if b.anyMetrics() {
@@ -67,7 +67,7 @@ func (b builder) reachable() []alert {
 			expr: b.job(metric.JobServices, "up").WithLabel(metric.ServiceLabel, metric.App, "(.+)").
 				Sum(metric.ServiceLabel).Above(0).
 				Unless(b.series(metric.Requests), promql.On(metric.ServiceLabel)),
-			wait:        30 * time.Minute,
+			For:         30 * time.Minute,
 			summary:     "{{ $labels.service }} exports no HTTP metrics",
 			description: "{{ $value }} pods of {{ $labels.service }} are scraped, but none exports http_requests_total or a known equivalent, so its errors and latency are not watched.",
 		})
@@ -75,9 +75,9 @@ func (b builder) reachable() []alert {
 	return list
 }
 
-// wait is how long a service's threshold must be crossed. It is the same for
-// all: the documentation has one number.
-func (b builder) wait() time.Duration {
+// window is the for of alerts about services. It is the same for all services,
+// because the documentation has one number.
+func (b builder) window() time.Duration {
 	if len(b.Services) == 0 {
 		return slo.Default().Window
 	}
@@ -99,10 +99,10 @@ func (b builder) requests() []alert {
 				expr: b.series(metric.Errors, p.matchers...).Sum(metric.ServiceLabel).
 					Div(b.series(metric.Requests, p.matchers...).Sum(metric.ServiceLabel).Above(p.key.floor)).
 					Above(p.key.value),
-				wait:    b.wait(),
+				For:     b.window(),
 				summary: "{{ $labels.service }} fails {{ $value | humanizePercentage }} of its requests",
 				description: fmt.Sprintf("{{ $labels.service }} answers {{ $value | humanizePercentage }} of HTTP requests with a 5xx status, more than %s for %s.",
-					percentOf(p.key.value), model.Duration(b.wait())),
+					percentOf(p.key.value), model.Duration(b.window())),
 			})
 		}
 	}
@@ -117,10 +117,10 @@ func (b builder) requests() []alert {
 				name: name, severity: severity, team: p.team,
 				expr: b.series(series, p.matchers...).Above(p.key.value).
 					And(b.series(metric.Requests, p.matchers...).Above(p.key.floor), promql.On(metric.ServiceLabel)),
-				wait:    b.wait(),
+				For:     b.window(),
 				summary: quantile + " latency of {{ $labels.service }} is {{ $value | humanizeDuration }}",
 				description: fmt.Sprintf("The %s HTTP latency of {{ $labels.service }} is {{ $value | humanizeDuration }}, above %s for %s.",
-					quantile, seconds(p.key.value), model.Duration(b.wait())),
+					quantile, seconds(p.key.value), model.Duration(b.window())),
 			})
 		}
 	}
@@ -141,10 +141,10 @@ func (b builder) calls() []alert {
 			expr: b.series(metric.GRPCErrors, p.matchers...).Sum(metric.ServiceLabel).
 				Div(b.series(metric.GRPCRequests, p.matchers...).Sum(metric.ServiceLabel).Above(p.key.floor)).
 				Above(p.key.value),
-			wait:    b.wait(),
+			For:     b.window(),
 			summary: "{{ $labels.service }} fails {{ $value | humanizePercentage }} of its gRPC calls",
 			description: fmt.Sprintf("{{ $labels.service }} answers {{ $value | humanizePercentage }} of gRPC calls with a code that blames the server, more than %s for %s.",
-				percentOf(p.key.value), model.Duration(b.wait())),
+				percentOf(p.key.value), model.Duration(b.window())),
 		})
 	}
 	for _, p := range partition(b.withMetrics(), func(s Service) limit {
@@ -156,10 +156,10 @@ func (b builder) calls() []alert {
 			expr: b.series(metric.GRPCDuration, p.matchers...).Sum(append(byMethod, "le")...).Quantile(0.95).
 				Above(p.key.value).
 				And(b.series(metric.GRPCDuration, all...).Sum(byMethod...).Above(p.key.floor), promql.On(byMethod...)),
-			wait:    b.wait(),
+			For:     b.window(),
 			summary: "P95 of {{ $labels.grpc_service }}/{{ $labels.grpc_method }} in {{ $labels.service }} is {{ $value | humanizeDuration }}",
 			description: fmt.Sprintf("The P95 latency of {{ $labels.grpc_service }}/{{ $labels.grpc_method }} in {{ $labels.service }} is {{ $value | humanizeDuration }}, above %s for %s.",
-				seconds(p.key.value), model.Duration(b.wait())),
+				seconds(p.key.value), model.Duration(b.window())),
 		})
 	}
 	return list
@@ -180,18 +180,18 @@ func (b builder) burns() []alert {
 		for _, p := range partition(b.withMetrics(), func(s Service) limit {
 			return limit{s.SLO.Objective, s.SLO.MinRequestRate}
 		}) {
-			threshold := math.Round(burn.Factor*p.key.objective.Rest()*1e9) / 1e9
+			threshold := math.Round(burn.Factor*p.key.objective.ErrorBudget()*1e9) / 1e9
 			on := promql.On(metric.ServiceLabel)
 			list = append(list, alert{
 				name: "ErrorBudgetBurn", severity: severity, team: p.team,
 				expr: b.series(metric.ErrorRatio(burn.Long), p.matchers...).Above(threshold).
 					And(b.series(metric.ErrorRatio(burn.Short), p.matchers...).Above(threshold), on).
 					And(b.series(metric.Requests, p.matchers...).Over("avg_over_time", burn.Long).Above(p.key.floor), on),
-				wait:    burn.For,
+				For:     burn.For,
 				labels:  map[string]string{"long": long, "short": short},
 				summary: "{{ $labels.service }} burns its error budget " + number(burn.Factor) + " times too fast",
 				description: fmt.Sprintf("{{ $labels.service }} has failed {{ $value | humanizePercentage }} of its requests over %s, and goes on doing so over %s. Its objective of %s allows %s; at this rate the budget of 30 days lasts %s.",
-					long, short, percent(p.key.objective), percentOf(p.key.objective.Rest()),
+					long, short, percent(p.key.objective), percentOf(p.key.objective.ErrorBudget()),
 					model.Duration(time.Duration(float64(slo.Period)/burn.Factor).Round(time.Hour))),
 			})
 		}
@@ -206,7 +206,7 @@ func (b builder) outbox() []alert {
 	return []alert{{
 		name: "OutboxBacklog", severity: Warning, team: TeamBackend,
 		expr:        byApp(b.job(metric.JobServices, "outbox_unpublished_events")).Max(metric.ServiceLabel).Above(b.Limits.OutboxEvents),
-		wait:        10 * time.Minute,
+		For:         10 * time.Minute,
 		summary:     "{{ $value }} events of {{ $labels.service }} wait to be published",
 		description: fmt.Sprintf("The outbox of {{ $labels.service }} holds {{ $value }} unpublished events, more than %s for 10m: other services act on old data.", number(b.Limits.OutboxEvents)),
 	}}

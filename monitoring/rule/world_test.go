@@ -31,8 +31,8 @@ import (
 const namespace = "nova-backend"
 
 // input is a stack with services of every sort.
-func input() rule.Input {
-	return rule.Input{
+func input() rule.RuleInput {
+	return rule.RuleInput{
 		Namespace: namespace,
 		Services: []rule.Service{
 			{Name: "auth-service", Metrics: true, SLO: slo.Default()},
@@ -46,7 +46,7 @@ func input() rule.Input {
 	}
 }
 
-func allRules(in rule.Input) []monitoringv1.Rule {
+func allRules(in rule.RuleInput) []monitoringv1.Rule {
 	var all []monitoringv1.Rule
 	for _, g := range rule.Groups(in) {
 		all = append(all, g.Rules...)

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/model"
-	"sigs.k8s.io/yaml"
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/yamltext"
 	"nova.dev/infra/monitoring/metric"
 )
 
@@ -81,7 +81,7 @@ type (
 	}
 )
 
-// Server is where a Prometheus without operator finds what belongs to it.
+// Server holds the addresses and paths of a Prometheus without operator.
 type Server struct {
 	// Self is the address under which Prometheus scrapes itself.
 	Self string
@@ -103,20 +103,20 @@ func DefaultServer() Server {
 
 // Compose renders prometheus.yml for Docker Compose. Names are resolved to
 // all containers of a service, so that scaled services are scraped whole.
-func (in Input) Compose(server Server) ([]byte, error) {
-	f := in.file(server)
+func (targets Targets) Compose(server Server) ([]byte, error) {
+	f := targets.file(server)
 	named := func(c scrapeConfig, name string, port int) {
 		c.DNSConfigs = []dnsConfig{{Names: []string{name}, Type: "A", Port: port, RefreshInterval: "10s"}}
 		f.ScrapeConfigs = append(f.ScrapeConfigs, c)
 	}
-	for _, s := range in.Services {
+	for _, s := range targets.Services {
 		// Job names must differ, the label job must not.
-		named(in.service(s), s.Name, s.Port)
+		named(targets.service(s), s.Name, s.Port)
 	}
-	for _, e := range in.exporters() {
-		named(in.exporter(e), e.Name, e.Port)
+	for _, e := range targets.exporters() {
+		named(targets.exporter(e), e.Name, e.Port)
 	}
-	return yaml.Marshal(f)
+	return yamltext.Marshal(f)
 }
 
 // Addresses are fixed targets, host and port, by service or exporter name.
@@ -125,30 +125,30 @@ type Addresses map[string][]string
 // Static renders prometheus.yml for targets at fixed addresses. A name that is
 // neither a service nor an exporter becomes a job whose own labels are kept,
 // such as kube-state-metrics.
-func (in Input) Static(server Server, addresses Addresses) ([]byte, error) {
-	f := in.file(server)
+func (targets Targets) Static(server Server, addresses Addresses) ([]byte, error) {
+	f := targets.file(server)
 	fixed := func(c scrapeConfig, name string) {
 		c.StaticConfigs = []staticConfig{{Targets: addresses[name]}}
 		f.ScrapeConfigs = append(f.ScrapeConfigs, c)
 	}
-	for _, s := range in.Services {
-		fixed(in.service(s), s.Name)
+	for _, s := range targets.Services {
+		fixed(targets.service(s), s.Name)
 	}
-	for _, e := range in.exporters() {
-		fixed(in.exporter(e), e.Name)
+	for _, e := range targets.exporters() {
+		fixed(targets.exporter(e), e.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(addresses)) {
-		if in.knows(name) {
+		if targets.knows(name) {
 			continue
 		}
-		fixed(scrapeConfig{JobName: name, ScrapeInterval: in.text().Exporters, HonorLabels: true}, name)
+		fixed(scrapeConfig{JobName: name, ScrapeInterval: targets.text().Exporters, HonorLabels: true}, name)
 	}
-	return yaml.Marshal(f)
+	return yamltext.Marshal(f)
 }
 
-func (in Input) knows(name string) bool {
-	return slices.ContainsFunc(in.Services, func(s Service) bool { return s.Name == name }) ||
-		slices.ContainsFunc(in.exporters(), func(e Exporter) bool { return e.Name == name })
+func (targets Targets) knows(name string) bool {
+	return slices.ContainsFunc(targets.Services, func(s Service) bool { return s.Name == name }) ||
+		slices.ContainsFunc(targets.exporters(), func(e Exporter) bool { return e.Name == name })
 }
 
 // The files that Kubernetes puts into every pod with a ServiceAccount.
@@ -160,24 +160,24 @@ const (
 
 // Kubernetes renders prometheus.yml for a Prometheus that finds its targets
 // through the Kubernetes API, with the rights of RBAC.
-func (in Input) Kubernetes(server Server) ([]byte, error) {
-	f := in.file(server)
-	f.ScrapeConfigs = append(f.ScrapeConfigs, in.pods())
-	for _, e := range in.exporters() {
-		c := in.exporter(e)
-		c.Kubernetes = []kubernetes{{Role: "endpoints", Namespaces: &namespaces{[]string{in.Namespace}}}}
+func (targets Targets) Kubernetes(server Server) ([]byte, error) {
+	f := targets.file(server)
+	f.ScrapeConfigs = append(f.ScrapeConfigs, targets.pods())
+	for _, e := range targets.exporters() {
+		c := targets.exporter(e)
+		c.Kubernetes = []kubernetes{{Role: "endpoints", Namespaces: &namespaces{[]string{targets.Namespace}}}}
 		c.RelabelConfigs = append(onlyService(e.Name), c.RelabelConfigs...)
 		f.ScrapeConfigs = append(f.ScrapeConfigs, c)
 	}
-	f.ScrapeConfigs = append(f.ScrapeConfigs, in.controlPlane()...)
-	return yaml.Marshal(f)
+	f.ScrapeConfigs = append(f.ScrapeConfigs, targets.controlPlane()...)
+	return yamltext.Marshal(f)
 }
 
-func (in Input) file(server Server) file {
-	text := in.text()
+func (targets Targets) file(server Server) file {
+	text := targets.text()
 	f := file{
 		Global: global{
-			ScrapeInterval: text.Exporters, EvaluationInterval: text.Rules, ExternalLabels: in.ExternalLabels,
+			ScrapeInterval: text.Exporters, EvaluationInterval: text.Rules, ExternalLabels: targets.ExternalLabels,
 			ScrapeTimeout: text.Timeout,
 		},
 		RuleFiles: server.RuleFiles,
@@ -197,39 +197,39 @@ func (in Input) file(server Server) file {
 // within both scrape intervals.
 type texts struct{ Services, Exporters, Rules, Timeout string }
 
-func (in Input) text() texts {
-	i := in.intervals()
+func (targets Targets) text() texts {
+	i := targets.intervals()
 	return texts{
 		model.Duration(i.Services).String(), model.Duration(i.Exporters).String(), model.Duration(i.Rules).String(),
 		model.Duration(min(i.Services, i.Exporters)).String(),
 	}
 }
 
-func (in Input) service(s Service) scrapeConfig {
+func (targets Targets) service(s Service) scrapeConfig {
 	return scrapeConfig{
-		JobName: s.Name, ScrapeInterval: in.text().Services, MetricsPath: s.Path,
+		JobName: s.Name, ScrapeInterval: targets.text().Services, MetricsPath: s.Path,
 		RelabelConfigs: []relabelConfig{
 			{TargetLabel: "job", Replacement: metric.JobServices},
 			{TargetLabel: metric.App, Replacement: s.Name},
-			{TargetLabel: metric.Namespace, Replacement: in.Namespace},
+			{TargetLabel: metric.Namespace, Replacement: targets.Namespace},
 			{SourceLabels: []string{"__address__"}, TargetLabel: "pod"},
 		},
 	}
 }
 
-func (in Input) exporter(e Exporter) scrapeConfig {
+func (targets Targets) exporter(e Exporter) scrapeConfig {
 	return scrapeConfig{
-		JobName: e.Job, ScrapeInterval: in.text().Exporters,
-		RelabelConfigs: []relabelConfig{{TargetLabel: metric.Namespace, Replacement: in.Namespace}},
+		JobName: e.Job, ScrapeInterval: targets.text().Exporters,
+		RelabelConfigs: []relabelConfig{{TargetLabel: metric.Namespace, Replacement: targets.Namespace}},
 	}
 }
 
-// pods scrapes the pods of all services. A path other than the documented one
-// is set by service.
-func (in Input) pods() scrapeConfig {
+// pods scrapes the pods of all services. A path other than the default is set
+// by service.
+func (targets Targets) pods() scrapeConfig {
 	var names []string
 	var paths []relabelConfig
-	for _, s := range in.Services {
+	for _, s := range targets.Services {
 		names = append(names, regexp.QuoteMeta(s.Name))
 		if s.Path != catalog.DocumentedMetricsPath {
 			paths = append(paths, relabelConfig{
@@ -239,9 +239,9 @@ func (in Input) pods() scrapeConfig {
 		}
 	}
 	return scrapeConfig{
-		JobName: metric.JobServices, ScrapeInterval: in.text().Services,
+		JobName: metric.JobServices, ScrapeInterval: targets.text().Services,
 		MetricsPath: catalog.DocumentedMetricsPath,
-		Kubernetes:  []kubernetes{{Role: "pod", Namespaces: &namespaces{[]string{in.Namespace}}}},
+		Kubernetes:  []kubernetes{{Role: "pod", Namespaces: &namespaces{[]string{targets.Namespace}}}},
 		RelabelConfigs: append([]relabelConfig{
 			{SourceLabels: []string{podName}, Regex: strings.Join(names, "|"), Action: "keep"},
 			{SourceLabels: []string{"__meta_kubernetes_pod_container_port_name"}, Regex: ServicePort, Action: "keep"},
@@ -267,17 +267,17 @@ func onlyService(name string) []relabelConfig {
 	}
 }
 
-// controlPlane scrapes what a cluster consists of. Series of the state of
-// objects name the namespace of the object; honor_labels keeps that.
-func (in Input) controlPlane() []scrapeConfig {
-	text := in.text()
+// controlPlane scrapes kube-state-metrics, kubelets and operators. Series about
+// objects carry the namespace of the object; honor_labels keeps it.
+func (targets Targets) controlPlane() []scrapeConfig {
+	text := targets.text()
 	credentials := &authorization{tokenFile}
 	kubelet := func(job, path string) scrapeConfig {
 		return scrapeConfig{
 			JobName: job, ScrapeInterval: text.Exporters, MetricsPath: path, Scheme: "https",
 			Authorization: credentials,
-			// The certificates of kubelets are signed by themselves unless
-			// the cluster rotates them.
+			// Kubelets have self-signed certificates unless the cluster
+			// rotates them.
 			TLSConfig:   &tlsConfig{CAFile: caFile, InsecureSkipVerify: true},
 			HonorLabels: true,
 			Kubernetes:  []kubernetes{{Role: "node"}},
@@ -302,7 +302,7 @@ func (in Input) controlPlane() []scrapeConfig {
 			},
 		},
 	}
-	if in.Rollouts {
+	if targets.Rollouts {
 		jobs = append(jobs, scrapeConfig{
 			JobName: jobRollouts, ScrapeInterval: text.Exporters, HonorLabels: true,
 			Kubernetes:     []kubernetes{{Role: "endpoints"}},

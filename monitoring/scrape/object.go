@@ -8,23 +8,23 @@ import (
 	"nova.dev/infra/monitoring/metric"
 )
 
-// podVersion is where Prometheus finds the hash of a pod's template.
+// podVersion is the discovery label with the hash of a pod's template.
 const podVersion = "__meta_kubernetes_pod_label_rollouts_pod_template_hash"
 
 // PodMonitors returns one PodMonitor per service, since paths may differ.
 // labels are those by which a Prometheus selects its monitors.
-func (in Input) PodMonitors(labels map[string]string) []*monitoringv1.PodMonitor {
+func (targets Targets) PodMonitors(labels map[string]string) []*monitoringv1.PodMonitor {
 	var monitors []*monitoringv1.PodMonitor
-	for _, s := range in.Services {
+	for _, s := range targets.Services {
 		port := ServicePort
 		monitors = append(monitors, &monitoringv1.PodMonitor{
 			TypeMeta:   metav1.TypeMeta{APIVersion: monitoringv1.SchemeGroupVersion.String(), Kind: monitoringv1.PodMonitorsKind},
-			ObjectMeta: metav1.ObjectMeta{Name: s.Name, Namespace: in.Namespace, Labels: labels},
+			ObjectMeta: metav1.ObjectMeta{Name: s.Name, Namespace: targets.Namespace, Labels: labels},
 			Spec: monitoringv1.PodMonitorSpec{
 				Selector:          metav1.LabelSelector{MatchLabels: map[string]string{NameLabel: s.Name}},
-				NamespaceSelector: monitoringv1.NamespaceSelector{MatchNames: []string{in.Namespace}},
+				NamespaceSelector: monitoringv1.NamespaceSelector{MatchNames: []string{targets.Namespace}},
 				PodMetricsEndpoints: []monitoringv1.PodMetricsEndpoint{{
-					Port: &port, Path: s.Path, Interval: durationText(in.intervals().Services),
+					Port: &port, Path: s.Path, Interval: durationText(targets.intervals().Services),
 					RelabelConfigs: []monitoringv1.RelabelConfig{
 						constant("job", metric.JobServices),
 						constant(metric.App, s.Name),
@@ -39,33 +39,33 @@ func (in Input) PodMonitors(labels map[string]string) []*monitoringv1.PodMonitor
 
 // ServiceMonitors returns one ServiceMonitor per exporter. labels are those by
 // which a Prometheus selects its monitors.
-func (in Input) ServiceMonitors(labels map[string]string) []*monitoringv1.ServiceMonitor {
+func (targets Targets) ServiceMonitors(labels map[string]string) []*monitoringv1.ServiceMonitor {
 	var monitors []*monitoringv1.ServiceMonitor
 	monitor := func(name string, spec monitoringv1.ServiceMonitorSpec) {
 		monitors = append(monitors, &monitoringv1.ServiceMonitor{
 			TypeMeta:   metav1.TypeMeta{APIVersion: monitoringv1.SchemeGroupVersion.String(), Kind: monitoringv1.ServiceMonitorsKind},
-			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: in.Namespace, Labels: labels},
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: targets.Namespace, Labels: labels},
 			Spec:       spec,
 		})
 	}
-	for _, e := range in.exporters() {
+	for _, e := range targets.exporters() {
 		monitor(e.Name, monitoringv1.ServiceMonitorSpec{
 			Selector:          metav1.LabelSelector{MatchLabels: map[string]string{NameLabel: e.Name}},
-			NamespaceSelector: monitoringv1.NamespaceSelector{MatchNames: []string{in.Namespace}},
+			NamespaceSelector: monitoringv1.NamespaceSelector{MatchNames: []string{targets.Namespace}},
 			Endpoints: []monitoringv1.Endpoint{{
-				Port: ExporterPort, Interval: durationText(in.intervals().Exporters),
+				Port: ExporterPort, Interval: durationText(targets.intervals().Exporters),
 				RelabelConfigs: []monitoringv1.RelabelConfig{constant("job", e.Job)},
 			}},
 		})
 	}
-	if in.Rollouts {
-		// The controller says of which namespace a rollout is; that label
-		// must not be replaced by the controller's own namespace.
+	if targets.Rollouts {
+		// The series carry the namespace of the rollout, which the namespace
+		// of the controller must not replace.
 		monitor("argo-rollouts", monitoringv1.ServiceMonitorSpec{
 			Selector:          metav1.LabelSelector{MatchLabels: map[string]string{NameLabel: rolloutsService}},
 			NamespaceSelector: monitoringv1.NamespaceSelector{Any: true},
 			Endpoints: []monitoringv1.Endpoint{{
-				Port: ExporterPort, Interval: durationText(in.intervals().Exporters), HonorLabels: true,
+				Port: ExporterPort, Interval: durationText(targets.intervals().Exporters), HonorLabels: true,
 				RelabelConfigs: []monitoringv1.RelabelConfig{constant("job", jobRollouts)},
 			}},
 		})

@@ -14,8 +14,8 @@ func RBAC(meta metav1.ObjectMeta) []runtime.Object {
 	group := rbacv1.SchemeGroupVersion.String()
 	cluster := meta
 	cluster.Namespace = ""
-	// Cluster-wide names carry the namespace, so that two stacks can live in
-	// one cluster.
+	// Cluster-wide names carry the namespace, so that a cluster can hold
+	// several stacks.
 	cluster.Name = meta.Namespace + "-" + meta.Name
 	return []runtime.Object{
 		&corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: meta},

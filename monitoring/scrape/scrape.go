@@ -1,10 +1,10 @@
-// Package scrape says what Prometheus scrapes, how often and with which
+// Package scrape renders what Prometheus scrapes, how often and with which
 // labels: as PodMonitors and ServiceMonitors for the operator, and as
 // prometheus.yml for Docker Compose and for a Prometheus without operator.
 //
 // Services are scraped by pod, never through a Service: behind a Service each
-// scrape would hit another pod, counters would seem to jump, and the pods of
-// two releases could not be told apart.
+// scrape would hit another pod, counters would appear to jump, and the pods of
+// two releases could not be distinguished.
 package scrape
 
 import (
@@ -26,9 +26,9 @@ type Service struct {
 	Path string
 }
 
-// Input is what is scraped.
-type Input struct {
-	// Namespace is the stack's; every series gets it as a label.
+// Targets is the input of the scrape configuration of a stack.
+type Targets struct {
+	// Namespace is that of the stack; every series gets it as a label.
 	Namespace string
 	// ExternalLabels go with all series and alerts that leave Prometheus.
 	ExternalLabels map[string]string
@@ -38,11 +38,13 @@ type Input struct {
 	Exporters []catalog.Dependency
 	// Rollouts says that Argo Rollouts is scraped.
 	Rollouts bool
-	// Intervals are how often; DefaultIntervals fills in zeros.
+	// Intervals are the scrape and evaluation intervals; zeros take
+	// DefaultIntervals.
 	Intervals Intervals
 }
 
-// Intervals are how often targets are scraped and rules are evaluated.
+// Intervals are the scrape intervals of services and exporters and the
+// evaluation interval of rules.
 type Intervals struct{ Services, Exporters, Rules time.Duration }
 
 // DefaultIntervals are the documented ones: 10 s for services, 30 s for
@@ -51,16 +53,16 @@ func DefaultIntervals() Intervals {
 	return Intervals{Services: 10 * time.Second, Exporters: 30 * time.Second, Rules: 30 * time.Second}
 }
 
-func (in Input) intervals() Intervals {
+func (targets Targets) intervals() Intervals {
 	d := DefaultIntervals()
 	return Intervals{
-		Services:  cmp.Or(in.Intervals.Services, d.Services),
-		Exporters: cmp.Or(in.Intervals.Exporters, d.Exporters),
-		Rules:     cmp.Or(in.Intervals.Rules, d.Rules),
+		Services:  cmp.Or(targets.Intervals.Services, d.Services),
+		Exporters: cmp.Or(targets.Intervals.Exporters, d.Exporters),
+		Rules:     cmp.Or(targets.Intervals.Rules, d.Rules),
 	}
 }
 
-// What scraping finds pods and exporters by.
+// The labels and port names by which pods and exporters are discovered.
 const (
 	// NameLabel is the label of pods and Services that names what they are.
 	NameLabel = "app.kubernetes.io/name"
@@ -81,7 +83,7 @@ type Exporter struct {
 	Port int
 }
 
-// ExporterOf returns the exporter of a system; false where it has none, as
+// ExporterOf returns the exporter of a system; false if it has none, such as
 // object storage.
 func ExporterOf(d catalog.Dependency) (Exporter, bool) {
 	e, ok := map[catalog.Dependency]Exporter{
@@ -94,10 +96,10 @@ func ExporterOf(d catalog.Dependency) (Exporter, bool) {
 	return e, ok
 }
 
-func (in Input) exporters() []Exporter {
+func (targets Targets) exporters() []Exporter {
 	var list []Exporter
 	for _, d := range catalog.Dependencies() {
-		if e, ok := ExporterOf(d); ok && slices.Contains(in.Exporters, d) {
+		if e, ok := ExporterOf(d); ok && slices.Contains(targets.Exporters, d) {
 			list = append(list, e)
 		}
 	}

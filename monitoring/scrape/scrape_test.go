@@ -23,8 +23,8 @@ import (
 	"nova.dev/infra/monitoring/scrape"
 )
 
-func input() scrape.Input {
-	return scrape.Input{
+func input() scrape.Targets {
+	return scrape.Targets{
 		Namespace:      "nova-backend",
 		ExternalLabels: map[string]string{"environment": "staging"},
 		Services: []scrape.Service{
@@ -231,7 +231,7 @@ func TestPodMonitorsSetTheLabelsThatRulesUse(t *testing.T) {
 	}, set)
 }
 
-func TestPrometheusMayReadMetricsAndNoSecrets(t *testing.T) {
+func TestRBACAllowsMetricsAndNoSecrets(t *testing.T) {
 	for _, o := range scrape.RBAC(metav1.ObjectMeta{Name: "prometheus", Namespace: "nova-backend"}) {
 		role, ok := o.(*rbacv1.ClusterRole)
 		if !ok {
@@ -245,7 +245,7 @@ func TestPrometheusMayReadMetricsAndNoSecrets(t *testing.T) {
 	}
 }
 
-func TestPromtoolAcceptsTheFilesForCompose(t *testing.T) {
+func TestComposeIsAcceptedByPromtool(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Skip("promtool is not installed: Debian package prometheus")
@@ -261,7 +261,7 @@ func TestPromtoolAcceptsTheFilesForCompose(t *testing.T) {
 	}
 }
 
-func TestPrometheusReadsEveryForm(t *testing.T) {
+func TestEveryFormIsReadByPrometheus(t *testing.T) {
 	for name, content := range forms(t) {
 		c, err := promconfig.Load(string(content), promslog.NewNopLogger())
 		require.NoError(t, err, name)

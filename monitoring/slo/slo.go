@@ -1,6 +1,5 @@
-// Package slo is the one place where a number decides whether Nova is well:
-// alert rules, dashboards, canary gates and documentation all take their
-// thresholds from here.
+// Package slo holds the objectives and limits of Nova. Alert rules, dashboards,
+// canary gates and documentation take their thresholds from it.
 package slo
 
 import (
@@ -14,25 +13,27 @@ import (
 type Percent float64
 
 // Ratio is the share as a number from 0 to 1, rounded to nine digits so that
-// it prints as people write it (99.9 % leaves 0.001, not 0.00099999…).
+// it prints without the noise of binary fractions.
 func (p Percent) Ratio() float64 { return round(float64(p) / 100) }
 
-// Rest is what is missing to the whole, as a number from 0 to 1. For an
-// objective it is the error budget.
-func (p Percent) Rest() float64 { return round(1 - float64(p)/100) }
+// ErrorBudget is the share that an objective leaves for errors, 0 to 1.
+func (p Percent) ErrorBudget() float64 { return round(1 - float64(p)/100) }
+
+// String is the share with the sign of percent, such as "99.9 %".
+func (p Percent) String() string { return fmt.Sprint(float64(p)) + " %" }
 
 func round(f float64) float64 { return math.Round(f*1e9) / 1e9 }
 
 // Service holds the objectives of one service.
 type Service struct {
-	// Objective is the share of requests that must succeed over 30 days. It
-	// is what the error budget is counted from.
+	// Objective is the share of requests that must succeed over Period. It
+	// determines the error budget.
 	Objective Percent
-	// Availability is the share of a service's targets that must answer
-	// scrapes; below it for Window an alert is raised.
+	// Availability is the share of a service's targets that must be up; below
+	// it for Window an alert is raised.
 	Availability Percent
-	// ErrorTarget is the share of failed requests that operations aim to stay
-	// below. No alert is raised on it; dashboards draw it.
+	// ErrorTarget is the target for the share of failed requests. No alert is
+	// raised on it; dashboards show it.
 	ErrorTarget Percent
 	// ErrorAlert is the share of failed requests above which, for Window, a
 	// warning is raised and a release is rolled back.
@@ -49,16 +50,16 @@ type Service struct {
 	// a unary gRPC method raises a warning.
 	GRPCP95 time.Duration
 	// MinRequestRate is the traffic, in requests per second, below which
-	// ratios and quantiles are not judged: at 0.1/s a window of five minutes
-	// holds 30 requests.
+	// ratios and quantiles are not evaluated: at 0.1/s a window of five
+	// minutes holds 30 requests.
 	MinRequestRate float64
-	// Window is how long a threshold must be crossed before it counts.
+	// Window is the for of alerts: the time that a threshold must be crossed.
 	Window time.Duration
 }
 
 // Latency is the objective for one quantile of the request duration.
 type Latency struct {
-	// Target is what operations aim to stay below.
+	// Target is the duration to stay below.
 	Target time.Duration
 	// Alert is the duration above which an alert is raised. It must be a
 	// bucket edge of the histograms (see metric.RequiredBuckets), or the
@@ -66,11 +67,11 @@ type Latency struct {
 	Alert time.Duration
 }
 
-// Default returns the objectives of a service that has none of its own.
+// Default returns the objectives of a service without overrides.
 //
 // Availability, error rate and latency are those of the documentation's SLI
 // table; its alert file has 5 % for errors, kept here as ErrorHigh and for
-// gRPC. MinRequestRate is our own choice.
+// gRPC. MinRequestRate is not documented.
 func Default() Service {
 	return Service{
 		Objective:      99.9,
@@ -119,21 +120,19 @@ func replace[T any](field *T, value *T) {
 	}
 }
 
-// Mistake is an objective or a limit that cannot be meant.
+// Mistake is an objective or a limit that is out of range.
 type Mistake struct {
 	// Field is the name of the field, as messages have it.
 	Field string
-	// Problem is its value and what is allowed.
+	// Value is its value with its unit.
+	Value string
+	// Problem says what is allowed.
 	Problem string
 }
 
-func (m Mistake) Error() string { return m.Field + " " + m.Problem }
+func (m Mistake) Error() string { return m.Field + " is " + m.Value + ", " + m.Problem }
 
-func mistake(field, format string, args ...any) error {
-	return Mistake{Field: field, Problem: fmt.Sprintf(format, args...)}
-}
-
-// Validate reports every objective that cannot be meant, as joined Mistakes.
+// Validate returns every objective that is out of range, as joined Mistakes.
 func (s Service) Validate() error {
 	var errs []error
 	for _, p := range []struct {
@@ -148,7 +147,7 @@ func (s Service) Validate() error {
 		{"grpcErrorAlert", s.GRPCErrorAlert},
 	} {
 		if !(p.value > 0 && p.value < 100) {
-			errs = append(errs, mistake(p.name, "is %v %%, want more than 0 and less than 100", float64(p.value)))
+			errs = append(errs, Mistake{p.name, p.value.String(), "want more than 0 and less than 100"})
 		}
 	}
 	for _, d := range []struct {
@@ -163,32 +162,34 @@ func (s Service) Validate() error {
 		{"window", s.Window},
 	} {
 		if d.value <= 0 {
-			errs = append(errs, mistake(d.name, "is %v, want a duration above 0", d.value))
+			errs = append(errs, Mistake{d.name, d.value.String(), "want a duration above 0"})
 		}
 	}
 	if !(s.MinRequestRate > 0) || math.IsInf(s.MinRequestRate, 0) {
-		errs = append(errs, mistake("minRequestRate", "is %v requests per second, want a number above 0", s.MinRequestRate))
+		errs = append(errs, Mistake{"minRequestRate", fmt.Sprintf("%v requests per second", s.MinRequestRate), "want a number above 0"})
 	}
 	for _, o := range []struct {
-		lower, upper string
-		ordered      bool
+		lower   string
+		value   fmt.Stringer
+		upper   string
+		ordered bool
 	}{
-		{"errorTarget", "errorAlert", s.ErrorTarget <= s.ErrorAlert},
-		{"errorAlert", "errorHigh", s.ErrorAlert <= s.ErrorHigh},
-		{"p95.target", "p95.alert", s.P95.Target <= s.P95.Alert},
-		{"p99.target", "p99.alert", s.P99.Target <= s.P99.Alert},
-		{"p95.alert", "p99.alert", s.P95.Alert <= s.P99.Alert},
+		{"errorTarget", s.ErrorTarget, "errorAlert", s.ErrorTarget <= s.ErrorAlert},
+		{"errorAlert", s.ErrorAlert, "errorHigh", s.ErrorAlert <= s.ErrorHigh},
+		{"p95.target", s.P95.Target, "p95.alert", s.P95.Target <= s.P95.Alert},
+		{"p99.target", s.P99.Target, "p99.alert", s.P99.Target <= s.P99.Alert},
+		{"p95.alert", s.P95.Alert, "p99.alert", s.P95.Alert <= s.P99.Alert},
 	} {
 		if !o.ordered {
-			errs = append(errs, mistake(o.lower, "is above %s, so the stricter would never be reached first", o.upper))
+			errs = append(errs, Mistake{o.lower, o.value.String(), "want no more than " + o.upper})
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// Burn is one pair of windows of a multi-window, multi-burn-rate alert: it
-// counts when the budget burns at Factor in both, so that it is both
-// significant and still going on.
+// Burn is one pair of windows of a multi-window, multi-burn-rate alert. It
+// fires when the budget burns at Factor in both windows, so that the burn is
+// both significant and ongoing.
 type Burn struct {
 	// Long and Short are the windows over which the error ratio is averaged.
 	Long, Short time.Duration
@@ -196,7 +197,7 @@ type Burn struct {
 	Factor float64
 	// For is how long the condition must hold.
 	For time.Duration
-	// Page says that a person is woken; otherwise a ticket is enough.
+	// Page says that the alert pages; otherwise it makes a ticket.
 	Page bool
 }
 
@@ -229,10 +230,9 @@ type Dependencies struct {
 	// RedisEvictions is the number of keys evicted per second.
 	RedisEvictions float64
 	// ClickHouseQuery is the mean duration of queries. ClickHouse exports no
-	// histogram, so the documented 95th percentile cannot be had from it.
+	// histogram, so the documented 95th percentile is not available.
 	ClickHouseQuery time.Duration
-	// KafkaLag is the number of messages by which a consumer group trails a
-	// topic.
+	// KafkaLag is the lag of a consumer group on a topic, in messages.
 	KafkaLag float64
 	// KafkaBrokers is the number of brokers that the cluster must have.
 	KafkaBrokers int
@@ -242,8 +242,8 @@ type Dependencies struct {
 	OutboxEvents float64
 }
 
-// DefaultDependencies returns the documented limits, and our own for what the
-// documentation has none: transactions, brokers, disk and outbox.
+// DefaultDependencies returns the documented limits. Those for transactions,
+// brokers, disk and outbox are not documented.
 func DefaultDependencies() Dependencies {
 	return Dependencies{
 		PostgreSQLConnections: 80,
@@ -259,7 +259,7 @@ func DefaultDependencies() Dependencies {
 	}
 }
 
-// Validate reports every limit that cannot be meant, as joined Mistakes.
+// Validate returns every limit that is out of range, as joined Mistakes.
 func (d Dependencies) Validate() error {
 	var errs []error
 	for _, p := range []struct {
@@ -271,7 +271,7 @@ func (d Dependencies) Validate() error {
 		{"elasticsearchDiskFree", d.ElasticsearchDiskFree},
 	} {
 		if !(p.value > 0 && p.value < 100) {
-			errs = append(errs, mistake(p.name, "is %v %%, want more than 0 and less than 100", float64(p.value)))
+			errs = append(errs, Mistake{p.name, p.value.String(), "want more than 0 and less than 100"})
 		}
 	}
 	for _, n := range []struct {
@@ -287,7 +287,7 @@ func (d Dependencies) Validate() error {
 		{"outboxEvents", d.OutboxEvents},
 	} {
 		if !(n.value > 0) || math.IsInf(n.value, 0) {
-			errs = append(errs, mistake(n.name, "is %v, want a number above 0", n.value))
+			errs = append(errs, Mistake{n.name, fmt.Sprint(n.value), "want a number above 0"})
 		}
 	}
 	return errors.Join(errs...)

@@ -13,7 +13,7 @@ import (
 func TestDefaultsAreTheDocumentedNumbers(t *testing.T) {
 	s := slo.Default()
 	assert.NoError(t, s.Validate())
-	assert.Equal(t, 0.001, s.Objective.Rest(), "99.9 % leaves a budget of 0.1 %")
+	assert.Equal(t, 0.001, s.Objective.ErrorBudget(), "99.9 % leaves a budget of 0.1 %")
 	assert.Equal(t, 0.99, s.Availability.Ratio())
 	assert.Equal(t, []float64{0.005, 0.01, 0.05}, []float64{s.ErrorTarget.Ratio(), s.ErrorAlert.Ratio(), s.ErrorHigh.Ratio()})
 	assert.Equal(t, slo.Latency{Target: 300 * time.Millisecond, Alert: 500 * time.Millisecond}, s.P95)
@@ -36,7 +36,7 @@ func TestOverridesReplaceOnlyWhatTheyName(t *testing.T) {
 	assert.Equal(t, want, s)
 }
 
-func TestImpossibleObjectivesAreReportedTogether(t *testing.T) {
+func TestServiceValidateReportsAllMistakes(t *testing.T) {
 	s := slo.Default()
 	s.Objective = 100
 	s.Availability = 0
@@ -52,13 +52,13 @@ func TestImpossibleObjectivesAreReportedTogether(t *testing.T) {
 		"errorHigh is 120 %",
 		"p99.alert is 0s, want a duration above 0",
 		"minRequestRate is +Inf requests per second",
-		"p99.target is above p99.alert",
+		"want no more than p99.alert",
 	} {
 		assert.ErrorContains(t, err, want)
 	}
 }
 
-func TestImpossibleLimitsAreReportedTogether(t *testing.T) {
+func TestDependenciesValidateReportsAllMistakes(t *testing.T) {
 	d := slo.DefaultDependencies()
 	d.RedisMemory = -1
 	d.KafkaBrokers = 0

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/monitoring/exprlint"
+	"nova.dev/infra/internal/testing/exprlint"
 	"nova.dev/infra/monitoring/metric"
 	"nova.dev/infra/monitoring/rule"
 	"nova.dev/infra/monitoring/slo"
@@ -19,7 +19,7 @@ var registry = metric.NewRegistry(metric.Recordings()...)
 
 func rules() []monitoringv1.Rule {
 	var all []monitoringv1.Rule
-	for _, g := range rule.Groups(rule.Input{
+	for _, g := range rule.Groups(rule.RuleInput{
 		Namespace: "nova-backend",
 		Services: []rule.Service{
 			{Name: "auth-service", Metrics: true, SLO: slo.Default()},
@@ -35,7 +35,7 @@ func rules() []monitoringv1.Rule {
 	return all
 }
 
-func TestNovasRulesAreClean(t *testing.T) {
+func TestRulesHaveNoFindings(t *testing.T) {
 	all := rules()
 	require.Greater(t, len(all), 80)
 	for _, r := range all {
@@ -45,7 +45,7 @@ func TestNovasRulesAreClean(t *testing.T) {
 
 // The faults are those of the original alerts and of the collections that
 // people copy from.
-func TestPlantedFaultsAreFound(t *testing.T) {
+func TestExprFindsPlantedFaults(t *testing.T) {
 	for name, tc := range map[string]struct{ check, expr string }{
 		"an expression that does not parse":             {exprlint.Syntax, `sum by (app (up)`},
 		"a metric that nobody exports":                  {exprlint.Registry, `rate(pg_stat_statements_mean_exec_time_seconds[5m]) > 1`},
@@ -75,7 +75,7 @@ func TestPlantedFaultsAreFound(t *testing.T) {
 	}
 }
 
-func TestPlantedFaultsOfAlertsAreFound(t *testing.T) {
+func TestRuleFindsPlantedFaults(t *testing.T) {
 	labels := map[string]string{"severity": "warning", "team": "data", "namespace": "n", "service": "redis"}
 	sound := monitoringv1.Rule{
 		Alert: "RedisDown", Expr: intstr.FromString(`max by (instance) (redis_up) == 0`), Labels: labels,

@@ -1,6 +1,6 @@
-// Package exprlint finds expressions that parse but cannot be meant: those
-// that ask for a metric or label that nobody exports, divide by nothing, or
-// compare what cannot be compared. A syntax check sees none of this.
+// Package exprlint finds PromQL expressions that parse but are wrong: those
+// with a metric or label that no exporter has, with a division by zero, or with
+// operands whose labels do not match. It is used by tests only.
 package exprlint
 
 import (
@@ -27,11 +27,11 @@ const (
 	Label = "label"
 	// Rate: rate and increase are for counters, delta and predictions are not.
 	Rate = "rate"
-	// Counter: a counter says nothing before it is put under a rate.
+	// Counter: a counter is used in a rate.
 	Counter = "counter"
 	// Ratio: both sides of a division carry the same labels.
 	Ratio = "ratio"
-	// Divisor: what is divided by cannot be zero.
+	// Divisor: a divisor cannot be zero.
 	Divisor = "divisor"
 	// Quantile: a quantile is taken of buckets that are summed by le.
 	Quantile = "quantile"

@@ -1,0 +1,86 @@
+package components_test
+
+import (
+	"encoding/base64"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"github.com/stretchr/testify/assert"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/components"
+	"nova.dev/infra/internal/config"
+)
+
+// newSecrets runs a Secrets and hands its result to check as well.
+func newSecrets(t *testing.T, args components.SecretsArgs, check func(t *testing.T, s *components.Secrets, all registrations)) {
+	var made *components.Secrets
+	args.Scope = scope
+	eachRun(t, func(ctx *pulumi.Context, opts ...pulumi.ResourceOption) error {
+		var err error
+		made, err = components.NewSecrets(ctx, "nova", &args, opts...)
+		return err
+	}, func(t *testing.T, all registrations) { check(t, made, all) })
+}
+
+// decoded is a value of the Secret that the program writes.
+func decoded(t *testing.T, all registrations, key string) string {
+	t.Helper()
+	encoded, _ := all.one(t, "Secret", "nova-backend-secrets").at("data." + key).(string)
+	text, err := base64.StdEncoding.DecodeString(encoded)
+	assert.NoError(t, err)
+	return string(text)
+}
+
+func TestSecrets(t *testing.T) {
+	password := catalog.Secret{Key: "POSTGRES_PASSWORD", Generate: catalog.GeneratePassword, System: catalog.Postgres}
+	t.Run("keeps a generator for every rotation and the value before the last", func(t *testing.T) {
+		newSecrets(t, components.SecretsArgs{Protect: true, Secrets: []components.SecretArgs{{Secret: password, Source: config.SourceGenerated, Rotations: 2}}},
+			func(t *testing.T, s *components.Secrets, all registrations) {
+				all.component(t, "Secrets", "nova", "", "RandomPassword", "RandomPassword", "RandomPassword", "RandomPassword", "Secret")
+				assert.Equal(t, "value of postgres-password-3", decoded(t, all, "POSTGRES_PASSWORD"))
+				assert.Equal(t, "value of postgres-password-2", decoded(t, all, "POSTGRES_PASSWORD_PREVIOUS"))
+				assert.Equal(t, "POSTGRES_PASSWORD_PREVIOUS", s.Previous["POSTGRES_PASSWORD"].Key)
+				for _, r := range all.of("RandomPassword") {
+					assert.True(t, r.protect, r.name)
+					assert.True(t, r.retain, r.name)
+				}
+			})
+	})
+	t.Run("takes a supplied value and keeps the generator", func(t *testing.T) {
+		value := config.NewSecret("supplied")
+		newSecrets(t, components.SecretsArgs{Secrets: []components.SecretArgs{{Secret: password, Source: config.SourceConfig, Value: &value}}},
+			func(t *testing.T, _ *components.Secrets, all registrations) {
+				all.one(t, "RandomPassword", "postgres-password")
+				assert.Equal(t, "supplied", decoded(t, all, "POSTGRES_PASSWORD"))
+				assert.True(t, all.one(t, "Secret", "nova-backend-secrets").inputs["data"].IsSecret())
+			})
+	})
+	t.Run("never holds an external value", func(t *testing.T) {
+		newSecrets(t, components.SecretsArgs{
+			External: config.ExternalSecrets{Store: "vault", StoreKind: "SecretStore", RefreshInterval: "1h"},
+			Secrets:  []components.SecretArgs{{Secret: password, Source: config.SourceExternal, Rotations: 1, ExternalKey: "nova/POSTGRES_PASSWORD"}},
+		}, func(t *testing.T, s *components.Secrets, all registrations) {
+			external := all.one(t, "ExternalSecret", "nova-backend-secrets-external")
+			assert.Equal(t, "nova/POSTGRES_PASSWORD", external.at("spec.data[0].remoteRef.key"))
+			assert.Equal(t, "vault", external.at("spec.secretStoreRef.name"))
+			assert.Equal(t, "1", external.at(`metadata.annotations["force-sync"]`))
+			assert.Nil(t, all.one(t, "Secret", "nova-backend-secrets").at("data.POSTGRES_PASSWORD"))
+			assert.Equal(t, pulumi.String("nova-backend-secrets-external"), s.Keys["POSTGRES_PASSWORD"].Secret)
+		})
+	})
+	t.Run("holds nothing of a secret without a source", func(t *testing.T) {
+		newSecrets(t, components.SecretsArgs{Secrets: []components.SecretArgs{{Secret: password, Source: config.SourceNone}}},
+			func(t *testing.T, s *components.Secrets, all registrations) {
+				assert.Empty(t, s.Keys)
+				assert.Empty(t, all.of("ExternalSecret"))
+			})
+	})
+	t.Run("knows the public half of a generated key", func(t *testing.T) {
+		newSecrets(t, components.SecretsArgs{Secrets: []components.SecretArgs{{Secret: catalog.Secret{Key: "SIGNING", Generate: catalog.GenerateRSA}, Source: config.SourceGenerated}}},
+			func(t *testing.T, s *components.Secrets, all registrations) {
+				all.one(t, "PrivateKey", "signing")
+				assert.NotNil(t, s.PublicKey)
+			})
+	})
+}

@@ -1,0 +1,155 @@
+package render_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	yaml11 "go.yaml.in/yaml/v2"
+	yaml12 "go.yaml.in/yaml/v4"
+
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/yamltext"
+)
+
+// oddTexts are values of variables that YAML 1.1 or 1.2 reads as something else
+// than text where they are written plain.
+var oddTexts = []string{
+	"=", "<<", "~", "", "null", "yes", "no", "on", "off", "y", "n", "True", "1e3", "1.5", ".5", "012", "08", "0o7",
+	"0x1F", "0b11", "1_000", "1:30", "190:20:30", "2024-01-02", "2001-12-14 21:59:43.10 -5", ".inf", ".NaN", "-", "a: b",
+}
+
+// oddStack has every odd text as a variable of a service.
+func oddStack(t *testing.T) *stack.Stack {
+	t.Helper()
+	c, err := stack.LoadWith("dev", "../../Pulumi.dev.yaml", func(input config.Input) {
+		env := map[string]any{}
+		for i, text := range oddTexts {
+			env["ODD_"+strconv.Itoa(i)] = text
+		}
+		input["services"] = map[string]any{"auth": map[string]any{"env": env}}
+	})
+	require.NoError(t, err)
+	return c
+}
+
+func open11(r io.Reader) decoder { return yaml11.NewDecoder(r) }
+func open12(r io.Reader) decoder { return yaml12.NewDecoder(r) }
+
+func TestTreeReadsTheSameInYAML11And12(t *testing.T) {
+	trees := map[string]map[string][]byte{"odd": rendered(t, oddStack(t))}
+	for _, name := range stacks {
+		trees[name] = rendered(t, load(t, name))
+	}
+	for stackName, tree := range trees {
+		files := map[string]string{}
+		for name, text := range tree {
+			if extension := path.Ext(name); extension == ".yaml" || extension == ".yml" {
+				files[name] = string(text)
+			}
+		}
+		t.Run(stackName, func(t *testing.T) {
+			assert.Greater(t, len(files), 20)
+			for name, text := range files {
+				assert.JSONEq(t, documents(t, name, text, open11), documents(t, name, text, open12), name)
+				portable, err := yamltext.Portable([]byte(text))
+				require.NoError(t, err, name)
+				assert.Equal(t, string(portable), text, name)
+			}
+		})
+		t.Run(stackName+" in PyYAML", func(t *testing.T) {
+			for name, read := range pyYAML(t, files) {
+				assert.JSONEq(t, documents(t, name, files[name], open12), string(read), name)
+			}
+		})
+	}
+	t.Run("odd texts stay texts", func(t *testing.T) {
+		var read []composeFile
+		require.NoError(t, json.Unmarshal([]byte(documents(t, "docker-compose.yml", string(trees["odd"]["docker-compose.yml"]), open11)), &read))
+		environment := read[0].Services["auth-service"].Environment
+		for i, text := range oddTexts {
+			value := environment["ODD_"+strconv.Itoa(i)]
+			require.NotNil(t, value, text)
+			assert.Equal(t, text, *value)
+		}
+	})
+}
+
+// pyYAML reads files with PyYAML, a parser of YAML 1.1, and returns the
+// documents of each as a list in JSON.
+func pyYAML(t *testing.T, files map[string]string) map[string]json.RawMessage {
+	t.Helper()
+	if exec.Command("python3", "-c", "import yaml").Run() != nil {
+		t.Skip("python3 with PyYAML is not installed")
+	}
+	const script = `
+import json, sys, yaml
+loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+print(json.dumps({name: list(yaml.load_all(text, loader)) for name, text in json.load(sys.stdin).items()}))
+`
+	input, err := json.Marshal(files)
+	require.NoError(t, err)
+	var complaint bytes.Buffer
+	command := exec.Command("python3", "-c", script)
+	command.Stdin, command.Stderr = bytes.NewReader(input), &complaint
+	output, err := command.Output()
+	require.NoError(t, err, complaint.String())
+	var read map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(output, &read))
+	require.Len(t, read, len(files))
+	return read
+}
+
+type decoder interface{ Decode(any) error }
+
+// documents reads the documents of a file and returns them as a list in JSON.
+func documents(t *testing.T, name, text string, open func(io.Reader) decoder) string {
+	t.Helper()
+	all := []any{}
+	for d := open(strings.NewReader(text)); ; {
+		var document any
+		err := d.Decode(&document)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err, name)
+		all = append(all, stringKeys(t, document))
+	}
+	list, err := json.Marshal(all)
+	require.NoError(t, err, name)
+	return string(list)
+}
+
+// stringKeys turns maps with keys of any type into those of JSON; a key that is
+// no text fails the test.
+func stringKeys(t *testing.T, value any) any {
+	t.Helper()
+	switch v := value.(type) {
+	case map[any]any:
+		out := map[string]any{}
+		for key, each := range v {
+			text, ok := key.(string)
+			require.True(t, ok, "key %v is a %T", key, key)
+			out[text] = stringKeys(t, each)
+		}
+		return out
+	case map[string]any:
+		for key, each := range v {
+			v[key] = stringKeys(t, each)
+		}
+	case []any:
+		for i, each := range v {
+			v[i] = stringKeys(t, each)
+		}
+	}
+	return value
+}
