@@ -60,6 +60,12 @@ func TestLayering(t *testing.T) {
 			}
 		}
 	})
+	t.Run("every_rule_has_a_package", func(t *testing.T) {
+		for _, each := range rules {
+			found := slices.ContainsFunc(slices.Collect(maps.Keys(packages)), func(name string) bool { return matches(each.packages, name) })
+			assert.True(t, found, "%s: there is no such package; remove its rule", each.packages)
+		}
+	})
 	t.Run("the_drawing_is_current", func(t *testing.T) {
 		want := draw(packages)
 		if *update {
