@@ -26,6 +26,10 @@ func TestADeveloperBuildsImagesAlongWithTheStack(t *testing.T) {
 	assert.Contains(t, d.err, "must be the root of Nova's Cargo workspace")
 
 	p.stack(t, "building", lines)
+	t.Log("a preview writes nothing")
+	p.must(t, "preview", "--stack", "building")
+	assert.NoDirExists(t, filepath.Join(p.dir, ".nova", "build"))
+
 	p.must(t, "up", "--stack", "building")
 	images := map[string]string{}
 	list, err := p.client(t).AppsV1().Deployments("building").List(t.Context(), metav1.ListOptions{})

@@ -56,6 +56,12 @@ func Stage(c *stack.Stack, root string) error {
 	return nil
 }
 
+// Staged reports whether the build context of a service is there.
+func Staged(s stack.Service, root string) bool {
+	_, err := os.Stat(filepath.Join(root, filepath.FromSlash(ContextDockerfile(s))))
+	return err == nil
+}
+
 // stage copies the inputs with a digest from a workspace into the folder staged,
 // unless it is there already.
 func (r Recipe) stage(workspace, inputs, staged string) error {

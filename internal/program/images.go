@@ -11,8 +11,9 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-// newImages declares the images that the stack builds by itself, by service.
-func newImages(ctx *pulumi.Context, s *stack.Stack, opts ...pulumi.ResourceOption) (map[string]*docker.Image, error) {
+// newImages declares the images that the stack builds by itself, by service. root
+// is the folder of the project; empty takes it that every context is there.
+func newImages(ctx *pulumi.Context, s *stack.Stack, root string, opts ...pulumi.ResourceOption) (map[string]*docker.Image, error) {
 	if !s.BuildsImages() {
 		return nil, nil
 	}
@@ -30,8 +31,8 @@ func newImages(ctx *pulumi.Context, s *stack.Stack, opts ...pulumi.ResourceOptio
 		}
 		args.Images = append(args.Images, components.ImageArgs{
 			Service: service.Name, Resource: service.KubernetesName(), Reference: service.Image,
-			Context:    pulumi.String(image.ContextDir(service)),
-			Dockerfile: pulumi.String(image.ContextDockerfile(service)),
+			Context:    contextPath(ctx, root, service, image.ContextDir(service)),
+			Dockerfile: contextPath(ctx, root, service, image.ContextDockerfile(service)),
 			Platform:   recipe.Platform,
 			Arguments:  recipe.BuildArguments(image.Labels{Version: image.Tag(service.Inputs), Inputs: service.Inputs}),
 		})
@@ -41,4 +42,14 @@ func newImages(ctx *pulumi.Context, s *stack.Stack, opts ...pulumi.ResourceOptio
 		return nil, err
 	}
 	return build.Images, nil
+}
+
+// contextPath is a path of a build context. A preview stages none, and a provider
+// reads the context of an image also then: one that is not there is not known
+// yet.
+func contextPath(ctx *pulumi.Context, root string, service stack.Service, path string) pulumi.StringInput {
+	if root == "" || !ctx.DryRun() || image.Staged(service, root) {
+		return pulumi.String(path)
+	}
+	return pulumi.UnsafeUnknownOutput(nil).ApplyT(func(any) string { return path }).(pulumi.StringOutput)
 }

@@ -42,19 +42,24 @@ func At(root string) pulumi.RunFunc {
 				return err
 			}
 		}
-		return Declare(ctx, s, kubeconfig)
+		return declare(ctx, s, kubeconfig, root)
 	}
 }
 
-// Declare declares a stack. kubeconfig is the text of the kubeconfig file; it is
-// handed to the Kubernetes provider as a secret.
+// Declare declares a stack without looking at the files of its project.
+// kubeconfig is the text of the kubeconfig file; it is handed to the Kubernetes
+// provider as a secret.
 func Declare(ctx *pulumi.Context, s *stack.Stack, kubeconfig string) error {
+	return declare(ctx, s, kubeconfig, "")
+}
+
+func declare(ctx *pulumi.Context, s *stack.Stack, kubeconfig, root string) error {
 	workloads := workload.All(s)
 	providers, err := newProviders(ctx, s, kubeconfig)
 	if err != nil {
 		return err
 	}
-	images, err := newImages(ctx, s, providers)
+	images, err := newImages(ctx, s, root, providers)
 	if err != nil {
 		return err
 	}

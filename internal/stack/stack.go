@@ -93,16 +93,6 @@ func whole(c *config.Config, err error) (*Stack, error) {
 	return s, nil
 }
 
-// Service returns the enabled service of a name.
-func (s *Stack) Service(name string) (Service, bool) {
-	for _, each := range s.Services {
-		if each.Name == name {
-			return each, true
-		}
-	}
-	return Service{}, false
-}
-
 // CatalogServices are the enabled services' catalogue records with the stack's
 // overrides.
 func (s *Stack) CatalogServices() []catalog.Service {

@@ -52,9 +52,9 @@ func service(s *stack.Stack, from stack.Service) Workload {
 	return w
 }
 
-// SetupResources are those of a Job that sets a store up or migrates it. Kafka's
+// setupResources are those of a Job that sets a store up or migrates it. Kafka's
 // tools are Java programs and need the memory.
-var SetupResources = config.Resources{
+var setupResources = config.Resources{
 	Requests: config.Quantities{CPU: "50m", Memory: "128Mi", EphemeralStorage: "16Mi"},
 	Limits:   config.Quantities{CPU: "500m", Memory: "512Mi", EphemeralStorage: "256Mi"},
 }
@@ -63,7 +63,7 @@ var SetupResources = config.Resources{
 const Migrations = "migrations"
 
 func migration(s *stack.Stack) Workload {
-	w := Workload{Name: Migrations, Kind: Migration, Store: catalog.Postgres, Resources: SetupResources, Replicas: 1, PeakPods: 1}
+	w := Workload{Name: Migrations, Kind: Migration, Store: catalog.Postgres, Resources: setupResources, Replicas: 1, PeakPods: 1}
 	w.connectTo(s, catalog.Postgres)
 	return w
 }

@@ -67,7 +67,7 @@ func (w *Workload) setup(script string) *Workload {
 		Command:   []string{"/bin/sh", settingsPath + "/setup.sh"},
 		Files:     map[string]string{settingsPath + "/setup.sh": script},
 		Scratch:   []string{scratch},
-		Resources: SetupResources, Replicas: 1, PeakPods: 2,
+		Resources: setupResources, Replicas: 1, PeakPods: 2,
 	}
 }
 
