@@ -179,7 +179,7 @@ func TestThePagesOfTheAPIMayUploadWhereServicesSign(t *testing.T) {
 }
 
 func TestNoTwoPartsOfABucketAreMadeAtOnce(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		for _, bucket := range catalog.Buckets() {
 			before := ""
 			for _, typ := range bucketParts {

@@ -2,7 +2,7 @@ package config
 
 import (
 	"encoding/base64"
-	"fmt"
+	"errors"
 	"net"
 	"regexp"
 	"slices"
@@ -150,7 +150,7 @@ func (r Rollout) Surge() (intstr.IntOrString, error) {
 	} else if n, err := strconv.Atoi(r.MaxSurge); err == nil {
 		return intstr.FromInt32(int32(min(n, MaxReplicas+1))), nil
 	}
-	return intstr.IntOrString{}, fmt.Errorf("is neither a number nor a percentage")
+	return intstr.IntOrString{}, errors.New("is neither a number nor a percentage")
 }
 
 func (c *Config) checkProbes(found *mistakes) {

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 
 	"nova.dev/infra/catalog"
@@ -269,6 +272,14 @@ func (c *Config) Guarded() bool { return c.Environment != Development }
 
 // TargetsEmbedded reports whether the stack runs on the embedded control plane.
 func (c *Config) TargetsEmbedded() bool { return c.Cluster.Kubeconfig == EmbeddedKubeconfig }
+
+// KubeconfigError says why the stack's kubeconfig cannot be used, and what to do.
+func (c *Config) KubeconfigError(err error) error {
+	if c.TargetsEmbedded() && errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("nova:cluster.kubeconfig: %q: the embedded control plane is not running; start it with `nova local up`, or set the kubeconfig of your cluster", c.Cluster.Kubeconfig)
+	}
+	return fmt.Errorf("nova:cluster.kubeconfig: %q: %w", c.Cluster.Kubeconfig, err)
+}
 
 // KubeconfigPath is the path of the stack's kubeconfig file in a project whose
 // files lie under root.

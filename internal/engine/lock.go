@@ -25,9 +25,6 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("stack %s is locked by %s: wait until that operation ends", e.Stack, e.Holder)
 }
 
-// lockPoll is how often a lock that is held is asked for again.
-const lockPoll = 100 * time.Millisecond
-
 // use keeps other processes of this checkout from changing the stack. The
 // backend has a lock of its own, which also keeps other machines out.
 func (s *Stack) use() error {

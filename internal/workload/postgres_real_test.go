@@ -97,7 +97,7 @@ func TestPostgresIsSetUpByRealSQL(t *testing.T) {
 		refused("nova_a", word, "CREATE ROLE other", "permission denied")
 		refused("nova", word, "SELECT 1", "password authentication failed")
 	})
-	t.Run("the exporter reads statistics and nothing else", func(t *testing.T) {
+	t.Run("the exporter reads statistics and nothing else", func(*testing.T) {
 		word := passwords["POSTGRES_EXPORTER_PASSWORD"]
 		succeeds("nova_exporter", word, "SELECT count(*) FROM pg_stat_activity WHERE query <> '<insufficient privilege>'")
 		succeeds("nova_exporter", word, "SELECT count(*) FROM pg_stat_statements")
