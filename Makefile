@@ -3,7 +3,17 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help up down test packages build tools lint clean
+.PHONY: help up down unit test race packages build tools lint clean
+
+# The same flags everywhere: build, test and vet then share what is compiled.
+export CGO_ENABLED := 0
+GO_FLAGS := -trimpath
+# Packages whose tests need no tool, cluster or network.
+UNIT := ./catalog/... ./monitoring/... ./components/... ./internal/config/... ./internal/stack/... ./internal/workload/... \
+	./internal/compose/... ./internal/evaluate/... ./internal/envfile/... ./internal/iampolicy/... ./internal/layering/... \
+	./internal/stackfile/...
+# Packages that start goroutines or share files with other processes.
+CONCURRENT := ./internal/cluster/... ./internal/engine/... ./internal/image/... ./internal/plugin/... ./internal/toolchain/...
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,15 +34,21 @@ down: ## remove the dev stack and the embedded control plane
 	@rm -rf .nova/state .nova/workspace
 
 tools: ## build the pinned tools into bin/, once
-	@go run ./tools/install
+	@go run $(GO_FLAGS) ./tools/install
 
 build: ## build bin/nova
 	@mkdir -p bin
 	@echo "building bin/nova (minutes on a cold cache, seconds afterwards)"
-	@CGO_ENABLED=0 go build -trimpath -ldflags "-X main.version=$$(git describe --always --dirty 2>/dev/null || echo dev)" -o bin/nova ./cmd/nova
+	@go build $(GO_FLAGS) -ldflags "-X main.version=$$(git describe --always --dirty 2>/dev/null || echo dev)" -o bin/nova ./cmd/nova
+
+unit: ## the tests of the pure packages and of the components: seconds, no tools, no cluster
+	@go test $(GO_FLAGS) -short -timeout 5m $$(go list -e -f '{{if or .GoFiles .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(UNIT) 2>/dev/null)
 
 test: tools packages build lint ## every test: unit, engine and cluster
-	@CGO_ENABLED=0 go test -timeout 45m ./...
+	@go test $(GO_FLAGS) -timeout 45m ./...
+
+race: tools ## the short tests of the concurrent packages under the race detector; needs a C compiler
+	@CGO_ENABLED=1 go test $(GO_FLAGS) -race -short -timeout 30m $(CONCURRENT)
 
 # Debian packages, and the command by which each is recognised.
 PACKAGES := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager docker.io:dockerd mmdebstrap:mmdebstrap \
@@ -49,10 +65,8 @@ packages: # the real Prometheus, Alertmanager, Docker engine, PostgreSQL and Red
 		fi; \
 	fi
 
-lint: ## formatting, vet and staticcheck
-	@test -z "$$(git ls-files '*.go' | xargs gofmt -l)" || { echo "gofmt:"; git ls-files '*.go' | xargs gofmt -l; exit 1; }
-	@CGO_ENABLED=0 go vet ./...
-	@CGO_ENABLED=0 go tool -modfile=tools/lint/go.mod staticcheck ./...
+lint: ## formatting and the linters of .golangci.yml
+	@GOFLAGS="$$GOFLAGS $(GO_FLAGS)" go tool -modfile=tools/lint/go.mod golangci-lint run ./...
 
 clean: down ## also remove what was built
 	@rm -rf bin .nova

@@ -322,7 +322,8 @@ func TestAnAutoscalerOwnsTheReplicaCount(t *testing.T) {
 	all := declare(t, parse(t, "  nova:replicas: 3\n  nova:autoscaling: {enabled: true, maxReplicas: 8}\n  nova:dependencies: {postgres: {maxConnections: 2000}}\n"), false)
 	assert.Len(t, ofKind(all, "HorizontalPodAutoscaler"), 11)
 	for _, r := range services(all) {
-		assert.Nil(t, as[appsv1.Deployment](t, r).Spec.Replicas)
+		assert.EqualValues(t, 3, *as[appsv1.Deployment](t, r).Spec.Replicas, "pods to begin with")
+		assert.Equal(t, []string{"spec.replicas"}, r.ignore, "from then on the count is the cluster's")
 	}
 	spec := unwrap(find(t, all, "HorizontalPodAutoscaler", "auth-service").inputs)["spec"].(map[string]any)
 	assert.EqualValues(t, 3, spec["minReplicas"])

@@ -228,7 +228,7 @@ func TestTheKnobsAreThoseOfTheReference(t *testing.T) {
 // where it is, or is known to be refused by the engine, which
 // TestTheEngineRefusesToLoseWhatIsProtected shows.
 func TestNoKnobOfProductionLosesWhatIsProtected(t *testing.T) {
-	all := knobs("", reflect.ValueOf(load(t, "prod")).Elem())
+	all := knobs("", reflect.ValueOf(load(t, "prod").Config))
 	asItIs := declare(t, load(t, "prod"), false)
 	changes, touched, refused := 0, 0, 0
 	for _, k := range all {

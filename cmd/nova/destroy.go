@@ -15,7 +15,7 @@ func newDestroyCommand(g *globals) *cobra.Command {
 		Short: "Remove everything that a stack declares",
 		Long: `Remove everything that a stack declares, and wait until it is gone.
 
-A stack with nova:deletionProtection refuses.`,
+Exit code 3: not confirmed, or nova:deletionProtection is set.`,
 		Example: "  nova destroy --yes",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

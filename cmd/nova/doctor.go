@@ -12,8 +12,10 @@ import (
 
 func newDoctorCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
-		Use:     "doctor",
-		Short:   "Show which tools are there and what is missing; exits with 1 if anything is",
+		Use:   "doctor",
+		Short: "Show which tools are installed and how to get those that are not",
+		Long: `Show which tools are installed, which versions are wanted and found, and how to
+get what is missing. Exit code 1: a tool that is not optional is missing.`,
 		Example: "  nova doctor",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

@@ -16,7 +16,7 @@ import (
 func newEnvCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "env",
-		Short: "Make the environment of the compose file",
+		Short: "Write the environment of the compose file",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -35,8 +35,8 @@ Docker Compose, dotenv libraries and POSIX shells read the file alike; keys
 stand in it over several lines. kubectl's --from-env-file and docker run's
 --env-file do not know quotes and cannot read it.
 
-An existing file is never overwritten (exit code 3): the stateful systems keep
-the passwords that they were made with.`,
+An existing file is never overwritten (exit code 3): stores keep the passwords
+that they were created with.`,
 		Example: "  nova env init --out deploy/.env\n  cd deploy && docker compose up -d",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -59,6 +59,7 @@ the passwords that they were made with.`,
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", ".env", "file to write")
+	completeFlag(cmd, "out", files)
 	return cmd
 }
 

@@ -36,12 +36,14 @@ type imageFlags struct {
 	services                    []string
 }
 
-func (f *imageFlags) add(cmd *cobra.Command, versionUsage string) {
+func (f *imageFlags) add(g *globals, cmd *cobra.Command, versionUsage string) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.registry, "registry", "", "registry and path before /<name>-service (default: nova:images.registry of the stack)")
 	flags.StringVar(&f.version, "version", "", versionUsage)
 	flags.StringVar(&f.platform, "platform", catalog.NodePlatform, "platform of the images")
 	flags.StringArrayVar(&f.services, "service", nil, "service to work on; repeat for several (default: all of the stack)")
+	completeFlag(cmd, "service", values(g.serviceNames))
+	completeFlag(cmd, "platform", cobra.FixedCompletions([]string{"linux/amd64", "linux/arm64"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // targets are the images that the flags and the stack name.
@@ -124,11 +126,14 @@ The full output of each build is in .nova/images.`,
 			"  nova images build --context ../nova --stack staging --version v1.4.0 --push",
 		Args: cobra.NoArgs,
 	}
-	flags.add(cmd, "tag of the images (default: one that follows from each image's inputs)")
+	flags.add(g, cmd, "tag of the images (default: one that follows from each image's inputs)")
 	cmd.Flags().StringVar(&context, "context", ".", "root of Nova's Cargo workspace")
+	completeFlag(cmd, "context", folders)
 	cmd.Flags().BoolVar(&push, "push", false, "push the images and write their digests into the stack file")
 	cmd.Flags().IntVar(&parallel, "parallel", min(4, runtime.NumCPU()), "builds at once, at least 1")
+	cmd.Flags().Lookup("parallel").DefValue = "one for each CPU, at most 4" // The same text on every machine.
 	cmd.Flags().StringVar(&network, "network", "", "network of the steps of a build: host or none (default: that of the engine)")
+	completeFlag(cmd, "network", cobra.FixedCompletions([]string{"host", "none"}, cobra.ShellCompDirectiveNoFileComp))
 	check := formatFlag(cmd, &format, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := check(); err != nil {
@@ -185,7 +190,7 @@ service.`,
 			"  nova images digests --stack prod --version v1.4.0 --write",
 		Args: cobra.NoArgs,
 	}
-	flags.add(cmd, "tag to read (default: nova:images.version of the stack)")
+	flags.add(g, cmd, "tag to read (default: nova:images.version of the stack)")
 	cmd.Flags().BoolVar(&write, "write", false, "write the digests into the stack file")
 	check := formatFlag(cmd, &format, "table", "json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -136,7 +136,9 @@ func TestPreviewsOfStagingAndProductionAreAcceptedByTheAPIServer(t *testing.T) {
 		kinds := map[string]int{}
 		for _, change := range result.Changes {
 			assert.Equal(t, "create", change.Op)
-			kinds[change.Type[strings.LastIndex(change.Type, ":")+1:]]++
+			if !strings.HasPrefix(change.Type, "nova:platform:") {
+				kinds[change.Type[strings.LastIndex(change.Type, ":")+1:]]++
+			}
 		}
 		for kind, count := range map[string]map[string]int{
 			"staging": {
@@ -163,30 +165,32 @@ func TestPreviewsOfStagingAndProductionAreAcceptedByTheAPIServer(t *testing.T) {
 		}
 		t.Logf("%s: %d resources: %v", stack, len(result.Changes), kinds)
 	}
-	namespaces, err := p.client(t).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{LabelSelector: "nova.dev/scratch"})
-	require.NoError(t, err)
-	for _, n := range namespaces.Items {
-		assert.Equal(t, corev1.NamespaceTerminating, n.Status.Phase, "a preview left %s", n.Name)
-	}
 }
 
-func TestAPodThatMayNotRunIsRefusedInThePreview(t *testing.T) {
+func TestPreview_refuses_what_belongs_to_somebody_else(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
-	p.stack(t, "refused", "  nova:namespace: refused\n  nova:services: {auth: {resources: {limits: {memory: 3Gi}, requests: {memory: 3Gi}}}}\n")
-	_, err := p.client(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "refused"}}, metav1.CreateOptions{})
+	p.stack(t, "first", "  nova:namespace: claimed\n"+small+only("cdn"))
+	p.stack(t, "second", "  nova:namespace: claimed\n"+small+only("events"))
+	p.stack(t, "third", "  nova:namespace: foreign\n"+small+only("cdn"))
+	p.must(t, "up", "--stack", "first")
+	before, err := p.client(t).AppsV1().Deployments("claimed").List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
-	_, err = p.client(t).CoreV1().LimitRanges("refused").Create(t.Context(), &corev1.LimitRange{
-		ObjectMeta: metav1.ObjectMeta{Name: "small"},
-		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
-			Type: corev1.LimitTypeContainer, Max: corev1.ResourceList{corev1.ResourceMemory: quantity("2Gi")},
-		}}},
-	}, metav1.CreateOptions{})
+
+	for _, command := range []string{"preview", "up"} {
+		d := p.nova(t, command, "--stack", "second")
+		assert.Equal(t, exitRefused, d.code, d.err)
+		assert.Contains(t, d.err, "namespace claimed exists and belongs to stack first: two stacks cannot share a namespace")
+	}
+	after, err := p.client(t).AppsV1().Deployments("claimed").List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
-	d := p.nova(t, "preview", "--stack", "refused")
-	assert.Equal(t, exitFailed, d.code)
-	assert.Contains(t, d.err, "auth-service")
-	assert.Contains(t, d.err, "maximum memory usage per Container is 2Gi")
+	assert.Equal(t, before.Items, after.Items, "nothing was touched")
+
+	_, err = p.client(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "foreign"}}, metav1.CreateOptions{FieldManager: "somebody"})
+	require.NoError(t, err)
+	d := p.nova(t, "preview", "--stack", "third")
+	assert.Equal(t, exitRefused, d.code, d.err)
+	assert.Contains(t, d.err, "namespace foreign exists and was last written by somebody")
 }
 
 // planted are secret values that must appear nowhere in the clear.

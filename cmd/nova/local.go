@@ -12,9 +12,10 @@ import (
 func newLocalCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "local",
-		Short: "Keep the embedded control plane",
-		Long: `Keep the embedded control plane: the real etcd, API server, controller manager
-and scheduler of Kubernetes on loopback, with simulated nodes and pods.
+		Short: "Start, stop and show the embedded control plane",
+		Long: `Start, stop and show the embedded control plane: the real etcd, API server,
+controller manager and scheduler of Kubernetes on loopback, with simulated nodes
+and pods.
 
 Its kubeconfig is .nova/kubeconfig.`,
 		Args: cobra.NoArgs,
@@ -35,7 +36,7 @@ func (g *globals) cluster() (*cluster.Cluster, error) {
 func newLocalUpCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "up",
-		Short:   "Start it; nothing happens when it runs already",
+		Short:   "Start the embedded control plane, unless it runs",
 		Example: "  nova local up && kubectl --kubeconfig .nova/kubeconfig get nodes",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -51,7 +52,7 @@ func newLocalUpCommand(g *globals) *cobra.Command {
 func newLocalDownCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "down",
-		Short: "Stop it and remove its data",
+		Short: "Stop the embedded control plane and remove its data",
 		Long: `Stop every process of the embedded control plane by its process id and remove
 its data. The state of stacks that ran on it stays in .nova/state and names its
 address. To create their objects on the next control plane run the first up with
@@ -72,7 +73,8 @@ func newLocalStatusCommand(g *globals) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:     "status",
-		Short:   "Show its processes, ports and nodes; exits with 1 unless it runs",
+		Short:   "Show the processes, ports and nodes of the embedded control plane",
+		Long:    "Show the processes, ports and nodes of the embedded control plane. Exit code 1: it does not run.",
 		Example: "  nova local status --format json",
 		Args:    cobra.NoArgs,
 	}

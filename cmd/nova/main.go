@@ -8,7 +8,11 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"nova.dev/infra/internal/terminal"
 )
+
+func init() { terminal.Restore() }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

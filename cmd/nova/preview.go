@@ -23,8 +23,9 @@ func newPreviewCommand(g *globals) *cobra.Command {
   rolling  replaces pods one after another
   high     takes something away
 
-Every object is tried on the API server without being stored, so a preview that
-succeeds was accepted by admission. Values of secrets are never shown.`,
+Every object is sent to the API server as a dry run, so a preview that succeeds
+was accepted by admission. Values of secrets are never shown. Exit code 0 with or
+without changes.`,
 		Example: "  nova preview --stack prod\n  nova preview --stack staging --format markdown",
 		Args:    cobra.NoArgs,
 	}

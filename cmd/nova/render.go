@@ -53,6 +53,7 @@ unless --force is given.`,
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "folder to write to; made if it does not exist")
+	completeFlag(cmd, "out", folders)
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite files that were changed by hand or not written by nova")
 	return cmd
 }

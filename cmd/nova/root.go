@@ -57,11 +57,16 @@ failed; 2 wrong usage or configuration; 3 refused by a guard; 130 interrupted.`,
 	flags.StringVarP(&g.stack, "stack", "s", "dev", "stack to work on")
 	flags.StringVar(&g.backend, "backend", "", "URL of the state backend (default: PULUMI_BACKEND_URL, backend.url of Pulumi.yaml, or .nova/state)")
 	flags.StringVar(&g.providers, "providers", "auto", "providers of packages other than kubernetes: auto, real or stand-in")
+	completeFlag(root, "dir", folders)
+	completeFlag(root, "stack", values(g.stackNames))
+	completeFlag(root, "providers", values(engine.ProviderModes))
+	root.CompletionOptions.DisableDefaultCmd = true // newCompletionCommand is ours.
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
 		newUpCommand(g), newPreviewCommand(g), newDestroyCommand(g), newStatusCommand(g),
 		newServicesCommand(g), newSecretsCommand(g), newLocalCommand(g), newDoctorCommand(g), newVersionCommand(g),
 		newImagesCommand(g),
-		newRenderCommand(g), newEnvCommand(g),
+		newRenderCommand(g), newEnvCommand(g), newCompletionCommand(g),
 	)
 	reportUsage(root)
 	return root
@@ -171,6 +176,7 @@ func isTerminal(stream any) bool {
 // formatFlag adds --format and returns a check to call first.
 func formatFlag(cmd *cobra.Command, into *string, allowed ...string) func() error {
 	cmd.Flags().StringVar(into, "format", allowed[0], "output format: "+strings.Join(allowed, ", "))
+	completeFlag(cmd, "format", cobra.FixedCompletions(allowed, cobra.ShellCompDirectiveNoFileComp))
 	return func() error {
 		if !slices.Contains(allowed, *into) {
 			return usageError{fmt.Errorf("--format: %q is not known; allowed: %s", *into, strings.Join(allowed, ", "))}

@@ -72,6 +72,8 @@ empty values. Everything is checked before the first value is written.`,
 	}
 	cmd.Flags().StringVar(&file, "from-env-file", "", "env file to read; - means standard input")
 	cmd.Flags().StringSliceVar(&only, "only", nil, "import these keys only")
+	completeFlag(cmd, "from-env-file", files)
+	completeFlag(cmd, "only", values(secretKeys))
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "check and print the keys, write nothing")
 	return cmd
 }

@@ -28,9 +28,12 @@ A generated value is made anew by the next up, and the pods that receive it are
 replaced one after another. A data store that the stack runs accepts the value
 before it until the next rotation, so that nobody is locked out meanwhile. An
 external value is replaced in its store first; the count makes pods take it.
-A key whose new value breaks something is refused without --accept-loss.`,
+A key whose new value breaks something is refused without --accept-loss (exit
+code 3).`,
 		Example: "  nova secrets rotate POSTGRES_PASSWORD --stack staging && nova up --stack staging\n  nova secrets rotate JWT_PRIVATE_KEY_PEM --accept-loss",
 		Args:    cobra.MinimumNArgs(1),
+
+		ValidArgsFunction: values(g.rotatableKeys),
 		RunE: func(_ *cobra.Command, keys []string) error {
 			project, c, err := g.configuration()
 			if err != nil {

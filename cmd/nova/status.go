@@ -35,7 +35,7 @@ func newStatusCommand(g *globals) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show what runs; exits with 1 unless every service is available",
+		Short: "Show the state of every service of a stack",
 		Long: `Show what runs in the cluster against what the stack file asks for: ready and
 wanted pods, ports and images of every service.
   available  as many pods as wanted serve, of the wanted image
@@ -43,7 +43,7 @@ wanted pods, ports and images of every service.
   degraded   fewer pods than wanted serve
   drifted    enough pods serve, but the cluster runs another number or image
   absent     there is no Deployment
-Exits with 1 unless every service is available.`,
+Exit code 1: at least one service is not available.`,
 		Example: "  nova status\n  nova status --stack prod --format json",
 		Args:    cobra.NoArgs,
 	}

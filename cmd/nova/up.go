@@ -14,12 +14,13 @@ func newUpCommand(g *globals) *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Make a stack what the program says",
-		Long: `Make a stack what the program says.
+		Short: "Create and update the resources of a stack",
+		Long: `Create, update and delete resources until they are what the program declares for
+the stack.
 
-The real state is looked at first, so that a change made by hand is undone. What
-an interrupted run left is settled. Outside development the changes are shown
-and must be confirmed.`,
+The cluster is read first, so that a change made by hand is undone; what an
+interrupted run left is completed. Outside development the changes are shown and
+must be confirmed. Exit code 3: not confirmed, or a guard refuses.`,
 		Example: "  nova up\n  nova up --stack prod --yes",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

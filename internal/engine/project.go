@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"

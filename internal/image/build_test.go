@@ -50,12 +50,12 @@ func write(t *testing.T, root, name, text string) {
 
 // replace edits a file and sets its time far back, as a checkout of an old commit
 // has it.
-func replace(t *testing.T, root, name, old, new string) {
+func replace(t *testing.T, root, name, before, after string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, name))
 	require.NoError(t, err)
-	require.Contains(t, string(text), old)
-	write(t, root, name, strings.ReplaceAll(string(text), old, new))
+	require.Contains(t, string(text), before)
+	write(t, root, name, strings.ReplaceAll(string(text), before, after))
 	past := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
 	require.NoError(t, os.Chtimes(filepath.Join(root, name), past, past))
 }

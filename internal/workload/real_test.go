@@ -169,9 +169,12 @@ func eventually(t *testing.T, what string, try func() error) {
 	require.NoError(t, err, what)
 }
 
-// program finds a program or skips the test.
+// program finds a program or skips the test, as -short does.
 func program(t *testing.T, name, pattern string) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skipf("%s is not run by short tests", name)
+	}
 	if found, _ := filepath.Glob(pattern); len(found) > 0 {
 		return found[0]
 	}
