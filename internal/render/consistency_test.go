@@ -268,7 +268,7 @@ func (s *surfaces) keys() {
 	}
 }
 
-func TestCatalogueManifestsComposeEnvironmentAndPrometheusAgree(t *testing.T) {
+func TestTree_agrees_on_every_surface(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		assert.Empty(t, disagreements(t, c, rendered(t, c)))
 	})
@@ -279,7 +279,7 @@ func TestCatalogueManifestsComposeEnvironmentAndPrometheusAgree(t *testing.T) {
 	assert.Empty(t, disagreements(t, moved, rendered(t, moved)), "an overridden port reaches everything")
 }
 
-func TestADifferenceInAnySurfaceIsFound(t *testing.T) {
+func TestDisagreements_are_found_on_every_surface(t *testing.T) {
 	c := load(t, "dev")
 	for _, change := range []struct{ file, from, to string }{
 		{"docker-compose.yml", "target: 8083", "target: 8099"},
