@@ -58,8 +58,8 @@ func (c *Config) checkNames(found *mistakes) {
 }
 
 // unknown reports the keys of a map that name nothing.
-func unknown[V any](found *mistakes, path *field.Path, what string, said map[string]V, known []string) {
-	for key := range said {
+func unknown[V any](found *mistakes, path *field.Path, what string, entries map[string]V, known []string) {
+	for key := range entries {
 		if !slices.Contains(known, key) {
 			found.forbidden(path.Child(key), "unknown %s%s", what, didYouMean(key, known))
 		}
