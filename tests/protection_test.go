@@ -37,6 +37,7 @@ func newProduction(t *testing.T) *production {
 	dir := t.TempDir()
 	t.Setenv("HOME", filepath.Join(dir, "home"))
 	t.Setenv("PULUMI_HOME", filepath.Join(dir, "home", "pulumi"))
+	t.Setenv("PULUMI_SKIP_CHECKPOINTS", "true")
 	require.NoError(t, pulumihome.New(os.Getenv("PULUMI_HOME")))
 	for _, name := range []string{"bin", "tools", "go.mod", "Pulumi.yaml"} {
 		require.NoError(t, os.Symlink(filepath.Join(root, name), filepath.Join(dir, name)))
