@@ -43,7 +43,7 @@ const (
 	watched = "  nova:monitoring: {mode: existing, receivers: ["
 )
 
-func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
+func TestParse_reports_each_mistake_with_key_and_allowed_values(t *testing.T) {
 	for name, tc := range map[string]struct {
 		lines string
 		want  []string
@@ -226,7 +226,7 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 	}
 }
 
-func TestAllMistakesOfAFileAreReportedTogether(t *testing.T) {
+func TestParse_reports_all_mistakes_together(t *testing.T) {
 	_, err := parse(t, "prod", production+"  nova:replicas: none\n  nova:mesh: x\n  nova:services: {auth: {httpPort: 8080}, nobody: {}}\n  nova:bogus: 1\n")
 	for _, want := range []string{
 		"configuration of stack prod: ", "nova:replicas", "nova:mesh", "nova:images.version", "nova:aws.account",
@@ -236,7 +236,7 @@ func TestAllMistakesOfAFileAreReportedTogether(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNoStackFileIsAnError(t *testing.T) {
+func TestFromFile_refuses_what_is_no_stack_file(t *testing.T) {
 	for name, text := range map[string]string{
 		"broken YAML":   "config: [",
 		"a doubled key": "config:\n  nova:images: {version: a, version: b}\n",
@@ -249,7 +249,7 @@ func TestAFileThatIsNoStackFileIsAnError(t *testing.T) {
 	}
 }
 
-func FuzzAnyStackFileEndsInAConfigurationOrAnError(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add("config:\n" + released)
 	f.Add("config:\n  nova:services: {auth: {replicas: [1]}}\n  nova:secrets: {SMTP_PASSWORD: {secure: x}}\n")
 	f.Fuzz(func(t *testing.T, text string) {
