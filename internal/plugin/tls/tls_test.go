@@ -54,7 +54,7 @@ func block(t *testing.T, text any) *pem.Block {
 	return b
 }
 
-func TestAKeyIsGivenInAllItsForms(t *testing.T) {
+func TestPrivateKey_is_given_in_all_forms(t *testing.T) {
 	for _, tc := range []struct {
 		name, kind string
 		in         map[string]any
@@ -106,7 +106,7 @@ func TestAKeyIsGivenInAllItsForms(t *testing.T) {
 	}
 }
 
-func TestACertificateAuthoritySignsARequest(t *testing.T) {
+func TestCertificate_authority_signs_a_request(t *testing.T) {
 	_, authorityKey := mustCreate(t, "PrivateKey", map[string]any{"algorithm": "ECDSA", "ecdsaCurve": "P256"})
 	_, key := mustCreate(t, "PrivateKey", map[string]any{"algorithm": "ED25519"})
 	created, authority := mustCreate(t, "SelfSignedCert", map[string]any{
@@ -144,7 +144,7 @@ func TestACertificateAuthoritySignsARequest(t *testing.T) {
 	}
 }
 
-func TestAMistakeInACertificateIsNamedWithoutTheKey(t *testing.T) {
+func TestCertificate_mistakes_are_reported_without_the_key(t *testing.T) {
 	_, key := mustCreate(t, "PrivateKey", map[string]any{"algorithm": "ED25519"})
 	valid := func(more map[string]any) map[string]any {
 		in := map[string]any{"privateKeyPem": key["privateKeyPem"], "validityPeriodHours": 1, "allowedUses": []any{"server_auth"}}
