@@ -77,7 +77,7 @@ func writeFilled(t *testing.T, c *stack.Stack) string {
 	return filepath.Join(dir, "kubernetes")
 }
 
-func TestPlainKubectlBringsTheRenderedStackUp(t *testing.T) {
+func TestManifests_are_applied_by_plain_kubectl(t *testing.T) {
 	k := newCluster(t)
 	k.run(t, "create", "namespace", "monitoring")
 	for _, name := range stacks {

@@ -258,7 +258,7 @@ func (s *surfaces) keys() {
 	}
 }
 
-func TestCatalogueManifestsComposeEnvironmentAndPrometheusAgree(t *testing.T) {
+func TestSurfaces_agree(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		assert.Empty(t, disagreements(t, c, rendered(t, c)))
 	})
@@ -269,7 +269,7 @@ func TestCatalogueManifestsComposeEnvironmentAndPrometheusAgree(t *testing.T) {
 	assert.Empty(t, disagreements(t, moved, rendered(t, moved)), "an overridden port reaches everything")
 }
 
-func TestADifferenceInAnySurfaceIsFound(t *testing.T) {
+func TestSurfaces_a_difference_in_any_is_found(t *testing.T) {
 	c := load(t, "dev")
 	for _, change := range []struct{ file, from, to string }{
 		{"docker-compose.yml", "target: 8083", "target: 8099"},

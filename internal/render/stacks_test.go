@@ -57,7 +57,7 @@ func eachStack(t *testing.T, test func(t *testing.T, c *stack.Stack)) {
 	}
 }
 
-func TestNoSecretAndNoDefaultOfOneStandsInTheTree(t *testing.T) {
+func TestTree_holds_no_secret_and_no_default_of_one(t *testing.T) {
 	c, err := stack.Parse("dev", config.Input{"secrets": map[string]any{
 		"SMTP_PASSWORD": config.NewSecret("hunter2-smtp"), "POSTGRES_PASSWORD": config.NewSecret("hunter2-postgres"),
 		"MESSAGE_ENCRYPTION_MASTER_KEY": config.NewSecret("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
