@@ -10,7 +10,7 @@ import (
 	"nova.dev/infra/internal/config"
 )
 
-func TestBucketsLetThePagesOfRealOriginsUpload(t *testing.T) {
+func TestBrowserOrigins_must_be_origins_where_buckets_use_them(t *testing.T) {
 	for value, wrong := range map[string]string{
 		"https://nova.dev":                       "",
 		"https://nova.dev,http://localhost:3000": "",
@@ -33,7 +33,7 @@ func TestBucketsLetThePagesOfRealOriginsUpload(t *testing.T) {
 	assert.NoError(t, err, "outside of AWS no bucket depends on it")
 }
 
-func TestARolesNameFitsIAM(t *testing.T) {
+func TestRoleName_fits_IAM(t *testing.T) {
 	const longest = 64 - len("nova-") - len("-messaging")
 	_, err := parse(t, strings.Repeat("s", longest), released)
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestARolesNameFitsIAM(t *testing.T) {
 	assert.ErrorContains(t, err, "has 65 characters, IAM allows 64")
 }
 
-func TestOriginsAreSplitAndTrimmed(t *testing.T) {
+func TestBrowserOrigins_are_split_and_trimmed(t *testing.T) {
 	c, err := parse(t, "prod", released+"  nova:variables: {CORS_ALLOWED_ORIGINS: \"https://a.dev , https://b.dev,\"}\n")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"https://a.dev", "https://b.dev"}, c.BrowserOrigins())

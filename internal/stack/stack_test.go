@@ -28,7 +28,7 @@ func service(t *testing.T, c *stack.Stack, name string) stack.Service {
 	return stack.Service{}
 }
 
-func TestTheStackFilesOfTheRepositoryAreValid(t *testing.T) {
+func TestStack_files_of_the_repository_are_valid(t *testing.T) {
 	for name, want := range map[string]struct {
 		environment, image, request, limit string
 		replicas                           int
@@ -55,14 +55,14 @@ func TestTheStackFilesOfTheRepositoryAreValid(t *testing.T) {
 	}
 }
 
-func TestAStackThatSetsNothingIsValid(t *testing.T) {
+func TestStack_that_sets_nothing_is_valid(t *testing.T) {
 	c, err := stack.Parse("mine", config.Input{})
 	require.NoError(t, err)
 	assert.Equal(t, 50, c.Shutdown.GracePeriodSeconds(), "preStop, drain and margin")
 	assert.Equal(t, "nova-media-mine", c.CatalogEnvironment().Buckets[catalog.BucketMedia])
 }
 
-func TestAServiceOverridesEveryPartOfItsContract(t *testing.T) {
+func TestStack_service_overrides_every_part_of_its_contract(t *testing.T) {
 	c, err := parse(t, "s", `
   nova:services:
     auth:
@@ -100,7 +100,7 @@ func TestAServiceOverridesEveryPartOfItsContract(t *testing.T) {
 	assert.Equal(t, "http://auth-service.nova-backend.svc.cluster.local:8000", c.VariableValues()["GRPC_AUTH_SERVICE_URL"])
 }
 
-func TestAClassIsSizedTogether(t *testing.T) {
+func TestStack_class_is_sized_together(t *testing.T) {
 	c, err := parse(t, "s", "  nova:resources: {media: {limits: {cpu: '2'}}}\n")
 	require.NoError(t, err)
 	for _, s := range c.Services {
@@ -112,7 +112,7 @@ func TestAClassIsSizedTogether(t *testing.T) {
 	}
 }
 
-func TestAListOrMapOfAStackReplacesTheDefaults(t *testing.T) {
+func TestStack_lists_and_maps_replace_the_defaults(t *testing.T) {
 	c, err := parse(t, "mine", "  nova:network: {private: [10.0.0.0/8], dns: {labels: {}}, prometheus: {namespace: watch, labels: {app: p}}}\n")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"10.0.0.0/8"}, c.Network.Private)
@@ -121,26 +121,26 @@ func TestAListOrMapOfAStackReplacesTheDefaults(t *testing.T) {
 	assert.Equal(t, "ingress-nginx", c.Network.Ingress.Labels["app.kubernetes.io/name"], "said nothing of")
 }
 
-func TestADigestWinsAndTheTagStaysForReading(t *testing.T) {
+func TestStack_digest_wins_over_the_tag(t *testing.T) {
 	digest := "sha256:" + fmt.Sprintf("%064x", 7)
 	c, err := parse(t, "s", released+"  nova:services: {auth: {image: {digest: '"+digest+"'}}}\n")
 	require.NoError(t, err)
 	assert.Equal(t, "registry.example.com/nova/auth-service:v1.4.0@"+digest, service(t, c, "auth").Image)
 }
 
-func TestADisabledServiceIsGone(t *testing.T) {
+func TestStack_disabled_service_is_removed(t *testing.T) {
 	c, err := parse(t, "s", "  nova:services: {events: {enabled: false}}\n")
 	require.NoError(t, err)
 	assert.Len(t, c.Services, 10)
 }
 
-func TestHeadlessDiscoveryMovesEveryGRPCAddress(t *testing.T) {
+func TestStack_headless_discovery_changes_every_gRPC_address(t *testing.T) {
 	c, err := parse(t, "s", "  nova:grpc: {discovery: headless}\n")
 	require.NoError(t, err)
 	assert.Equal(t, "http://media-service-headless.nova-backend.svc.cluster.local:9082", c.VariableValues()["MEDIA_SERVICE_GRPC_URL"])
 }
 
-func TestTheEnginesTextFormReadsLikeTheFile(t *testing.T) {
+func TestStack_text_values_of_the_engine_read_like_the_file(t *testing.T) {
 	secret := map[string]bool{"nova:secrets": true}
 	input := config.FromStrings(map[string]string{
 		"nova:replicas":           "3",
@@ -159,7 +159,7 @@ func TestTheEnginesTextFormReadsLikeTheFile(t *testing.T) {
 	assert.Equal(t, "hunter2", value)
 }
 
-func TestSuppliedSecretsAreCheckedAndNeverShown(t *testing.T) {
+func TestSecrets_supplied_values_are_validated_and_never_shown(t *testing.T) {
 	for key, value := range map[string]string{
 		"JWT_SECRET":                    "hunter2",
 		"JWT_PRIVATE_KEY_PEM":           "hunter2",
@@ -174,7 +174,7 @@ func TestSuppliedSecretsAreCheckedAndNeverShown(t *testing.T) {
 	}
 }
 
-func TestASecretPrintsAsAMaskInEveryForm(t *testing.T) {
+func TestSecret_prints_as_a_mask(t *testing.T) {
 	s := config.NewSecret("hunter2")
 	text, err := json.Marshal(map[string]any{"s": s})
 	require.NoError(t, err)
@@ -183,7 +183,7 @@ func TestASecretPrintsAsAMaskInEveryForm(t *testing.T) {
 	}
 }
 
-func TestMonitoringTakesTheStacksNumbersOverTheRecords(t *testing.T) {
+func TestMonitoring_numbers_of_the_stack_replace_those_of_the_records(t *testing.T) {
 	c, err := parse(t, "blue", `
   nova:services: {cdn: {metricsPath: ""}}
   nova:monitoring:
@@ -218,7 +218,7 @@ func TestMonitoringTakesTheStacksNumbersOverTheRecords(t *testing.T) {
 	assert.Contains(t, strings.Join(s.Notes(), "\n"), "cdn-service exports no metrics")
 }
 
-func TestDevelopmentTellsNobodyAndTheOthersTellSomeone(t *testing.T) {
+func TestMonitoring_only_development_has_no_receivers(t *testing.T) {
 	for name, told := range map[string][]string{
 		"dev": nil, "staging": {"critical", "warning", "watchdog"}, "prod": {"critical", "warning", "watchdog"},
 	} {
