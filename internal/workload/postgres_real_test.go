@@ -64,7 +64,7 @@ func (p *postgresServer) query(role, password, database, statement string) (stri
 		"psql", "-X", "-w", "-At", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", p.port, "-U", role, "-d", database, "-c", statement)
 }
 
-func TestPostgresIsSetUpByRealSQL(t *testing.T) {
+func TestPostgres_set_up_runs_on_a_real_server(t *testing.T) {
 	c := development(t, "")
 	passwords := map[string]string{
 		"POSTGRES_PASSWORD":           "first'pass\"word",

@@ -15,7 +15,7 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-func TestEveryStoreIsDescribedWhole(t *testing.T) {
+func TestStores_are_described_completely(t *testing.T) {
 	c := development(t, "")
 	for _, system := range catalog.Dependencies() {
 		s := storeOf(c, system)
@@ -45,7 +45,7 @@ func TestEveryStoreIsDescribedWhole(t *testing.T) {
 	}
 }
 
-func TestSettingsSurviveTheirWriters(t *testing.T) {
+func TestSettings_are_escaped(t *testing.T) {
 	assert.Equal(t, "a=b c\npath=C:\\\\x\nlines=1\\n2\n", properties([]setting{{"a", "b c"}, {"path", `C:\x`}, {"lines", "1\n2"}}))
 	assert.Equal(t, "dir \"/my data\"\nsave \"\"\n", redisConf([]setting{{"dir", "/my data"}, {"save", ""}}))
 }
@@ -55,7 +55,7 @@ func lines(s Workload, file string) []string {
 	return strings.Split(s.Files[settingsPath+"/"+file], "\n")
 }
 
-func TestKafkaReplicatesToAllAndOneMayBeAway(t *testing.T) {
+func TestKafka_replicates_to_all_brokers_and_tolerates_one_missing(t *testing.T) {
 	three := storeOf(development(t, "  nova:dependencies: {kafka: {brokers: 3}}\n"), catalog.Kafka)
 	assert.Equal(t, 3, three.Replicas)
 	assert.Subset(t, lines(three, "server.properties"), []string{
@@ -69,7 +69,7 @@ func TestKafkaReplicatesToAllAndOneMayBeAway(t *testing.T) {
 	assert.Empty(t, one.Env["MEMBER_DOMAIN"].Text)
 }
 
-func TestTheClusterIDOfKafkaIsNeverTakenForAnOption(t *testing.T) {
+func TestKafka_cluster_ID_is_never_read_as_an_option(t *testing.T) {
 	seen := map[string]bool{}
 	for n := range 2000 {
 		id := kafkaClusterID(strings.Repeat("s", n))
@@ -80,7 +80,7 @@ func TestTheClusterIDOfKafkaIsNeverTakenForAnOption(t *testing.T) {
 	assert.Len(t, seen, 2000)
 }
 
-func TestClickHouseHasTheTwoLoginsAndNoOpenUser(t *testing.T) {
+func TestClickHouse_has_two_logins_and_no_open_user(t *testing.T) {
 	c := development(t, "  nova:secretSources: {rotation: {CLICKHOUSE_PASSWORD: 1}}\n")
 	s := storeOf(c, catalog.ClickHouse)
 	var written struct {
@@ -104,7 +104,7 @@ func TestClickHouseHasTheTwoLoginsAndNoOpenUser(t *testing.T) {
 	assert.Equal(t, map[string]any{"endpoint": "/metrics", "port": float64(9363), "metrics": true, "events": true, "asynchronous_metrics": true}, server.Prometheus)
 }
 
-func TestElasticsearchTakesHalfItsMemoryAndIsReadyOnlyWhenYellow(t *testing.T) {
+func TestElasticsearch_heap_is_half_its_memory_and_ready_means_yellow(t *testing.T) {
 	s := storeOf(development(t, ""), catalog.Elasticsearch)
 	assert.Equal(t, "-Xms768m -Xmx768m", s.Env["ES_JAVA_OPTS"].Text)
 	assert.Equal(t, "/_cluster/health?wait_for_status=yellow&timeout=3s", s.Checks.Ready.Path)
@@ -115,7 +115,7 @@ func TestElasticsearchTakesHalfItsMemoryAndIsReadyOnlyWhenYellow(t *testing.T) {
 	assert.Equal(t, "single-node", settings["discovery.type"])
 }
 
-func TestExportersLogInWithTheirOwnCredentialsAndSpeakTLSWhereAsked(t *testing.T) {
+func TestExporters_use_their_own_credentials_and_TLS_where_configured(t *testing.T) {
 	inside := development(t, "")
 	outside := development(t, `  nova:dependencies:
     postgres: {mode: external, host: db.example.com, tls: true}
@@ -137,7 +137,7 @@ func TestExportersLogInWithTheirOwnCredentialsAndSpeakTLSWhereAsked(t *testing.T
 	assert.Empty(t, exporter(development(t, "  nova:dependencies: {redis: {exporter: false}}\n"), catalog.Redis).Name, "the stack wants none")
 }
 
-func TestServicesDoNotLogInAsARoleThatIsTaken(t *testing.T) {
+func TestPostgres_reserved_roles_are_refused(t *testing.T) {
 	for _, name := range []string{"postgres", "nova_exporter"} {
 		_, err := stack.Parse("dev", config.Input{"dependencies": map[string]any{"postgres": map[string]any{"user": name}}})
 		assert.ErrorContains(t, err, `nova:dependencies.postgres.user: Invalid value: "`+name+`"`)
