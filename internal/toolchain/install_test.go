@@ -167,7 +167,7 @@ func TestInstall_refuses_a_tool_of_another_version(t *testing.T) {
 	root := pinned.write(t)
 	writeFiles(t, root, map[string]string{"tools/etcd/src/0/main.go": mainPackage(`"etcd Version: 3.6.15"`, "")})
 	err := Install(t.Context(), root, &bytes.Buffer{}, "etcd")
-	if err == nil || !strings.Contains(err.Error(), "says it is v3.6.15, want v3.6.16") {
+	if err == nil || !strings.Contains(err.Error(), "reports version v3.6.15, want v3.6.16") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Find(root, "etcd"); !errors.Is(err, ErrNotInstalled) {
