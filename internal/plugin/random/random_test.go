@@ -180,7 +180,7 @@ func TestInputs_that_are_wrong_are_reported(t *testing.T) {
 		{"a broken number", "RandomBytes", map[string]any{"length": 1.5}, []string{"length must be a whole number"}},
 		{"a keeper which is no string", "RandomUuid", map[string]any{"keepers": map[string]any{"a": 1}}, []string{"keepers must be a map of strings"}},
 		{"an empty range", "RandomInteger", map[string]any{"min": 3, "max": 2}, []string{"max is 2, must be at least min, 3"}},
-		{"a type that is not there", "RandomPet", map[string]any{}, []string{"does not know random:index/randomPet:RandomPet; it knows"}},
+		{"a type that is not there", "RandomPet", map[string]any{}, []string{"has no type random:index/randomPet:RandomPet; it has"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := check(t, tc.kind, inputs(tc.in))

@@ -163,7 +163,7 @@ func TestCertificate_mistakes_are_reported_without_the_key(t *testing.T) {
 		{"a broken key", valid(map[string]any{"privateKeyPem": "-----BEGIN PRIVATE KEY-----\nc2VzYW1l\n-----END PRIVATE KEY-----\n"}), "cannot be read"},
 		{"an unknown use", valid(map[string]any{"allowedUses": []any{"serve"}}), `allowedUses: "serve" is unknown; known are any_extended`},
 		{"a wrong address", valid(map[string]any{"ipAddresses": []any{"10.0.0"}}), `ipAddresses: "10.0.0" is no IP address`},
-		{"an unknown name", valid(map[string]any{"subject": map[string]any{"cn": "x"}}), "subject.cn is no part of a distinguished name"},
+		{"an unknown name", valid(map[string]any{"subject": map[string]any{"cn": "x"}}), "subject.cn is not a field of a distinguished name"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, _, err := create(t, "SelfSignedCert", tc.in)
