@@ -94,7 +94,7 @@ func TestParse_reports_each_mistake_with_key_and_allowed_values(t *testing.T) {
 		"a call to nobody":                {"  nova:services: {auth: {calls: [video]}}\n", []string{`service auth: calls unknown service "video"`}},
 		"a call to a disabled service":    {"  nova:services: {media: {enabled: false}}\n", []string{`service user: calls unknown service "media"`}},
 		"a call cycle":                    {"  nova:services: {auth: {calls: [user]}}\n", []string{"call cycle among"}},
-		"an unknown need":                 {"  nova:services: {auth: {needs: [oracle]}}\n", []string{`service auth: needs unknown dependency "oracle"`}},
+		"an unknown need":                 {"  nova:services: {auth: {needs: [oracle]}}\n", []string{`service auth: needs unknown store "oracle"`}},
 		"an unknown secret for a service": {"  nova:services: {auth: {secrets: [PASSWORD]}}\n", []string{`service auth: secret "PASSWORD" is not in the catalogue`}},
 		"a port variable by hand":         {"  nova:services: {auth: {env: {SERVER_PORT: '1'}}}\n", []string{"change nova:services.auth.httpPort"}},
 		"a secret in plain environment":   {"  nova:services: {auth: {env: {JWT_SECRET: hunter2hunter2}}}\n", []string{"nova:services.auth.env.JWT_SECRET: Invalid value: [secret]: is a secret"}},
