@@ -249,7 +249,7 @@ func TestValidate_reports_every_mistake(t *testing.T) {
 				s[0].Class = "huge"
 				return s
 			},
-			[]string{`variable "NOPE"`, `secret "NOPE_SECRET"`, `unknown dependency "oracle"`, `unknown bucket "bin"`, `unknown resource class "huge"`},
+			[]string{`variable "NOPE"`, `secret "NOPE_SECRET"`, `unknown store "oracle"`, `unknown bucket "bin"`, `unknown resource class "huge"`},
 		},
 		"paths that are not paths": {
 			func(s []catalog.Service) []catalog.Service {
