@@ -67,7 +67,7 @@ func TestInfraStack(t *testing.T) {
 			assert.Equal(t, "backend-priority-stores-2", all.one(t, "StatefulSet", "redis").at(class))
 			assert.Equal(t, "backend-priority-services-1", all.one(t, "Job", "redis-setup").at(class))
 			assert.Equal(t, "backend-priority-services-1", all.one(t, "Deployment", "redis-exporter").at(class))
-			assert.Len(t, made.Ready, 3, "members, address and set-up of the store")
+			assert.Len(t, made.Ready, 2, "members and set-up of the store")
 		})
 	})
 }

@@ -55,7 +55,9 @@ func TestNovaService(t *testing.T) {
 		newService(t, func(args *components.NovaServiceArgs) {
 			args.Workload.Autoscaling = config.Autoscaling{Enabled: true, MinReplicas: 2, MaxReplicas: 5, CPUPercent: 70, MemoryPercent: 80}
 		}, func(t *testing.T, all registrations) {
-			assert.Nil(t, all.one(t, "Deployment", "auth-service").at("spec.replicas"))
+			deployment := all.one(t, "Deployment", "auth-service")
+			assert.EqualValues(t, 2, deployment.at("spec.replicas"), "until the autoscaler first changes it")
+			assert.Equal(t, []string{"spec.replicas"}, deployment.ignoreChanges)
 			assert.EqualValues(t, 5, all.one(t, "HorizontalPodAutoscaler", "auth-service").at("spec.maxReplicas"))
 		})
 	})

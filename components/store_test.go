@@ -42,7 +42,7 @@ func TestStore(t *testing.T) {
 		assert.Len(t, all.one(t, "Service", "kafka").at("spec.ports"), 2, "clients see no internal ports")
 
 		job := all.one(t, "Job", "kafka-setup")
-		assert.Contains(t, strings.Join(job.dependsOn, " "), "StatefulSet::kafka")
+		assert.NotContains(t, strings.Join(job.dependsOn, " "), "StatefulSet::kafka", "it starts beside its store")
 		assert.Equal(t, "lower", job.at(pod+"priorityClassName"))
 		assert.Equal(t, "OnFailure", job.at(pod+"restartPolicy"))
 		assert.Nil(t, job.at(pod+"containers[0].readinessProbe"))

@@ -293,11 +293,11 @@ func TestSecrets_supplied_value_reaches_only_its_receiver(t *testing.T) {
 	c, err := stack.Parse("stack", config.Input{"secrets": map[string]any{"SMTP_PASSWORD": config.NewSecret("hunter2")}})
 	require.NoError(t, err)
 	for _, r := range declare(t, c, false) {
-		clear := fmt.Sprint(withoutSecrets(r.inputs))
-		assert.NotContains(t, clear, "hunter2", r.urn)
-		assert.NotContains(t, clear, base64.StdEncoding.EncodeToString([]byte("hunter2")), r.urn)
+		shown := fmt.Sprint(withoutSecrets(r.inputs))
+		assert.NotContains(t, shown, "hunter2", r.urn)
+		assert.NotContains(t, shown, base64.StdEncoding.EncodeToString([]byte("hunter2")), r.urn)
 		if strings.HasSuffix(r.typ, ":Deployment") {
-			assert.Equal(t, r.name == "user-service", strings.Contains(clear, "SMTP_PASSWORD"), r.name)
+			assert.Equal(t, r.name == "user-service", strings.Contains(shown, "SMTP_PASSWORD"), r.name)
 		}
 	}
 }

@@ -168,7 +168,7 @@ func declared(c *stack.Stack, n network) map[string]bool {
 		if !c.InCluster(system) {
 			continue
 		}
-		if store.Exporter != nil && c.Dependency(system).Exporter {
+		if store.Exporter != nil && c.StoreSpec(system).Exporter {
 			add(store.Exporter.Name, store.Name, store.Port)
 		}
 		inside := slices.DeleteFunc(n.ports(store.Name), func(port int) bool { return port == store.MetricsPort })

@@ -179,7 +179,7 @@ func TestBucket_CORS_allows_uploads_where_services_sign(t *testing.T) {
 }
 
 func TestBucket_parts_are_created_one_after_another(t *testing.T) {
-	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
+	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		for _, bucket := range catalog.Buckets() {
 			before := ""
 			for _, typ := range bucketParts {

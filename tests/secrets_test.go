@@ -237,9 +237,9 @@ func TestSecrets_are_never_in_clear_text(t *testing.T) {
 	c, err := stack.Parse("stack", config.Input{"secrets": supplied})
 	require.NoError(t, err)
 	for _, r := range declare(t, c, false) {
-		clear := fmt.Sprint(withoutSecrets(r.inputs))
-		assert.NotContains(t, clear, "planted-", r.urn)
-		assert.NotContains(t, clear, base64.StdEncoding.EncodeToString([]byte("planted-"))[:8], r.urn)
+		shown := fmt.Sprint(withoutSecrets(r.inputs))
+		assert.NotContains(t, shown, "planted-", r.urn)
+		assert.NotContains(t, shown, base64.StdEncoding.EncodeToString([]byte("planted-"))[:8], r.urn)
 	}
 }
 

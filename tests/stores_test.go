@@ -75,7 +75,7 @@ func TestStores_keep_their_volumes_and_are_found_by_name(t *testing.T) {
 			assert.Equal(t, want, set.PersistentVolumeClaimRetentionPolicy.WhenDeleted, s.Name)
 			assert.Equal(t, appsv1.RetainPersistentVolumeClaimRetentionPolicyType, set.PersistentVolumeClaimRetentionPolicy.WhenScaled, s.Name)
 			require.Len(t, set.VolumeClaimTemplates, 1)
-			claim, spec := set.VolumeClaimTemplates[0], c.Dependency(s.Store)
+			claim, spec := set.VolumeClaimTemplates[0], c.StoreSpec(s.Store)
 			assert.Equal(t, spec.Storage, claim.Spec.Resources.Requests.Storage().String())
 			assert.Equal(t, spec.StorageClass != "", claim.Spec.StorageClassName != nil, s.Name)
 			mounted := slices.ContainsFunc(set.Template.Spec.Containers[0].VolumeMounts, func(m corev1.VolumeMount) bool {

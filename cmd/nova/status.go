@@ -86,7 +86,7 @@ const (
 func readStatus(ctx context.Context, project engine.Project, c *stack.Stack) ([]serviceStatus, error) {
 	access, err := kubeconfig.Client(c.KubeconfigPath(project.Root), c.Cluster.Context)
 	if err != nil {
-		return nil, fmt.Errorf("nova:cluster.kubeconfig: %q: %w; the embedded control plane is started with `nova local up`", c.Cluster.Kubeconfig, err)
+		return nil, c.KubeconfigError(err)
 	}
 	access.Timeout = statusTimeout
 	client, err := kubernetes.NewForConfig(access)

@@ -11,10 +11,17 @@ import (
 // version is set by the build.
 var version = "dev"
 
+// libraries are the modules whose versions say how nova works, by what people
+// call them. The provider for Kubernetes has the version of its SDK.
+var libraries = []struct{ module, name string }{
+	{"github.com/pulumi/pulumi/sdk/v3", "pulumi sdk"},
+	{"github.com/pulumi/pulumi-kubernetes/sdk/v4", "kubernetes provider"},
+}
+
 func newVersionCommand(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print the version of nova and of the Pulumi SDK in it",
+		Short:   "Print the versions of nova, of the Pulumi SDK and of the Kubernetes provider",
 		Example: "  nova version",
 		Args:    cobra.NoArgs,
 		Run: func(*cobra.Command, []string) {
@@ -23,9 +30,11 @@ func newVersionCommand(g *globals) *cobra.Command {
 			if !ok {
 				return
 			}
-			for _, module := range info.Deps {
-				if module.Path == "github.com/pulumi/pulumi/sdk/v3" {
-					fmt.Fprintf(g.out, "pulumi sdk %s\n", module.Version)
+			for _, library := range libraries {
+				for _, module := range info.Deps {
+					if module.Path == library.module {
+						fmt.Fprintf(g.out, "%s %s\n", library.name, module.Version)
+					}
 				}
 			}
 		},

@@ -10,6 +10,7 @@ package cluster
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -49,7 +50,7 @@ type Cluster struct {
 // nothing: the cluster may be running, stopped or absent.
 func New(o Options) (*Cluster, error) {
 	if o.Root == "" {
-		return nil, fmt.Errorf("cluster: Root is required")
+		return nil, errors.New("cluster: Root is required")
 	}
 	if o.NodesPerZone < 0 {
 		return nil, fmt.Errorf("cluster: NodesPerZone is %d, must be at least 0 (0 means 2)", o.NodesPerZone)

@@ -60,6 +60,9 @@ func (c *Cluster) IsEmbedded(kubeconfig, context string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("cluster: read kubeconfig %s: %w", kubeconfig, err)
 	}
+	if err := clientcmd.ResolveLocalPaths(config); err != nil {
+		return false, fmt.Errorf("cluster: kubeconfig %s: %w", kubeconfig, err)
+	}
 	r, err := c.readRecord()
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNoRecord) {
 		return false, nil

@@ -98,7 +98,7 @@ func eachStack(t *testing.T, test func(t *testing.T, c *stack.Stack)) {
 	}
 }
 
-func TestProject_holds_the_whole_system(t *testing.T) {
+func TestFiles_hold_the_whole_system(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		project := mustCompose(t, c, "all", "monitoring")
 		names := slices.Collect(maps.Keys(project.Services))
@@ -116,7 +116,7 @@ func TestProject_holds_the_whole_system(t *testing.T) {
 	})
 }
 
-func TestProject_requires_every_secret(t *testing.T) {
+func TestFiles_refuse_an_environment_without_a_secret_and_name_it(t *testing.T) {
 	c := load(t, "dev")
 	files := rendered(t, c)
 	for _, secret := range catalog.Secrets() {
@@ -136,7 +136,7 @@ func TestProject_requires_every_secret(t *testing.T) {
 	assert.Error(t, err, "the example alone starts nothing")
 }
 
-func TestContainers_are_confined(t *testing.T) {
+func TestContainer_is_confined(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		for name, s := range mustCompose(t, c, "*").Services {
 			assert.True(t, s.ReadOnly, "%s: root file system", name)
@@ -155,7 +155,7 @@ func TestContainers_are_confined(t *testing.T) {
 	})
 }
 
-func TestPorts_only_services_and_tools_are_published(t *testing.T) {
+func TestPorts_are_published_for_services_and_tools_only(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		project := mustCompose(t, c, "*")
 		assert.True(t, project.Networks["backend"].Internal)
@@ -176,7 +176,7 @@ func TestPorts_only_services_and_tools_are_published(t *testing.T) {
 	})
 }
 
-func TestService_can_be_scaled_and_has_a_stop_grace_period(t *testing.T) {
+func TestService_can_be_scaled_and_stops_in_its_own_time(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		project := mustCompose(t, c, "*")
 		for _, s := range c.Services {
@@ -193,7 +193,7 @@ func TestService_can_be_scaled_and_has_a_stop_grace_period(t *testing.T) {
 	})
 }
 
-func TestService_starts_after_its_stores_and_callees(t *testing.T) {
+func TestService_waits_for_its_stores_and_callees(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		project := mustCompose(t, c, "*")
 		for _, s := range c.Services {
@@ -224,7 +224,7 @@ func TestService_starts_after_its_stores_and_callees(t *testing.T) {
 	})
 }
 
-func TestProfiles_hold_a_service_with_its_callees_and_stores(t *testing.T) {
+func TestProfile_is_a_service_with_all_that_it_depends_on(t *testing.T) {
 	c := load(t, "dev")
 	for profile, want := range map[string][]string{
 		"auth":       {"auth-service", "kafka", "kafka-setup", "postgres", "postgres-setup", "redis", "volumes"},
@@ -239,7 +239,7 @@ func TestProfiles_hold_a_service_with_its_callees_and_stores(t *testing.T) {
 	assert.Equal(t, "all", environment(t, c)["COMPOSE_PROFILES"])
 }
 
-func TestVolumes_have_an_owner_and_mounted_files_exist(t *testing.T) {
+func TestVolumes_have_owners_and_mounted_files_exist(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		files := rendered(t, c)
 		project := mustCompose(t, c, "*")
@@ -273,7 +273,7 @@ func TestVolumes_have_an_owner_and_mounted_files_exist(t *testing.T) {
 	})
 }
 
-func TestContainers_get_only_their_own_variables_and_secrets(t *testing.T) {
+func TestContainer_gets_its_own_variables_and_secrets_only(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		env := environment(t, c)
 		project := mustCompose(t, c, "*")

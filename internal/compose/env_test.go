@@ -53,7 +53,7 @@ func readByAll(t *testing.T, text []byte) map[string]string {
 	return values
 }
 
-func TestExample_explains_every_variable_and_reads_the_same_everywhere(t *testing.T) {
+func TestExample_explains_every_variable_for_every_reader(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		text := rendered(t, c)[".env.example"]
 		values := readByAll(t, text)
@@ -79,7 +79,7 @@ func TestExample_explains_every_variable_and_reads_the_same_everywhere(t *testin
 	})
 }
 
-func TestExample_shows_how_the_stacks_differ(t *testing.T) {
+func TestExample_tells_how_the_stacks_differ(t *testing.T) {
 	text := string(rendered(t, load(t, "dev"))[".env.example"])
 	for _, want := range []string{
 		"#   in dev: debug\n#   in staging, prod: info\nLOG_LEVEL=debug\n",
@@ -94,7 +94,7 @@ func TestExample_shows_how_the_stacks_differ(t *testing.T) {
 	assert.NotContains(t, string(alone[".env.example"]), "#   in ")
 }
 
-func TestEnv_has_every_secret_and_reads_the_same_everywhere(t *testing.T) {
+func TestEnv_has_every_secret_for_every_reader(t *testing.T) {
 	c := load(t, "prod")
 	text, err := compose.Env(c)
 	require.NoError(t, err)
@@ -131,7 +131,7 @@ func TestEnv_has_every_secret_and_reads_the_same_everywhere(t *testing.T) {
 	}
 }
 
-func TestExample_reports_a_value_that_no_env_file_can_hold(t *testing.T) {
+func TestExample_names_a_value_that_no_env_file_can_carry(t *testing.T) {
 	c, err := stack.Parse("dev", config.Input{"variables": map[string]any{"SMTP_FROM_NAME": `It's "Nova"`}})
 	require.NoError(t, err)
 	_, err = compose.Example(c, nil)

@@ -2,7 +2,7 @@ package config
 
 import (
 	"encoding/base64"
-	"fmt"
+	"errors"
 	"net"
 	"regexp"
 	"slices"
@@ -58,8 +58,8 @@ func (c *Config) checkNames(found *mistakes) {
 }
 
 // unknown reports the keys of a map that name nothing.
-func unknown[V any](found *mistakes, path *field.Path, what string, said map[string]V, known []string) {
-	for key := range said {
+func unknown[V any](found *mistakes, path *field.Path, what string, entries map[string]V, known []string) {
+	for key := range entries {
 		if !slices.Contains(known, key) {
 			found.forbidden(path.Child(key), "unknown %s%s", what, didYouMean(key, known))
 		}
@@ -150,7 +150,7 @@ func (r Rollout) Surge() (intstr.IntOrString, error) {
 	} else if n, err := strconv.Atoi(r.MaxSurge); err == nil {
 		return intstr.FromInt32(int32(min(n, MaxReplicas+1))), nil
 	}
-	return intstr.IntOrString{}, fmt.Errorf("is neither a number nor a percentage")
+	return intstr.IntOrString{}, errors.New("is neither a number nor a percentage")
 }
 
 func (c *Config) checkProbes(found *mistakes) {

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 
 	"nova.dev/infra/catalog"
@@ -25,14 +28,14 @@ type Config struct {
 	Resources    ClassResources    `config:"resources" doc:"Resource requests and limits, by class of service."`
 	Rollout      Rollout           `config:"rollout" doc:"How a Deployment replaces its pods."`
 	Shutdown     Shutdown          `config:"shutdown" doc:"How a pod stops without losing a request."`
-	Probes       Probes            `config:"probes" doc:"How often the kubelet asks, and how patient it is."`
+	Probes       Probes            `config:"probes" doc:"Periods, timeouts and thresholds of the kubelet's probes."`
 	Disruption   Disruption        `config:"disruption" doc:"How many pods of a service a node drain may take."`
 	Spread       Spread            `config:"spread" doc:"How the pods of a service are spread."`
 	Autoscaling  Autoscaling       `config:"autoscaling" doc:"Horizontal autoscaling. Where it is on, the autoscaler owns the replica count."`
 	Mesh         string            `config:"mesh" doc:"Service mesh whose sidecar is injected: none, istio or linkerd. Its network plugin must run in the cluster: Pod Security refuses its privileged init container."`
 	GRPC         GRPC              `config:"grpc" doc:"How gRPC clients find servers."`
-	Dependencies Dependencies      `config:"dependencies" doc:"The stateful systems."`
-	Monitoring   Monitoring        `config:"monitoring" doc:"Who watches the stack, and who is told."`
+	Dependencies Dependencies      `config:"dependencies" doc:"The stores: which the stack runs itself, and where the others answer."`
+	Monitoring   Monitoring        `config:"monitoring" doc:"What watches the stack, and who receives its alerts."`
 	Storage      Storage           `config:"storage" doc:"Object storage."`
 	AWS          AWS               `config:"aws" doc:"The account of a stack whose storage is aws."`
 	Network      Network           `config:"network" doc:"Who may talk to whom."`
@@ -115,7 +118,7 @@ func (s Shutdown) GracePeriodSeconds() int {
 	return s.PreStopSeconds + s.DrainSeconds + s.MarginSeconds
 }
 
-// Probes says how the kubelet asks.
+// Probes are the timing of the kubelet's probes.
 type Probes struct {
 	Startup   Probe `config:"startup" doc:"Until it succeeds the other probes wait."`
 	Readiness Probe `config:"readiness" doc:"Failure takes the pod out of the endpoints."`
@@ -124,8 +127,8 @@ type Probes struct {
 
 // Probe is one probe's timing.
 type Probe struct {
-	PeriodSeconds    int `config:"periodSeconds" doc:"Seconds between two questions; 1 to 300."`
-	TimeoutSeconds   int `config:"timeoutSeconds" doc:"Seconds to wait for an answer; 1 to periodSeconds."`
+	PeriodSeconds    int `config:"periodSeconds" doc:"Probe period in seconds; 1 to 300."`
+	TimeoutSeconds   int `config:"timeoutSeconds" doc:"Seconds after which a probe counts as failed; 1 to periodSeconds."`
 	FailureThreshold int `config:"failureThreshold" doc:"Failures in a row that count; 1 to 100."`
 }
 
@@ -269,6 +272,14 @@ func (c *Config) Guarded() bool { return c.Environment != Development }
 
 // TargetsEmbedded reports whether the stack runs on the embedded control plane.
 func (c *Config) TargetsEmbedded() bool { return c.Cluster.Kubeconfig == EmbeddedKubeconfig }
+
+// KubeconfigError says why the stack's kubeconfig cannot be used, and what to do.
+func (c *Config) KubeconfigError(err error) error {
+	if c.TargetsEmbedded() && errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("nova:cluster.kubeconfig: %q: the embedded control plane is not running; start it with `nova local up`, or set the kubeconfig of your cluster", c.Cluster.Kubeconfig)
+	}
+	return fmt.Errorf("nova:cluster.kubeconfig: %q: %w", c.Cluster.Kubeconfig, err)
+}
 
 // KubeconfigPath is the path of the stack's kubeconfig file in a project whose
 // files lie under root.

@@ -17,7 +17,7 @@ const (
 	MonitoringInstall = "install"
 )
 
-// Monitoring says who watches a stack and who is told.
+// Monitoring says what watches a stack and who receives its alerts.
 type Monitoring struct {
 	Mode       string `config:"mode" doc:"none: nothing watches the stack. existing: the cluster runs the Prometheus operator and Grafana's dashboard sidecar, as kube-prometheus-stack does. install: the program installs kube-prometheus-stack into nova:network.prometheus.namespace; not on the embedded control plane."`
 	Chart      Chart  `config:"chart" doc:"The Helm chart of install."`
@@ -29,9 +29,9 @@ type Monitoring struct {
 	SLO       Objectives          `config:"slo" doc:"Objectives of every service."`
 	Services  map[string]Watching `config:"services" doc:"How single services are watched, by service name."`
 	Limits    Limits              `config:"limits" doc:"Limits of the stateful systems."`
-	Receivers []Receiver          `config:"receivers" doc:"Who is told; nobody where there is none."`
-	Timing    AlertTiming         `config:"timing" doc:"How patient notifications are."`
-	Intervals Intervals           `config:"intervals" doc:"How often is measured."`
+	Receivers []Receiver          `config:"receivers" doc:"Receivers of alerts; without one, alerts are seen in Alertmanager only."`
+	Timing    AlertTiming         `config:"timing" doc:"Timing of notifications."`
+	Intervals Intervals           `config:"intervals" doc:"Scrape and evaluation intervals."`
 }
 
 // Chart is a pinned release of kube-prometheus-stack.
@@ -74,7 +74,7 @@ type Latency struct {
 
 // Watching is how one service is watched.
 type Watching struct {
-	Team string     `config:"team" doc:"Team whose receivers are told; empty is backend."`
+	Team string     `config:"team" doc:"Team whose receivers get its alerts; empty is backend."`
 	SLO  Objectives `config:"slo" doc:"Its objectives, where they differ."`
 }
 
@@ -97,7 +97,7 @@ type Limits struct {
 // Secret.
 type Receiver struct {
 	Kind     string    `config:"kind" doc:"pagerduty (Events API v2), slack or webhook."`
-	Severity string    `config:"severity" doc:"Which alerts: critical, warning, or watchdog for a dead man's switch, which is told every minute that alerting works."`
+	Severity string    `config:"severity" doc:"Which alerts: critical, warning, or watchdog for a dead man's switch."`
 	Team     string    `config:"team" doc:"Only alerts of this team: backend, data, platform or one of nova:monitoring.services; empty takes those that no other receiver of the severity takes."`
 	Secret   SecretKey `config:"secret" doc:"Where the routing key of PagerDuty, or the address of Slack or the webhook, is kept."`
 	URL      string    `config:"url" doc:"Address of a webhook that is not secret, in place of secret."`
@@ -110,20 +110,20 @@ type SecretKey struct {
 	Key  string `config:"key" doc:"Key in the Secret."`
 }
 
-// AlertTiming is how patient notifications are.
+// AlertTiming is the timing of notifications.
 type AlertTiming struct {
-	Wait           time.Duration `config:"wait" doc:"How long the first notification of a group waits for more."`
-	Interval       time.Duration `config:"interval" doc:"How long further ones do."`
-	RepeatCritical time.Duration `config:"repeatCritical" doc:"When a critical alert that goes on is told again."`
-	RepeatWarning  time.Duration `config:"repeatWarning" doc:"When a warning is."`
-	Heartbeat      time.Duration `config:"heartbeat" doc:"How often a dead man's switch is told that alerting works."`
+	Wait           time.Duration `config:"wait" doc:"group_wait: delay of the first notification of a group."`
+	Interval       time.Duration `config:"interval" doc:"group_interval: delay of a notification about new alerts of a group."`
+	RepeatCritical time.Duration `config:"repeatCritical" doc:"repeat_interval of critical alerts."`
+	RepeatWarning  time.Duration `config:"repeatWarning" doc:"repeat_interval of warnings."`
+	Heartbeat      time.Duration `config:"heartbeat" doc:"repeat_interval of the dead man's switch."`
 }
 
-// Intervals are how often is measured.
+// Intervals are scrape and evaluation intervals.
 type Intervals struct {
-	Services  time.Duration `config:"services" doc:"Between two scrapes of a service."`
-	Exporters time.Duration `config:"exporters" doc:"Between two scrapes of an exporter."`
-	Rules     time.Duration `config:"rules" doc:"Between two evaluations of the rules, where Prometheus runs without operator."`
+	Services  time.Duration `config:"services" doc:"Scrape interval of services."`
+	Exporters time.Duration `config:"exporters" doc:"Scrape interval of exporters."`
+	Rules     time.Duration `config:"rules" doc:"Evaluation interval of rules, where Prometheus runs without operator."`
 }
 
 // defaultMonitoring takes its objectives from the SLO record. A test of package

@@ -29,7 +29,7 @@ func TestReference_is_up_to_date(t *testing.T) {
 	describe(t, &rows, "nova:", values)
 	got := `# Configuration
 
-Every key of ` + "`Pulumi.<stack>.yaml`" + `, generated from the types in ` + "`config/`" + `. The last columns say
+Every key of ` + "`Pulumi.<stack>.yaml`" + `, generated from the types in ` + "`internal/config/`" + `. The last columns say
 what the stacks of this repository set where it differs from the default. Wrong
 values, unknown keys and contradictions are reported together before anything is
 touched.

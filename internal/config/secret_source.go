@@ -78,16 +78,16 @@ func (c *Config) checkSecretSources(found *mistakes) {
 	key := at("nova:secretSources")
 	oneOf(found, key.Child("default"), c.SecretSources.Default, string(SourceGenerated), string(SourceExternal))
 	external := c.SecretSources.Default == string(SourceExternal)
-	for name, said := range c.SecretSources.Keys {
+	for name, source := range c.SecretSources.Keys {
 		secret, _ := catalog.FindSecret(name)
 		path := key.Child("keys", name)
-		oneOf(found, path, said, string(SourceGenerated), string(SourceExternal), string(SourceNone))
-		external = external || said == string(SourceExternal)
+		oneOf(found, path, source, string(SourceGenerated), string(SourceExternal), string(SourceNone))
+		external = external || source == string(SourceExternal)
 		switch {
 		case c.Supplies(name):
-			found.invalid(path, said, "contradicts nova:secrets.%s, which supplies the value", name)
-		case said == string(SourceGenerated) && secret.Key != "" && !c.CanGenerate(secret):
-			found.invalid(path, said, "cannot be generated: only the outside knows the value; supply it under nova:secrets, or use external")
+			found.invalid(path, source, "contradicts nova:secrets.%s, which supplies the value", name)
+		case source == string(SourceGenerated) && secret.Key != "" && !c.CanGenerate(secret):
+			found.invalid(path, source, "cannot be generated: only the outside knows the value; supply it under nova:secrets, or use external")
 		}
 	}
 	for name, rotations := range c.SecretSources.Rotation {

@@ -77,15 +77,15 @@ func (c *Config) RoleName(service string) string {
 // IssuerHost is the OIDC issuer without its scheme, as trust policies name it.
 func (a AWS) IssuerHost() string { return strings.TrimPrefix(a.OIDCIssuer, "https://") }
 
-// dependency are the fields that object storage has in common with the other
+// store are the fields that object storage has in common with the other
 // stateful systems.
-func (s Storage) dependency() Dependency {
+func (s Storage) store() Store {
 	host, port, _ := strings.Cut(s.Endpoint, ":")
 	number, _ := strconv.Atoi(port)
 	if s.Mode == StorageAWS {
 		host, number = "", httpsPort
 	}
-	return Dependency{
+	return Store{
 		Mode: s.Mode, Host: host, Port: number, TLS: s.TLS, CIDRs: s.CIDRs,
 		Image: s.Image, Storage: s.Size, StorageClass: s.StorageClass, Resources: s.Resources,
 	}
@@ -129,7 +129,7 @@ func (c *Config) checkStorage(found *mistakes) {
 		if c.Environment == Production && !c.Dependencies.AcknowledgeInCluster {
 			found.invalid(at("nova:storage.mode"), s.Mode, "is refused in production: one copy of the data, no backup; use aws or external, or accept it with nova:dependencies.acknowledgeInCluster")
 		}
-		checkStore(found, at("nova:storage"), s.dependency())
+		checkInCluster(found, at("nova:storage"), s.store())
 	}
 	if s.Mode == StorageAWS {
 		c.checkAWS(found)

@@ -33,7 +33,7 @@ func TestCommand_pulumi_of_the_project_or_of_PATH_is_used(t *testing.T) {
 				require.NoError(t, os.Symlink(filepath.Join(module, each), filepath.Join(root, each)))
 			}
 			prepare(root)
-			command, err := pulumiCommand(t.Context(), root)
+			command, err := pulumiCommand(root)
 			require.NoError(t, err)
 			assert.NotEmpty(t, command.Version().String())
 		})

@@ -25,9 +25,6 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("stack %s is locked by %s: wait until that operation ends", e.Stack, e.Holder)
 }
 
-// lockPoll is the interval between two attempts to take a held lock.
-const lockPoll = 100 * time.Millisecond
-
 // use locks the stack against other processes of this checkout. The backend's
 // own lock also excludes other machines.
 func (s *Stack) use() error {

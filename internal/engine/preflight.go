@@ -21,7 +21,7 @@ func (s *Stack) preflight(ctx context.Context, state json.RawMessage) error {
 	o := s.options
 	client, err := kubeconfig.Client(o.Config.KubeconfigPath(o.Project.Root), o.Config.Cluster.Context)
 	if err != nil {
-		return fmt.Errorf("nova:cluster.kubeconfig: %q: %w", o.Config.Cluster.Kubeconfig, err)
+		return o.Config.KubeconfigError(err)
 	}
 	owned, err := ownedObjects(state)
 	if err != nil {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -22,7 +20,6 @@ import (
 	"nova.dev/infra/internal/plugin"
 	"nova.dev/infra/internal/program"
 	"nova.dev/infra/internal/stack"
-	"nova.dev/infra/internal/toolchain"
 )
 
 // Options name the stack to open, its backend and providers, and where progress
@@ -58,6 +55,7 @@ func (e *RefusedError) Error() string { return "refused: " + e.Reason }
 type Stack struct {
 	options Options
 	stack   auto.Stack
+	command *command
 	servers *plugin.Servers
 	state   string
 	// using is the lock that is held while the stack is open.
@@ -93,7 +91,7 @@ func (s *Stack) prepare(ctx context.Context, backend string) error {
 			return err
 		}
 		if released > 0 {
-			fmt.Fprintf(o.Progress, "  released the lock of an operation that was killed\n")
+			fmt.Fprintln(o.Progress, "  released the lock of an operation that was killed")
 		}
 	}
 	env, err := s.environment(ctx, backend)
@@ -114,13 +112,12 @@ func (s *Stack) open(ctx context.Context, env map[string]string) error {
 	if err != nil {
 		return err
 	}
-	command, err := pulumiCommand(ctx, o.Project.Root)
-	if err != nil {
+	if s.command, err = pulumiCommand(o.Project.Root); err != nil {
 		return err
 	}
 	s.stack, err = auto.UpsertStackLocalSource(ctx, o.Config.Stack, dir,
 		auto.Program(program.At(o.Project.Root)),
-		auto.Pulumi(command),
+		auto.Pulumi(s.command),
 		auto.EnvVars(env),
 	)
 	if err != nil {
@@ -137,20 +134,6 @@ func (s *Stack) Close() {
 	if s.using != nil {
 		s.using.Unlock()
 	}
-}
-
-// pulumiCommand finds the Pulumi CLI.
-func pulumiCommand(ctx context.Context, root string) (auto.PulumiCommand, error) {
-	path, err := toolchain.Find(root, "pulumi")
-	if err != nil {
-		return nil, err
-	}
-	// The SDK takes the one of PATH, or <root>/bin/pulumi.
-	options := &auto.PulumiCommandOptions{}
-	if ofPath, err := exec.LookPath("pulumi"); err != nil || ofPath != path {
-		options.Root = filepath.Dir(filepath.Dir(path))
-	}
-	return auto.NewPulumiCommand(options)
 }
 
 // Preview returns what Up would change. Objects of another owner, and pods that
@@ -246,7 +229,7 @@ func (s *Stack) run(what string, preview bool, operation func(chan<- events.Engi
 	go func() {
 		results <- newProgress(s.options.Progress, s.options.Terminal, preview).watch(stream, ended)
 	}()
-	err := operation(stream)
+	err := s.command.follow(func() error { return operation(stream) })
 	close(ended)
 	result := <-results
 	if err != nil {

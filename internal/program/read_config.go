@@ -2,7 +2,6 @@ package program
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 
@@ -38,11 +37,8 @@ func readConfig(ctx *pulumi.Context) (*stack.Stack, error) {
 func readKubeconfig(root string, c *stack.Stack) (string, error) {
 	path := c.KubeconfigPath(root)
 	text, err := kubeconfig.Read(path, c.Cluster.Context)
-	switch {
-	case err == nil:
-		return text, nil
-	case c.TargetsEmbedded() && errors.Is(err, os.ErrNotExist):
-		return "", fmt.Errorf("nova:cluster.kubeconfig: %q: the embedded control plane is not running; start it with `nova local up`, or set the kubeconfig of your cluster", c.Cluster.Kubeconfig)
+	if err != nil {
+		return "", c.KubeconfigError(err)
 	}
-	return "", fmt.Errorf("nova:cluster.kubeconfig: %q: %w", c.Cluster.Kubeconfig, err)
+	return text, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"nova.dev/infra/catalog"
@@ -32,6 +33,15 @@ type (
 		Ports       []struct {
 			Target int `json:"target"`
 		} `json:"ports"`
+		Image  string `json:"image"`
+		Deploy struct {
+			Resources struct {
+				Limits struct {
+					CPUs   float64 `json:"cpus"`
+					Memory string  `json:"memory"`
+				} `json:"limits"`
+			} `json:"resources"`
+		} `json:"deploy"`
 	}
 	prometheusFile struct {
 		ScrapeConfigs []struct {
@@ -258,7 +268,7 @@ func (s *surfaces) keys() {
 	}
 }
 
-func TestSurfaces_agree(t *testing.T) {
+func TestTree_agrees_on_every_surface(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		assert.Empty(t, disagreements(t, c, rendered(t, c)))
 	})
@@ -269,7 +279,7 @@ func TestSurfaces_agree(t *testing.T) {
 	assert.Empty(t, disagreements(t, moved, rendered(t, moved)), "an overridden port reaches everything")
 }
 
-func TestSurfaces_a_difference_in_any_is_found(t *testing.T) {
+func TestDisagreements_are_found_on_every_surface(t *testing.T) {
 	c := load(t, "dev")
 	for _, change := range []struct{ file, from, to string }{
 		{"docker-compose.yml", "target: 8083", "target: 8099"},
@@ -304,4 +314,51 @@ func TestSurfaces_a_difference_in_any_is_found(t *testing.T) {
 		files[change.file] = []byte(changed)
 		assert.NotEmpty(t, disagreements(t, c, files), "%s with %q", change.file, change.to)
 	}
+}
+
+// podTemplates are the pods of rendered manifests, by name of the workload.
+func podTemplates(t *testing.T, files map[string][]byte) map[string]corev1.PodTemplateSpec {
+	t.Helper()
+	pods := map[string]corev1.PodTemplateSpec{}
+	for name, text := range files {
+		if !strings.HasPrefix(name, "kubernetes/") {
+			continue
+		}
+		for _, document := range bytes.Split(text, []byte("\n---\n")) {
+			var object struct {
+				Kind     string            `json:"kind"`
+				Metadata metav1.ObjectMeta `json:"metadata"`
+				Spec     struct {
+					Template corev1.PodTemplateSpec `json:"template"`
+				} `json:"spec"`
+			}
+			require.NoError(t, yaml.Unmarshal(document, &object), name)
+			if slices.Contains([]string{"Deployment", "StatefulSet", "Job"}, object.Kind) {
+				pods[object.Metadata.Name] = object.Spec.Template
+			}
+		}
+	}
+	return pods
+}
+
+func TestManifestsAndCompose(t *testing.T) {
+	eachStack(t, func(t *testing.T, s *stack.Stack) {
+		files := rendered(t, s)
+		pods := podTemplates(t, files)
+		require.NotEmpty(t, pods)
+		project := read(t, files).compose
+		t.Run("give a container the same limits", func(t *testing.T) {
+			for name, pod := range pods {
+				limits := pod.Spec.Containers[0].Resources.Limits
+				composed := project.Services[name].Deploy.Resources.Limits
+				assert.InDelta(t, limits.Cpu().AsApproximateFloat64(), composed.CPUs, 1e-6, name)
+				assert.Equal(t, fmt.Sprint(limits.Memory().Value()), composed.Memory, name)
+			}
+		})
+		t.Run("run the same image", func(t *testing.T) {
+			for name, pod := range pods {
+				assert.Equal(t, pod.Spec.Containers[0].Image, project.Services[name].Image, name)
+			}
+		})
+	})
 }

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-func TestRender_twice_gives_the_same_bytes(t *testing.T) {
+func TestTree_is_the_same_every_time(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack) {
 		first := rendered(t, c)
 		for range 3 {
@@ -33,7 +33,7 @@ func TestRender_twice_gives_the_same_bytes(t *testing.T) {
 	})
 }
 
-func TestRender_does_not_change_the_configuration(t *testing.T) {
+func TestTree_does_not_change_the_stack(t *testing.T) {
 	c, err := stack.Load("prod", "../../Pulumi.prod.yaml")
 	require.NoError(t, err)
 	_, err = render.Tree(c, c)
@@ -47,7 +47,7 @@ var goldenFiles = []string{
 	"kubernetes/00-namespace.yaml", "kubernetes/11-secrets.yaml", "kubernetes/20-kafka.yaml", "kubernetes/31-user-service.yaml",
 }
 
-func TestTree_matches_the_golden_files(t *testing.T) {
+func TestTree_is_the_golden_one(t *testing.T) {
 	files := rendered(t, load(t, "dev"))
 	golden := map[string]string{"names": strings.Join(slices.Sorted(maps.Keys(files)), "\n") + "\n"}
 	for _, name := range goldenFiles {
@@ -65,7 +65,7 @@ func TestTree_matches_the_golden_files(t *testing.T) {
 	}
 }
 
-func TestTree_rotated_password_has_both_placeholders(t *testing.T) {
+func TestTree_has_both_placeholders_of_a_rotated_password(t *testing.T) {
 	c, err := stack.Parse("dev", config.Input{"secretSources": map[string]any{"rotation": map[string]any{"POSTGRES_PASSWORD": 2}}})
 	require.NoError(t, err)
 	files, err := render.Tree(c)
@@ -76,7 +76,7 @@ func TestTree_rotated_password_has_both_placeholders(t *testing.T) {
 	assert.Contains(t, secrets, "nova_a:<POSTGRES_PASSWORD>@")
 }
 
-func TestTree_plain_files_have_the_objectives_of_the_stack_and_no_receivers(t *testing.T) {
+func TestPrometheus_files_follow_the_objectives_and_tell_nobody(t *testing.T) {
 	c, err := stack.Parse("dev", config.Input{"monitoring": map[string]any{
 		"mode": "existing", "slo": map[string]any{"errorHigh": "6"},
 		"receivers": []any{map[string]any{"kind": "webhook", "severity": "critical", "url": "http://example.com/told"}},
@@ -89,7 +89,7 @@ func TestTree_plain_files_have_the_objectives_of_the_stack_and_no_receivers(t *t
 	assert.Contains(t, string(files["kubernetes/60-monitoring.yaml"]), "http://example.com/told")
 }
 
-func TestTree_files_without_operator_follow_the_stack(t *testing.T) {
+func TestPrometheus_files_without_an_operator_follow_the_stack(t *testing.T) {
 	files := rendered(t, load(t, "prod"))
 	server := string(files["without-operator/prometheus/prometheus.yml"])
 	for _, want := range []string{"kubernetes_sd_configs", "role: pod", "role: node", "cadvisor", "environment: prod"} {

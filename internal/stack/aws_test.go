@@ -10,7 +10,7 @@ import (
 	"nova.dev/infra/internal/config"
 )
 
-func TestBrowserOrigins_must_be_origins_where_buckets_use_them(t *testing.T) {
+func TestBrowserOrigins_are_origins(t *testing.T) {
 	for value, wrong := range map[string]string{
 		"https://nova.dev":                       "",
 		"https://nova.dev,http://localhost:3000": "",

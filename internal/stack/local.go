@@ -14,7 +14,7 @@ func (s *Stack) Local() (*Stack, error) {
 	// The repositories that the stack declares go with its AWS account.
 	c.Images.Registry = s.Registry()
 	d := &c.Dependencies
-	for _, store := range []*config.Dependency{&d.Postgres.Dependency, &d.Redis.Dependency, &d.ClickHouse.Dependency, &d.Kafka.Dependency, &d.Elasticsearch} {
+	for _, store := range []*config.Store{&d.Postgres.Store, &d.Redis.Store, &d.ClickHouse.Store, &d.Kafka.Store, &d.Elasticsearch} {
 		store.Mode, store.Host, store.TLS, store.CIDRs = config.InCluster, "", false, nil
 	}
 	d.Kafka.Brokers = 1

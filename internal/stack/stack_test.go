@@ -62,7 +62,7 @@ func TestStack_that_sets_nothing_is_valid(t *testing.T) {
 	assert.Equal(t, "nova-media-mine", c.CatalogEnvironment().Buckets[catalog.BucketMedia])
 }
 
-func TestStack_service_overrides_every_part_of_its_contract(t *testing.T) {
+func TestService_overrides_every_part_of_its_contract(t *testing.T) {
 	c, err := parse(t, "s", `
   nova:services:
     auth:
@@ -100,7 +100,7 @@ func TestStack_service_overrides_every_part_of_its_contract(t *testing.T) {
 	assert.Equal(t, "http://auth-service.nova-backend.svc.cluster.local:8000", c.VariableValues()["GRPC_AUTH_SERVICE_URL"])
 }
 
-func TestStack_class_is_sized_together(t *testing.T) {
+func TestService_has_the_resources_of_its_class(t *testing.T) {
 	c, err := parse(t, "s", "  nova:resources: {media: {limits: {cpu: '2'}}}\n")
 	require.NoError(t, err)
 	for _, s := range c.Services {
@@ -112,7 +112,7 @@ func TestStack_class_is_sized_together(t *testing.T) {
 	}
 }
 
-func TestStack_lists_and_maps_replace_the_defaults(t *testing.T) {
+func TestLists_and_maps_replace_the_defaults(t *testing.T) {
 	c, err := parse(t, "mine", "  nova:network: {private: [10.0.0.0/8], dns: {labels: {}}, prometheus: {namespace: watch, labels: {app: p}}}\n")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"10.0.0.0/8"}, c.Network.Private)
@@ -121,26 +121,26 @@ func TestStack_lists_and_maps_replace_the_defaults(t *testing.T) {
 	assert.Equal(t, "ingress-nginx", c.Network.Ingress.Labels["app.kubernetes.io/name"], "said nothing of")
 }
 
-func TestStack_digest_wins_over_the_tag(t *testing.T) {
+func TestImage_has_the_digest_and_the_tag(t *testing.T) {
 	digest := "sha256:" + fmt.Sprintf("%064x", 7)
 	c, err := parse(t, "s", released+"  nova:services: {auth: {image: {digest: '"+digest+"'}}}\n")
 	require.NoError(t, err)
 	assert.Equal(t, "registry.example.com/nova/auth-service:v1.4.0@"+digest, service(t, c, "auth").Image)
 }
 
-func TestStack_disabled_service_is_removed(t *testing.T) {
+func TestService_that_is_disabled_is_gone(t *testing.T) {
 	c, err := parse(t, "s", "  nova:services: {events: {enabled: false}}\n")
 	require.NoError(t, err)
 	assert.Len(t, c.Services, 10)
 }
 
-func TestStack_headless_discovery_changes_every_gRPC_address(t *testing.T) {
+func TestVariables_follow_headless_discovery(t *testing.T) {
 	c, err := parse(t, "s", "  nova:grpc: {discovery: headless}\n")
 	require.NoError(t, err)
 	assert.Equal(t, "http://media-service-headless.nova-backend.svc.cluster.local:9082", c.VariableValues()["MEDIA_SERVICE_GRPC_URL"])
 }
 
-func TestStack_text_values_of_the_engine_read_like_the_file(t *testing.T) {
+func TestParse_reads_the_text_of_the_engine_like_the_file(t *testing.T) {
 	secret := map[string]bool{"nova:secrets": true}
 	input := config.FromStrings(map[string]string{
 		"nova:replicas":           "3",
@@ -159,7 +159,7 @@ func TestStack_text_values_of_the_engine_read_like_the_file(t *testing.T) {
 	assert.Equal(t, "hunter2", value)
 }
 
-func TestSecrets_supplied_values_are_validated_and_never_shown(t *testing.T) {
+func TestSecrets_are_checked_and_never_shown(t *testing.T) {
 	for key, value := range map[string]string{
 		"JWT_SECRET":                    "hunter2",
 		"JWT_PRIVATE_KEY_PEM":           "hunter2",
@@ -174,7 +174,7 @@ func TestSecrets_supplied_values_are_validated_and_never_shown(t *testing.T) {
 	}
 }
 
-func TestSecret_prints_as_a_mask(t *testing.T) {
+func TestSecret_prints_as_a_mask_in_every_form(t *testing.T) {
 	s := config.NewSecret("hunter2")
 	text, err := json.Marshal(map[string]any{"s": s})
 	require.NoError(t, err)
@@ -183,7 +183,7 @@ func TestSecret_prints_as_a_mask(t *testing.T) {
 	}
 }
 
-func TestMonitoring_numbers_of_the_stack_replace_those_of_the_records(t *testing.T) {
+func TestMonitoringSettings_take_the_numbers_of_the_stack(t *testing.T) {
 	c, err := parse(t, "blue", `
   nova:services: {cdn: {metricsPath: ""}}
   nova:monitoring:
@@ -218,7 +218,7 @@ func TestMonitoring_numbers_of_the_stack_replace_those_of_the_records(t *testing
 	assert.Contains(t, strings.Join(s.Notes(), "\n"), "cdn-service exports no metrics")
 }
 
-func TestMonitoring_only_development_has_no_receivers(t *testing.T) {
+func TestReceivers_are_set_outside_of_development(t *testing.T) {
 	for name, told := range map[string][]string{
 		"dev": nil, "staging": {"critical", "warning", "watchdog"}, "prod": {"critical", "warning", "watchdog"},
 	} {

@@ -11,7 +11,7 @@ import (
 type Store struct {
 	catalog.Store
 	// Spec is what the configuration says about it.
-	Spec config.Dependency
+	Spec config.Store
 	// InCluster says that the stack runs it.
 	InCluster bool
 	// Replicas is how many pods it has where the stack runs it.
@@ -41,7 +41,7 @@ func (s *Stack) stores() []Store {
 	for _, system := range catalog.Dependencies() {
 		store := Store{
 			Store:     catalog.FindStore(system),
-			Spec:      s.Dependency(system),
+			Spec:      s.StoreSpec(system),
 			InCluster: s.InCluster(system),
 			Replicas:  s.StoreReplicas(system),
 		}

@@ -32,7 +32,7 @@ func Read(path string) (config.Input, error) {
 		project, err = &workspace.Project{Name: config.Project}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("Pulumi.yaml: %w", err)
+		return nil, fmt.Errorf("project file Pulumi.yaml: %w", err)
 	}
 	input, err := read(text, project)
 	if err != nil {
@@ -56,7 +56,7 @@ func read(text []byte, project *workspace.Project) (config.Input, error) {
 	}
 	values := file.Config
 	if err := addProjectValues(values, project); err != nil {
-		return nil, fmt.Errorf("Pulumi.yaml: %w", err)
+		return nil, fmt.Errorf("project file Pulumi.yaml: %w", err)
 	}
 	plain, err := values.Decrypt(keepEncrypted{})
 	if err != nil {

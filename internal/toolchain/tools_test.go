@@ -89,21 +89,21 @@ func TestTools_versions_are_those_of_the_go_mod_files(t *testing.T) {
 
 func TestTools_need_every_module(t *testing.T) {
 	for name, test := range map[string]struct {
-		break_ func(t *testing.T, root string)
-		want   string
+		spoil func(t *testing.T, root string)
+		want  string
 	}{
 		"a missing go.mod names the file and what the directory must be": {
-			break_: func(t *testing.T, root string) { remove(t, root, "tools/kwok/go.mod") },
-			want:   "must be the root of the repository",
+			spoil: func(t *testing.T, root string) { remove(t, root, "tools/kwok/go.mod") },
+			want:  "must be the root of the repository",
 		},
 		"a malformed go.mod names the file and line": {
-			break_: func(t *testing.T, root string) {
+			spoil: func(t *testing.T, root string) {
 				writeFiles(t, root, map[string]string{"tools/kwok/go.mod": "module x\nrequire nonsense\n"})
 			},
 			want: "go.mod:2",
 		},
 		"a go.mod without the module names the package": {
-			break_: func(t *testing.T, root string) {
+			spoil: func(t *testing.T, root string) {
 				writeFiles(t, root, map[string]string{"tools/kwok/go.mod": "module x\n"})
 			},
 			want: "requires no module that provides sigs.k8s.io/kwok/cmd/kwok",
@@ -111,7 +111,7 @@ func TestTools_need_every_module(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := pinned.write(t)
-			test.break_(t, root)
+			test.spoil(t, root)
 			if _, err := Tools(root); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want an error with %q", err, test.want)
 			}

@@ -109,7 +109,7 @@ func onPath(ctx context.Context, root string, t Tool) (candidate, error) {
 	}
 	switch {
 	case unsuitable == nil:
-		return candidate{}, fmt.Errorf("none is on PATH")
+		return candidate{}, errors.New("none is on PATH")
 	case unsuitable.problem != nil:
 		return *unsuitable, fmt.Errorf("the one on PATH does not work: %w", unsuitable.problem)
 	default:

@@ -64,7 +64,7 @@ func (p *postgresServer) query(role, password, database, statement string) (stri
 		"psql", "-X", "-w", "-At", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", p.port, "-U", role, "-d", database, "-c", statement)
 }
 
-func TestPostgres_set_up_runs_on_a_real_server(t *testing.T) {
+func TestPostgres_is_set_up_by_real_SQL(t *testing.T) {
 	c := development(t, "")
 	passwords := map[string]string{
 		"POSTGRES_PASSWORD":           "first'pass\"word",
@@ -97,7 +97,7 @@ func TestPostgres_set_up_runs_on_a_real_server(t *testing.T) {
 		refused("nova_a", word, "CREATE ROLE other", "permission denied")
 		refused("nova", word, "SELECT 1", "password authentication failed")
 	})
-	t.Run("the exporter reads statistics and nothing else", func(t *testing.T) {
+	t.Run("the exporter reads statistics and nothing else", func(*testing.T) {
 		word := passwords["POSTGRES_EXPORTER_PASSWORD"]
 		succeeds("nova_exporter", word, "SELECT count(*) FROM pg_stat_activity WHERE query <> '<insufficient privilege>'")
 		succeeds("nova_exporter", word, "SELECT count(*) FROM pg_stat_statements")

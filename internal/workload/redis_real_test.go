@@ -12,7 +12,7 @@ import (
 	"nova.dev/infra/catalog"
 )
 
-func TestRedis_settings_run_on_a_real_server(t *testing.T) {
+func TestRedis_is_run_by_a_real_server(t *testing.T) {
 	program(t, "redis-server", "")
 	box := newSandbox(t, "redis")
 	c := development(t, "  nova:dependencies: {redis: {maxMemory: 8Mi}}\n")

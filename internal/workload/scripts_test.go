@@ -33,7 +33,7 @@ func (b *sandbox) calls(t *testing.T) string {
 	return string(text)
 }
 
-func TestKafka_topics_are_created_as_declared_and_never_shrunk(t *testing.T) {
+func TestKafka_topics_are_made_as_declared_and_never_shrunk(t *testing.T) {
 	c := development(t, "  nova:dependencies: {kafka: {partitions: 3, retentionHours: 1, topics: [{name: own.topic, partitions: 2, retentionHours: 2}]}}\n")
 	setup := setupOf(c, catalog.Kafka)
 	describe := func(name, partitions, retention string) string {
@@ -86,7 +86,7 @@ func TestKafka_topics_are_created_as_declared_and_never_shrunk(t *testing.T) {
 	})
 }
 
-func TestKafka_node_ID_follows_the_host_name(t *testing.T) {
+func TestKafka_member_follows_from_its_host_name(t *testing.T) {
 	c := development(t, "  nova:dependencies: {kafka: {brokers: 3}}\n")
 	local, err := c.Local()
 	require.NoError(t, err)
@@ -119,7 +119,7 @@ func TestKafka_node_ID_follows_the_host_name(t *testing.T) {
 	}
 }
 
-func TestObjectStore_key_is_written_as_valid_JSON(t *testing.T) {
+func TestObjectStore_key_is_written_as_JSON(t *testing.T) {
 	s := storeOf(development(t, ""), catalog.ObjectStorage)
 	box := newSandbox(t, "")
 	box.recorderTool(t, "/bin/weed", "")
@@ -149,7 +149,7 @@ func TestObjectStore_key_is_written_as_valid_JSON(t *testing.T) {
 	assert.Contains(t, box.calls(t), "-ip=object-store-0.object-store-headless.nova-backend.svc.cluster.local")
 }
 
-func TestObjectStore_creates_missing_buckets_and_reports_failures(t *testing.T) {
+func TestObjectStore_setup_creates_missing_buckets_and_notices_a_failure(t *testing.T) {
 	setup := setupOf(development(t, ""), catalog.ObjectStorage)
 	// A shell that keeps its buckets in a file, as SeaweedFS lists them, and
 	// fails with status 0, as SeaweedFS does.

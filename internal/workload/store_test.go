@@ -15,7 +15,7 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-func TestStores_are_described_completely(t *testing.T) {
+func TestStore_is_described_whole(t *testing.T) {
 	c := development(t, "")
 	for _, system := range catalog.Dependencies() {
 		s := storeOf(c, system)
@@ -45,7 +45,7 @@ func TestStores_are_described_completely(t *testing.T) {
 	}
 }
 
-func TestSettings_are_escaped(t *testing.T) {
+func TestSettings_survive_their_writers(t *testing.T) {
 	assert.Equal(t, "a=b c\npath=C:\\\\x\nlines=1\\n2\n", properties([]setting{{"a", "b c"}, {"path", `C:\x`}, {"lines", "1\n2"}}))
 	assert.Equal(t, "dir \"/my data\"\nsave \"\"\n", redisConf([]setting{{"dir", "/my data"}, {"save", ""}}))
 }
@@ -55,7 +55,7 @@ func lines(s Workload, file string) []string {
 	return strings.Split(s.Files[settingsPath+"/"+file], "\n")
 }
 
-func TestKafka_replicates_to_all_brokers_and_tolerates_one_missing(t *testing.T) {
+func TestKafka_replicates_to_all_members(t *testing.T) {
 	three := storeOf(development(t, "  nova:dependencies: {kafka: {brokers: 3}}\n"), catalog.Kafka)
 	assert.Equal(t, 3, three.Replicas)
 	assert.Subset(t, lines(three, "server.properties"), []string{
@@ -69,7 +69,7 @@ func TestKafka_replicates_to_all_brokers_and_tolerates_one_missing(t *testing.T)
 	assert.Empty(t, one.Env["MEMBER_DOMAIN"].Text)
 }
 
-func TestKafka_cluster_ID_is_never_read_as_an_option(t *testing.T) {
+func TestKafka_cluster_ID_is_never_taken_for_an_option(t *testing.T) {
 	seen := map[string]bool{}
 	for n := range 2000 {
 		id := kafkaClusterID(strings.Repeat("s", n))
@@ -104,7 +104,7 @@ func TestClickHouse_has_two_logins_and_no_open_user(t *testing.T) {
 	assert.Equal(t, map[string]any{"endpoint": "/metrics", "port": float64(9363), "metrics": true, "events": true, "asynchronous_metrics": true}, server.Prometheus)
 }
 
-func TestElasticsearch_heap_is_half_its_memory_and_ready_means_yellow(t *testing.T) {
+func TestElasticsearch_takes_half_its_memory_and_is_ready_when_yellow(t *testing.T) {
 	s := storeOf(development(t, ""), catalog.Elasticsearch)
 	assert.Equal(t, "-Xms768m -Xmx768m", s.Env["ES_JAVA_OPTS"].Text)
 	assert.Equal(t, "/_cluster/health?wait_for_status=yellow&timeout=3s", s.Checks.Ready.Path)
@@ -115,7 +115,7 @@ func TestElasticsearch_heap_is_half_its_memory_and_ready_means_yellow(t *testing
 	assert.Equal(t, "single-node", settings["discovery.type"])
 }
 
-func TestExporters_use_their_own_credentials_and_TLS_where_configured(t *testing.T) {
+func TestExporter_has_its_own_credentials_and_speaks_TLS(t *testing.T) {
 	inside := development(t, "")
 	outside := development(t, `  nova:dependencies:
     postgres: {mode: external, host: db.example.com, tls: true}
@@ -137,7 +137,7 @@ func TestExporters_use_their_own_credentials_and_TLS_where_configured(t *testing
 	assert.Empty(t, exporter(development(t, "  nova:dependencies: {redis: {exporter: false}}\n"), catalog.Redis).Name, "the stack wants none")
 }
 
-func TestPostgres_reserved_roles_are_refused(t *testing.T) {
+func TestPostgres_user_is_no_role_that_is_taken(t *testing.T) {
 	for _, name := range []string{"postgres", "nova_exporter"} {
 		_, err := stack.Parse("dev", config.Input{"dependencies": map[string]any{"postgres": map[string]any{"user": name}}})
 		assert.ErrorContains(t, err, `nova:dependencies.postgres.user: Invalid value: "`+name+`"`)

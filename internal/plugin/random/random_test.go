@@ -131,7 +131,7 @@ func TestValues_depend_on_their_inputs(t *testing.T) {
 	fromHex, hexErr := hex.DecodeString(state["hex"].(string))
 	if err != nil || hexErr != nil || len(fromBase64) != 33 || string(fromBase64) != string(fromHex) ||
 		!bytes.Properties["base64"].IsSecret() || !bytes.Properties["hex"].IsSecret() || bytes.ID != "none" {
-		t.Errorf("the bytes do not fit together")
+		t.Error("the bytes do not fit together")
 	}
 
 	id, state := draw(t, "RandomId", map[string]any{"byteLength": 4, "prefix": "p-"})

@@ -3,6 +3,7 @@ package dirlock
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -95,7 +96,7 @@ func TestAcquire(t *testing.T) {
 			ctx, cancel := end()
 			defer cancel()
 			_, err := Acquire(ctx, dir, func(time.Duration) {
-				if want == context.Canceled {
+				if errors.Is(want, context.Canceled) {
 					cancel()
 				}
 			})

@@ -9,15 +9,15 @@ import (
 	"nova.dev/infra/catalog"
 )
 
-// The modes of a stateful system.
+// The modes of a store.
 const (
-	// InCluster means that the stack runs the system.
+	// InCluster means that the stack runs the store.
 	InCluster = "inCluster"
-	// External means that the system exists outside of the stack.
+	// External means that the store exists outside of the stack.
 	External = "external"
 )
 
-// Dependencies says which stateful systems the stack runs itself, and where
+// Dependencies says which stores the stack runs itself, and where
 // the others answer.
 type Dependencies struct {
 	AcknowledgeInCluster bool `config:"acknowledgeInCluster" doc:"Accept in production that a system in the cluster has one copy of its data, no backup and no failover."`
@@ -26,11 +26,11 @@ type Dependencies struct {
 	Redis         Redis      `config:"redis" doc:"Redis."`
 	ClickHouse    ClickHouse `config:"clickhouse" doc:"ClickHouse, HTTP interface."`
 	Kafka         Kafka      `config:"kafka" doc:"Kafka; several external brokers are separated by commas."`
-	Elasticsearch Dependency `config:"elasticsearch" doc:"Elasticsearch."`
+	Elasticsearch Store      `config:"elasticsearch" doc:"Elasticsearch."`
 }
 
-// Dependency is one stateful system.
-type Dependency struct {
+// Store is one stateful system.
+type Store struct {
 	Mode     string   `config:"mode" doc:"inCluster: the stack runs it. external: it exists, and only its address, credentials and egress are declared. The default is external in production and inCluster elsewhere; production takes inCluster only with nova:dependencies.acknowledgeInCluster."`
 	Host     string   `config:"host" doc:"DNS name or address of an external system."`
 	Port     int      `config:"port" doc:"TCP port of an external system; 1 to 65535."`
@@ -46,7 +46,7 @@ type Dependency struct {
 
 // Postgres is PostgreSQL.
 type Postgres struct {
-	Dependency     `config:",squash"`
+	Store          `config:",squash"`
 	Database       string `config:"database" doc:"Name of the database."`
 	User           string `config:"user" doc:"Role that the services log in as. In the cluster it owns the database, and services log in as <user>_a or <user>_b, so that a password is rotated without a gap."`
 	MaxConnections int    `config:"maxConnections" doc:"max_connections of the server. All pools of all pods, those of an update included, must fit; 20 to 10000."`
@@ -54,20 +54,20 @@ type Postgres struct {
 
 // Redis is Redis.
 type Redis struct {
-	Dependency `config:",squash"`
-	MaxMemory  string `config:"maxMemory" doc:"Memory for data in the cluster, below the memory limit. What does not fit is refused: eviction would bring revoked tokens back to life."`
+	Store     `config:",squash"`
+	MaxMemory string `config:"maxMemory" doc:"Memory for data in the cluster, below the memory limit. What does not fit is refused: eviction would bring revoked tokens back to life."`
 }
 
 // ClickHouse is ClickHouse.
 type ClickHouse struct {
-	Dependency `config:",squash"`
-	Database   string `config:"database" doc:"Name of the database."`
-	User       string `config:"user" doc:"User of the services. In the cluster they log in as <user>_a or <user>_b, as in PostgreSQL."`
+	Store    `config:",squash"`
+	Database string `config:"database" doc:"Name of the database."`
+	User     string `config:"user" doc:"User of the services. In the cluster they log in as <user>_a or <user>_b, as in PostgreSQL."`
 }
 
 // Kafka is Kafka.
 type Kafka struct {
-	Dependency     `config:",squash"`
+	Store          `config:",squash"`
 	Brokers        int     `config:"brokers" doc:"Brokers in the cluster, each also a controller: 1 or 3. Topics are replicated to all of them. Read once: a cluster that exists takes no further controllers."`
 	Partitions     int     `config:"partitions" doc:"Partitions of a topic; 1 to 100. More can be added later, never fewer."`
 	RetentionHours int     `config:"retentionHours" doc:"Hours that a topic keeps its messages; 1 to 8760."`
@@ -84,56 +84,56 @@ type Topic struct {
 // defaultDependencies are the cheapest that work; memory figures are those
 // under which the systems start and serve a developer.
 func defaultDependencies() Dependencies {
-	base := func(system catalog.Dependency, storage string, requests, limits Quantities) Dependency {
+	base := func(system catalog.Dependency, storage string, requests, limits Quantities) Store {
 		store := catalog.FindStore(system)
-		return Dependency{
+		return Store{
 			Port: store.Port, Image: store.Image, Exporter: store.Exporter != nil, Storage: storage,
 			Resources: Resources{Requests: requests, Limits: limits},
 		}
 	}
 	return Dependencies{
 		Postgres: Postgres{
-			Dependency: base(catalog.Postgres, "10Gi", Quantities{"100m", "256Mi", "64Mi"}, Quantities{"1", "1Gi", "1Gi"}),
-			Database:   "nova", User: "nova", MaxConnections: 500,
+			Store:    base(catalog.Postgres, "10Gi", Quantities{"100m", "256Mi", "64Mi"}, Quantities{"1", "1Gi", "1Gi"}),
+			Database: "nova", User: "nova", MaxConnections: 500,
 		},
 		Redis: Redis{
-			Dependency: base(catalog.Redis, "5Gi", Quantities{"50m", "128Mi", "64Mi"}, Quantities{"500m", "768Mi", "1Gi"}),
-			MaxMemory:  "512Mi",
+			Store:     base(catalog.Redis, "5Gi", Quantities{"50m", "128Mi", "64Mi"}, Quantities{"500m", "768Mi", "1Gi"}),
+			MaxMemory: "512Mi",
 		},
 		ClickHouse: ClickHouse{
-			Dependency: base(catalog.ClickHouse, "10Gi", Quantities{"100m", "512Mi", "64Mi"}, Quantities{"1", "2Gi", "1Gi"}),
-			Database:   "nova", User: "nova",
+			Store:    base(catalog.ClickHouse, "10Gi", Quantities{"100m", "512Mi", "64Mi"}, Quantities{"1", "2Gi", "1Gi"}),
+			Database: "nova", User: "nova",
 		},
 		Kafka: Kafka{
-			Dependency: base(catalog.Kafka, "10Gi", Quantities{"100m", "512Mi", "64Mi"}, Quantities{"1", "1536Mi", "1Gi"}),
-			Brokers:    1, Partitions: 3, RetentionHours: 168,
+			Store:   base(catalog.Kafka, "10Gi", Quantities{"100m", "512Mi", "64Mi"}, Quantities{"1", "1536Mi", "1Gi"}),
+			Brokers: 1, Partitions: 3, RetentionHours: 168,
 		},
 		Elasticsearch: base(catalog.Elasticsearch, "10Gi", Quantities{"100m", "1Gi", "64Mi"}, Quantities{"1", "1536Mi", "1Gi"}),
 	}
 }
 
-// Dependency returns what is said about a stateful system. Object storage has
+// StoreSpec returns what is configured about a store. Object storage has
 // a section of its own, nova:storage, of which the same fields are returned.
-func (c *Config) Dependency(system catalog.Dependency) Dependency {
+func (c *Config) StoreSpec(system catalog.Dependency) Store {
 	switch system {
 	case catalog.Postgres:
-		return c.Dependencies.Postgres.Dependency
+		return c.Dependencies.Postgres.Store
 	case catalog.Redis:
-		return c.Dependencies.Redis.Dependency
+		return c.Dependencies.Redis.Store
 	case catalog.ClickHouse:
-		return c.Dependencies.ClickHouse.Dependency
+		return c.Dependencies.ClickHouse.Store
 	case catalog.Kafka:
-		return c.Dependencies.Kafka.Dependency
+		return c.Dependencies.Kafka.Store
 	case catalog.Elasticsearch:
 		return c.Dependencies.Elasticsearch
 	default:
-		return c.Storage.dependency()
+		return c.Storage.store()
 	}
 }
 
 // InCluster reports whether the stack runs a stateful system itself.
 func (c *Config) InCluster(system catalog.Dependency) bool {
-	return c.Dependency(system).Mode == InCluster
+	return c.StoreSpec(system).Mode == InCluster
 }
 
 // StoreReplicas is how many pods a system has in the cluster.
@@ -178,7 +178,7 @@ const (
 func (c *Config) checkDependencies(found *mistakes) {
 	for _, system := range catalog.Dependencies() {
 		if system != catalog.ObjectStorage {
-			c.checkDependency(system, found)
+			c.checkStoreSpec(system, found)
 		}
 	}
 	d := c.Dependencies
@@ -198,8 +198,8 @@ func (c *Config) checkDependencies(found *mistakes) {
 	c.checkKafka(found)
 }
 
-func (c *Config) checkDependency(system catalog.Dependency, found *mistakes) {
-	d := c.Dependency(system)
+func (c *Config) checkStoreSpec(system catalog.Dependency, found *mistakes) {
+	d := c.StoreSpec(system)
 	key := at("nova:dependencies").Child(string(system))
 	oneOf(found, key.Child("mode"), d.Mode, InCluster, External)
 	between(found, key.Child("port"), d.Port, 1, 65535)
@@ -219,12 +219,12 @@ func (c *Config) checkDependency(system catalog.Dependency, found *mistakes) {
 				found.forbidden(key.Child(name), "is for mode external, but the mode is inCluster")
 			}
 		}
-		checkStore(found, key, d)
+		checkInCluster(found, key, d)
 	}
 }
 
-// checkStore checks what is said about a system in the cluster.
-func checkStore(found *mistakes, key *field.Path, d Dependency) {
+// checkInCluster checks what is configured about a store in the cluster.
+func checkInCluster(found *mistakes, key *field.Path, d Store) {
 	quantity(found, key.Child("storage"), d.Storage)
 	checkResources(found, key, d.Resources)
 	if d.StorageClass != "" {

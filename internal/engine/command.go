@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
+
+	"nova.dev/infra/internal/toolchain"
+)
+
+// silence is how long an operation may go on without a running Pulumi command:
+// the SDK has little to do by itself, and waits for ever for the events of a
+// command that ended before it told of any.
+const silence = 10 * time.Second
+
+// errSilent means that the Pulumi command ended and the SDK did not notice.
+var errSilent = errors.New("the pulumi command ended without telling what it did")
+
+// command is the Pulumi command, which knows whether it runs.
+type command struct {
+	auto.PulumiCommand
+
+	mu      sync.Mutex
+	running int
+	ended   time.Time
+}
+
+// pulumiCommand finds the Pulumi CLI.
+func pulumiCommand(root string) (*command, error) {
+	path, err := toolchain.Find(root, "pulumi")
+	if err != nil {
+		return nil, err
+	}
+	// The SDK takes the one of PATH, or <root>/bin/pulumi.
+	options := &auto.PulumiCommandOptions{}
+	if ofPath, err := exec.LookPath("pulumi"); err != nil || ofPath != path {
+		options.Root = filepath.Dir(filepath.Dir(path))
+	}
+	found, err := auto.NewPulumiCommand(options)
+	if err != nil {
+		return nil, err
+	}
+	return &command{PulumiCommand: found, ended: time.Now()}, nil
+}
+
+// Run runs the command once.
+func (c *command) Run(ctx context.Context, dir string, in io.Reader, out, errs []io.Writer, env []string, args ...string) (string, string, int, error) {
+	c.mu.Lock()
+	c.running++
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		c.running--
+		c.ended = time.Now()
+		c.mu.Unlock()
+	}()
+	return c.PulumiCommand.Run(ctx, dir, in, out, errs, env, args...)
+}
+
+// silent tells whether no command has run for a while.
+func (c *command) silent() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.running == 0 && time.Since(c.ended) > silence
+}
+
+// follow runs an operation of the SDK and returns its error, or errSilent once
+// only the SDK is left waiting.
+func (c *command) follow(operation func() error) error {
+	c.mu.Lock()
+	c.ended = time.Now()
+	c.mu.Unlock()
+	done := make(chan error, 1)
+	go func() { done <- operation() }()
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-ticker.C:
+			if c.silent() {
+				return errSilent
+			}
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package workload
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/stack"
+)
+
+// committed are the stacks of the repository, on their clusters and under
+// Compose.
+func committed(t *testing.T) map[string]*stack.Stack {
+	t.Helper()
+	all := map[string]*stack.Stack{}
+	for _, name := range []string{"dev", "staging", "prod"} {
+		s, err := stack.Load(name, "../../Pulumi."+name+".yaml")
+		require.NoError(t, err)
+		local, err := s.Local()
+		require.NoError(t, err)
+		all[name], all[name+" under Compose"] = s, local
+	}
+	return all
+}
+
+func TestAll(t *testing.T) {
+	for name, s := range committed(t) {
+		all := All(s)
+		t.Run(name+"/describes each workload once", func(t *testing.T) {
+			seen := map[string]bool{}
+			for _, w := range all {
+				assert.False(t, seen[w.Name], w.Name)
+				seen[w.Name] = true
+				assert.Positive(t, w.Replicas, w.Name)
+				assert.GreaterOrEqual(t, w.PeakPods, w.Replicas, w.Name)
+				assert.NotEmpty(t, w.Resources.Limits.Memory, w.Name)
+				if w.Kind != Migration {
+					assert.NotEmpty(t, w.Image, w.Name)
+					assert.NotZero(t, w.User, w.Name)
+				}
+			}
+		})
+		t.Run(name+"/is the same every time", func(t *testing.T) {
+			assert.Equal(t, all, All(s))
+		})
+		t.Run(name+"/connects workloads to workloads that exist", func(t *testing.T) {
+			for _, w := range all {
+				for _, to := range w.Dependencies {
+					if to.Peer.Workload != "" {
+						target, exists := Find(all, to.Peer.Workload)
+						assert.True(t, exists, "%s to %s", w.Name, to.Peer.Workload)
+						for _, port := range to.Ports {
+							assert.True(t, slices.ContainsFunc(target.Ports, func(p Port) bool { return p.Number == port }), "%s to %s:%d", w.Name, target.Name, port)
+						}
+					}
+				}
+			}
+		})
+		t.Run(name+"/refers to variables and secrets that exist", func(t *testing.T) {
+			for _, w := range all {
+				for variable, value := range w.Env {
+					if value.Config != "" {
+						_, known := catalog.FindVariable(value.Config)
+						assert.True(t, known, "%s of %s", variable, w.Name)
+					}
+					if value.Secret != "" {
+						_, known := catalog.FindSecret(value.Secret)
+						assert.True(t, known, "%s of %s", variable, w.Name)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestQuota(t *testing.T) {
+	for name, s := range committed(t) {
+		t.Run(name+"/holds every workload at its peak", func(t *testing.T) {
+			c := s.Config
+			c.Quota.HeadroomPercent = 0
+			exact, err := s.With(&c)
+			require.NoError(t, err)
+			all := All(exact)
+			pods := 0
+			for _, w := range all {
+				pods += w.PeakPods
+			}
+			hard := Quota(exact, all)
+			assert.EqualValues(t, pods, hard.Pods().Value())
+		})
+	}
+	t.Run("grows by what is added", func(t *testing.T) {
+		without := development(t, "  nova:quota: {headroomPercent: 0}\n  nova:dependencies: {redis: {exporter: false}}\n")
+		with := development(t, "  nova:quota: {headroomPercent: 0}\n")
+		before, after := Quota(without, All(without)), Quota(with, All(with))
+		cpu := after[corev1.ResourceLimitsCPU]
+		cpu.Sub(before[corev1.ResourceLimitsCPU])
+		assert.EqualValues(t, 200, cpu.MilliValue(), "an exporter and its successor")
+	})
+}
