@@ -1,7 +1,7 @@
 package catalog
 
-// Store is a store as Nova runs it in a cluster or under Docker Compose: one
-// for each of Dependencies.
+// Store is a stateful system, such as PostgreSQL, as Nova runs it in a cluster
+// or under Docker Compose: one for each of Dependencies.
 type Store struct {
 	System Dependency
 	// Name is that of its Kubernetes Service, and its host name under Compose.
