@@ -271,7 +271,9 @@ func unzipped(text []byte) []byte {
 
 func TestUp_converges_after_an_interruption_and_keeps_passwords(t *testing.T) {
 	t.Parallel()
-	p := sharedProject(t)
+	writing := *sharedProject(t)
+	writing.checkpoints = true
+	p := &writing
 	for name, how := range map[string]syscall.Signal{"cut": syscall.SIGINT, "kill": syscall.SIGKILL} {
 		t.Run(how.String(), func(t *testing.T) {
 			p.stack(t, name, "  nova:namespace: "+name+"\n"+only("auth", "events"))

@@ -46,6 +46,9 @@ type project struct {
 	home string
 	// path, if set, is searched for programs first.
 	path string
+	// checkpoints lets the engine write its state after every step, for tests of
+	// what an interruption leaves. Elsewhere it costs half of an update.
+	checkpoints bool
 }
 
 var shared struct {
@@ -56,7 +59,7 @@ var shared struct {
 // sharedProject returns the project that the tests share, with its control plane
 // running. Each test has a stack and a namespace of its own there, so that tests
 // run side by side; the stacks go with the control plane after the last test.
-func sharedProject(t *testing.T) *project {
+func sharedProject(t testing.TB) *project {
 	t.Helper()
 	shared.start.Do(func() {
 		p := newProject(t)
@@ -68,7 +71,7 @@ func sharedProject(t *testing.T) *project {
 }
 
 // newProject makes a project whose control plane does not run.
-func newProject(t *testing.T) *project {
+func newProject(t testing.TB) *project {
 	t.Helper()
 	root, err := filepath.Abs("../..")
 	require.NoError(t, err)
@@ -96,7 +99,7 @@ func (p *project) stop() {
 }
 
 // stack writes the configuration of a stack.
-func (p *project) stack(t *testing.T, name, lines string) {
+func (p *project) stack(t testing.TB, name, lines string) {
 	t.Helper()
 	text := "config:\n  pulumi:disable-default-providers: [kubernetes, random, tls]\n  nova:rollout: {minReadySeconds: 0}\n" + lines
 	require.NoError(t, os.WriteFile(filepath.Join(p.dir, "Pulumi."+name+".yaml"), []byte(text), 0o600))
@@ -126,6 +129,9 @@ func onlyWith(overrides map[string]string) string {
 
 func (p *project) env() []string {
 	env := []string{asNova + "=1", "HOME=" + p.home, "PULUMI_HOME=" + filepath.Join(p.home, "pulumi")}
+	if !p.checkpoints {
+		env = append(env, "PULUMI_SKIP_CHECKPOINTS=true")
+	}
 	if p.path != "" {
 		env = append(env, "PATH="+p.path+string(os.PathListSeparator)+os.Getenv("PATH"))
 	}
@@ -156,12 +162,12 @@ type done struct {
 	out, err string
 }
 
-func (p *project) nova(t *testing.T, args ...string) done {
+func (p *project) nova(t testing.TB, args ...string) done {
 	t.Helper()
 	return p.novaWith(t, nil, args...)
 }
 
-func (p *project) novaWith(t *testing.T, env []string, args ...string) done {
+func (p *project) novaWith(t testing.TB, env []string, args ...string) done {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
@@ -173,7 +179,7 @@ func (p *project) novaWith(t *testing.T, env []string, args ...string) done {
 	return done{cmd.ProcessState.ExitCode(), out.String(), errs.String()}
 }
 
-func (p *project) must(t *testing.T, args ...string) done {
+func (p *project) must(t testing.TB, args ...string) done {
 	t.Helper()
 	d := p.nova(t, args...)
 	require.Zero(t, d.code, "nova %s\n%s%s", strings.Join(args, " "), d.out, d.err)
@@ -181,14 +187,14 @@ func (p *project) must(t *testing.T, args ...string) done {
 }
 
 // preview is `nova preview --format json`.
-func (p *project) preview(t *testing.T, stack string) engine.Result {
+func (p *project) preview(t testing.TB, stack string) engine.Result {
 	t.Helper()
 	var result engine.Result
 	require.NoError(t, json.Unmarshal([]byte(p.must(t, "preview", "--stack", stack, "--format", "json").out), &result))
 	return result
 }
 
-func (p *project) client(t *testing.T) *kubernetes.Clientset {
+func (p *project) client(t testing.TB) *kubernetes.Clientset {
 	t.Helper()
 	access, err := clientcmd.BuildConfigFromFlags("", filepath.Join(p.dir, ".nova", "kubeconfig"))
 	require.NoError(t, err)
@@ -198,7 +204,7 @@ func (p *project) client(t *testing.T) *kubernetes.Clientset {
 }
 
 // hashes are the configuration hashes of the running Deployments, by name.
-func (p *project) hashes(t *testing.T, namespace string) map[string]string {
+func (p *project) hashes(t testing.TB, namespace string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	list, err := p.client(t).AppsV1().Deployments(namespace).List(t.Context(), metav1.ListOptions{})
@@ -210,7 +216,7 @@ func (p *project) hashes(t *testing.T, namespace string) map[string]string {
 }
 
 // secret is the data of the stack's Secret.
-func (p *project) secret(t *testing.T, namespace string) map[string][]byte {
+func (p *project) secret(t testing.TB, namespace string) map[string][]byte {
 	t.Helper()
 	secret, err := p.client(t).CoreV1().Secrets(namespace).Get(t.Context(), "nova-backend-secrets", metav1.GetOptions{})
 	require.NoError(t, err)

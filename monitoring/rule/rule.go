@@ -51,7 +51,7 @@ type Service struct {
 }
 
 // RuleInput is the input of all rules of a stack.
-type RuleInput struct {
+type RuleInput struct { //nolint:revive // The name that the vocabulary of the project gives it.
 	// Namespace is the namespace of the stack; each alert carries it.
 	Namespace string
 	// Services are the stack's services.
