@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,9 +19,9 @@ const heartbeat = 10 * time.Second
 // progress turns the events of one operation into lines and a Result.
 type progress struct {
 	out io.Writer
-	// terminal shows the resources in progress on one line that is rewritten.
-	terminal bool
-	preview  bool
+	// status, on a terminal, shows the resources in progress below the lines.
+	status  *statusLine
+	preview bool
 
 	mu       sync.Mutex
 	started  map[string]time.Time
@@ -31,10 +32,15 @@ type progress struct {
 }
 
 func newProgress(out io.Writer, terminal, preview bool) *progress {
-	return &progress{
-		out: out, terminal: terminal, preview: preview,
+	p := &progress{
+		out: out, preview: preview,
 		started: map[string]time.Time{}, waiting: map[string]string{}, last: time.Now(),
 	}
+	if terminal {
+		p.status = newStatusLine(out)
+		p.out = p.status
+	}
+	return p
 }
 
 // watch consumes events until the stream is closed or the operation has ended,
@@ -57,7 +63,9 @@ func (p *progress) watch(stream <-chan events.EngineEvent, ended <-chan struct{}
 	p.consume(stream, ended)
 	close(stop)
 	ticking.Wait()
-	p.clear()
+	if p.status != nil {
+		p.status.end()
+	}
 	p.result.sort()
 	return p.result
 }
@@ -160,36 +168,25 @@ func (p *progress) tick() {
 	for _, wait := range p.waiting {
 		waits = append(waits, wait)
 	}
-	if len(waits) == 0 {
-		if !p.terminal && time.Since(p.last) >= heartbeat {
-			p.line("working")
-		}
-		return
+	text := "working"
+	if len(waits) > 0 {
+		slices.Sort(waits)
+		text = "waiting for " + waits[0]
 	}
-	text := waits[0]
 	if len(waits) > 1 {
 		text = fmt.Sprintf("%s, and %d more", text, len(waits)-1)
 	}
 	switch {
-	case p.terminal:
-		fmt.Fprintf(p.out, "\r\033[K%d done, waiting for %s", p.finished, text)
+	case p.status != nil:
+		p.status.show(fmt.Sprintf("%d done, %s", p.finished, text))
 	case time.Since(p.last) >= heartbeat:
-		p.line("waiting for %s", text)
+		p.line("%s", text)
 	}
 }
 
 func (p *progress) line(format string, args ...any) {
-	if p.terminal {
-		fmt.Fprint(p.out, "\r\033[K")
-	}
 	fmt.Fprintf(p.out, "  "+format+"\n", args...)
 	p.last = time.Now()
-}
-
-func (p *progress) clear() {
-	if p.terminal {
-		fmt.Fprint(p.out, "\r\033[K")
-	}
 }
 
 func describe(c Change) string {
