@@ -203,6 +203,7 @@ func TestCluster(t *testing.T) {
 	t.Run("gives pods a service account token", func(t *testing.T) { serviceAccountAdmission(t, c) })
 	t.Run("denies a service account what no role allows", func(t *testing.T) { rbacDenies(t, c) })
 	t.Run("serves custom resources", func(t *testing.T) { customResourcesAreServed(t, c) })
+	t.Run("simulates the controllers that it lacks", func(t *testing.T) { missingControllersAreSimulated(t, c) })
 
 	t.Run("a second Up returns within a second", func(t *testing.T) {
 		before := processesIn(t, dir)

@@ -24,6 +24,7 @@ type moduleFiles struct {
 // crdFiles are the custom resource definitions that stacks and kwok use. The
 // modules have more, which are not needed.
 var crdFiles = []moduleFiles{
+	{"github.com/cert-manager/cert-manager", "deploy/crds", []string{"cert-manager.io_certificates.yaml"}},
 	{"github.com/external-secrets/external-secrets", "config/crds/bases", []string{
 		"external-secrets.io_externalsecrets.yaml", "external-secrets.io_clustersecretstores.yaml",
 	}},
