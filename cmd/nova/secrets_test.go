@@ -117,7 +117,7 @@ func TestSecretsImport_encrypts_values_of_an_env_file(t *testing.T) {
 		args    []string
 		want    string
 	}{
-		"a malformed key":         {"JWT_PRIVATE_KEY_PEM=hunter2\n", nil, "nova:secrets.JWT_PRIVATE_KEY_PEM: [secret]: is not PEM"},
+		"a malformed key":         {"JWT_PRIVATE_KEY_PEM=hunter2\n", nil, "nova:secrets.JWT_PRIVATE_KEY_PEM: Invalid value: [secret]: is not PEM"},
 		"an open quote":           {"SMTP_PASSWORD=\"hunter2\n", nil, "check that every quote is closed"},
 		"nothing secret":          {"APP_ENV=production\n", nil, "holds no secret with a value"},
 		"a key that is not there": {"SMTP_PASSWORD=hunter2\n", []string{"--only", "JWT_SECRET"}, `--only: "JWT_SECRET"`},
