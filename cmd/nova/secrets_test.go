@@ -56,7 +56,7 @@ func TestSecretsRotate_increments_the_generation_in_the_stack_file(t *testing.T)
 	}{
 		"what breaks stored data":  {[]string{"MESSAGE_ENCRYPTION_MASTER_KEY"}, exitRefused, []string{"can never be read again", "--accept-loss"}},
 		"no key at all":            {nil, exitUsage, []string{"secrets rotate --help"}},
-		"several mistakes at once": {[]string{"NOPE", "DATABASE_URL", "SMTP_PASSWORD", "GOOGLE_CLIENT_SECRET"}, exitUsage, []string{`"NOPE" is no secret`, "rotate the password in it", "nova secrets import", "has no such secret"}},
+		"several mistakes at once": {[]string{"NOPE", "DATABASE_URL", "SMTP_PASSWORD", "GOOGLE_CLIENT_SECRET"}, exitUsage, []string{`"NOPE" is no secret`, "is composed from a password", "nova secrets import", "has no such secret"}},
 		"one of two that cannot":   {[]string{"REDIS_PASSWORD", "NOPE"}, exitUsage, []string{`"NOPE" is no secret`}},
 	} {
 		t.Run(name, func(t *testing.T) {
