@@ -1,5 +1,5 @@
-// Nova's infrastructure as a Pulumi program, for the pulumi command. The nova
-// command runs the same program through the Automation API.
+// Command infra is Nova's infrastructure as a Pulumi program, for the pulumi
+// command. The nova command runs the same program through the Automation API.
 package main
 
 import (

@@ -28,7 +28,7 @@ func production() catalog.Environment {
 	}
 }
 
-func TestCatalogueHoldsTheDocumentedPorts(t *testing.T) {
+func TestServices_have_the_documented_ports(t *testing.T) {
 	want := map[string]int{
 		"auth": 8083, "user": 8080, "content": 8081, "feed": 8084, "media": 8082, "messaging": 8085,
 		"search": 8086, "streaming": 8087, "notification": 8088, "cdn": 8089, "events": 8090,
@@ -41,11 +41,11 @@ func TestCatalogueHoldsTheDocumentedPorts(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-func TestCatalogueIsValid(t *testing.T) {
+func TestValidate_accepts_the_catalogue(t *testing.T) {
 	require.NoError(t, catalog.Validate(catalog.Services()))
 }
 
-func TestEveryServiceFollowsTheDocumentedContract(t *testing.T) {
+func TestServices_follow_the_documented_contract(t *testing.T) {
 	for _, s := range catalog.Services() {
 		assert.Equal(t, catalog.DocumentedHealth(), s.Health, s.Name)
 		assert.Equal(t, "/metrics", s.MetricsPath, s.Name)
@@ -57,7 +57,7 @@ func TestEveryServiceFollowsTheDocumentedContract(t *testing.T) {
 	}
 }
 
-func TestServicesReturnsAFreshCopyEachTime(t *testing.T) {
+func TestServices_returns_a_fresh_copy(t *testing.T) {
 	first := catalog.Services()
 	first[0].Needs[0] = "changed"
 	first[0].Variables[0] = "changed"
@@ -66,7 +66,7 @@ func TestServicesReturnsAFreshCopyEachTime(t *testing.T) {
 	assert.Equal(t, "0.0.0.0", catalog.Services()[2].Env["CONTENT_SERVICE_HOST"])
 }
 
-func TestCloneSharesNothing(t *testing.T) {
+func TestClone_shares_nothing(t *testing.T) {
 	original := catalog.Services()[2]
 	clone := original.Clone()
 	clone.Env["CONTENT_SERVICE_HOST"] = "changed"
@@ -74,13 +74,13 @@ func TestCloneSharesNothing(t *testing.T) {
 	assert.Equal(t, catalog.Services()[2], original)
 }
 
-func TestOnlyTheSignerGetsThePrivateKey(t *testing.T) {
+func TestSecrets_only_the_signer_gets_the_private_key(t *testing.T) {
 	for _, s := range catalog.Services() {
 		assert.Equal(t, s.Name == "auth", slices.Contains(s.Secrets, "JWT_PRIVATE_KEY_PEM"), s.Name)
 	}
 }
 
-func TestPortVariablesAllAgree(t *testing.T) {
+func TestVariables_of_ports_agree(t *testing.T) {
 	for _, s := range catalog.Services() {
 		v := s.PortVariables()
 		for _, key := range []string{"HTTP_PORT", "SERVER_PORT", "APP_PORT", "PORT"} {
@@ -92,7 +92,7 @@ func TestPortVariablesAllAgree(t *testing.T) {
 	}
 }
 
-func TestVariablesAndSecretsCoverTheDocumentedTemplate(t *testing.T) {
+func TestVariables_and_secrets_cover_the_documented_template(t *testing.T) {
 	keys := map[string]bool{}
 	for _, v := range catalog.Variables() {
 		assert.False(t, keys[v.Key], "%s declared twice", v.Key)
@@ -119,7 +119,7 @@ func TestVariablesAndSecretsCoverTheDocumentedTemplate(t *testing.T) {
 	}
 }
 
-func TestEveryVariableThatAServiceReadsReachesOne(t *testing.T) {
+func TestVariables_each_reach_a_service(t *testing.T) {
 	received := map[string]bool{}
 	for _, s := range catalog.Services() {
 		for _, key := range append(s.Variables, s.Secrets...) {
@@ -142,7 +142,7 @@ func TestEveryVariableThatAServiceReadsReachesOne(t *testing.T) {
 	}
 }
 
-func TestDerivedValuesFollowTheStack(t *testing.T) {
+func TestVariables_derived_values_follow_the_stack(t *testing.T) {
 	e := production()
 	for key, want := range map[string]string{
 		"APP_ENV":                  "production",
@@ -168,7 +168,7 @@ func TestDerivedValuesFollowTheStack(t *testing.T) {
 	}
 }
 
-func TestAnOverriddenPortReachesEveryAddress(t *testing.T) {
+func TestVariables_an_overridden_port_is_in_every_address(t *testing.T) {
 	e := production()
 	e.Services[0].HTTPPort = 7000
 	v, _ := catalog.FindVariable("GRPC_AUTH_SERVICE_URL")
@@ -177,14 +177,14 @@ func TestAnOverriddenPortReachesEveryAddress(t *testing.T) {
 	assert.Equal(t, "8000", parsed.Port())
 }
 
-func TestADisabledServiceKeepsAWellFormedAddress(t *testing.T) {
+func TestVariables_a_disabled_service_keeps_a_valid_address(t *testing.T) {
 	e := production()
 	e.Services = e.Services[1:]
 	v, _ := catalog.FindVariable("AUTH_SERVICE_GRPC_URL")
 	assert.Equal(t, "http://auth-service.nova-backend.svc.cluster.local:9083", v.Value(e))
 }
 
-func TestWavesPutCalleesFirst(t *testing.T) {
+func TestWaves_put_callees_first(t *testing.T) {
 	waves, err := catalog.Waves(catalog.Services())
 	require.NoError(t, err)
 	wave := map[string]int{}
@@ -203,7 +203,7 @@ func TestWavesPutCalleesFirst(t *testing.T) {
 	}
 }
 
-func TestValidateNamesEveryMistake(t *testing.T) {
+func TestValidate_reports_every_mistake(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change func([]catalog.Service) []catalog.Service
 		want   []string
@@ -249,7 +249,7 @@ func TestValidateNamesEveryMistake(t *testing.T) {
 				s[0].Class = "huge"
 				return s
 			},
-			[]string{`variable "NOPE"`, `secret "NOPE_SECRET"`, `unknown dependency "oracle"`, `unknown bucket "bin"`, `unknown resource class "huge"`},
+			[]string{`variable "NOPE"`, `secret "NOPE_SECRET"`, `unknown store "oracle"`, `unknown bucket "bin"`, `unknown resource class "huge"`},
 		},
 		"paths that are not paths": {
 			func(s []catalog.Service) []catalog.Service {
@@ -301,7 +301,7 @@ func documentedKeys() []string {
 	return keys
 }
 
-func TestActionsOnABucketAreThoseOfItsServices(t *testing.T) {
+func TestBucketActions_are_those_of_the_services(t *testing.T) {
 	services := []catalog.Service{
 		{Name: "a", Buckets: []catalog.BucketUse{{Bucket: catalog.BucketMedia, Actions: []string{"s3:PutObject"}}}},
 		{Name: "b", Buckets: []catalog.BucketUse{
@@ -313,7 +313,7 @@ func TestActionsOnABucketAreThoseOfItsServices(t *testing.T) {
 	assert.Empty(t, catalog.BucketActions(services, catalog.BucketAudio))
 }
 
-func TestAnAddressOfIPv6IsToldFromItsPort(t *testing.T) {
+func TestAddress_brackets_IPv6(t *testing.T) {
 	assert.Equal(t, "[fd00::1]:5432", catalog.Endpoint{Host: "fd00::1", Port: 5432}.Address())
 	assert.Equal(t, "10.0.0.1:9092,k2.internal:9092", catalog.Endpoint{Host: "10.0.0.1, k2.internal", Port: 9092}.Address())
 }

@@ -4,7 +4,7 @@ import "net/url"
 
 // ConnectionURL is a secret that is composed of an endpoint and a password.
 type ConnectionURL struct {
-	// Key and Password are keys of secrets: of the URL and of what it lacks.
+	// Key and Password are keys of secrets: of the URL and of its password.
 	Key, Password string
 	// Base is the URL without its password.
 	Base url.URL

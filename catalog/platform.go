@@ -1,5 +1,5 @@
 package catalog
 
-// NodePlatform is the platform of the clusters' nodes, which images are built
-// for. It never follows the machine that builds.
+// NodePlatform is the platform of the clusters' nodes, for which images are
+// built, independent of the machine that builds.
 const NodePlatform = "linux/amd64"

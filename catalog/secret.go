@@ -4,43 +4,43 @@ package catalog
 type Secret struct {
 	Key   string
 	Group Group
-	// Generate says how a value is made where the stack supplies none.
+	// Generate is the generator of the value when the stack supplies none.
 	Generate Generator
-	// System is the stateful system that the secret opens. A generated value
-	// opens only a system that the stack runs itself.
+	// System is the store for which the secret is a credential. A generated
+	// value is valid only for a store that the stack runs itself.
 	System Dependency
-	// Internal secrets are for the stateful systems and their exporters; no
-	// service receives them.
+	// Internal secrets are for the stores and their exporters; no service
+	// receives them.
 	Internal bool
 	// Optional secrets may be absent: Nova runs without them.
 	Optional bool
 	// Doc explains the secret in one sentence.
 	Doc string
-	// OnRotation says what a new value breaks; empty means nothing.
+	// OnRotation describes what a new value breaks; empty means nothing.
 	OnRotation string
-	// Unread says that no service reads the key at the documented commit.
+	// Unread means that no service reads the key at the documented commit.
 	Unread bool
 }
 
-// Generator is a way to make a secret value.
+// Generator is a way to generate a secret value.
 type Generator string
 
 const (
-	// GenerateNone means that only the outside world knows the value, such as
-	// a mail provider's password.
+	// GenerateNone means that the value cannot be generated, such as a mail
+	// provider's password.
 	GenerateNone Generator = ""
-	// GeneratePassword makes a URL-safe random password.
+	// GeneratePassword generates a URL-safe random password.
 	GeneratePassword Generator = "password"
-	// GenerateKey makes 32 random bytes in base64.
+	// GenerateKey generates 32 random bytes in base64.
 	GenerateKey Generator = "key"
-	// GenerateRSA makes the RSA key pair that signs tokens.
+	// GenerateRSA generates the RSA key pair that signs tokens.
 	GenerateRSA Generator = "rsa"
 	// GenerateURL composes a connection URL from an endpoint and a generated
 	// or supplied password.
 	GenerateURL Generator = "url"
 )
 
-// Sizes of generated secrets, wherever they are made.
+// Sizes of generated secrets, for all generators.
 const (
 	// KeyBytes is the length of a key, for AES-256.
 	KeyBytes = 32

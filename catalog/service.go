@@ -2,9 +2,9 @@ package catalog
 
 import "maps"
 
-// GRPCPortOffset is what separates a service's gRPC port from its HTTP port.
-// The rule is locked: the Rust code computes it, so there is no field to set
-// a gRPC port.
+// GRPCPortOffset is the difference between a service's gRPC port and its HTTP
+// port. The rule is locked: the Rust code computes it, so there is no field to
+// set a gRPC port.
 const GRPCPortOffset = 1000
 
 // Service is everything that is known about one microservice.
@@ -15,12 +15,12 @@ type Service struct {
 	// HTTPPort is the port of REST, health and metrics; 1 to 64535, so that
 	// the gRPC port fits.
 	HTTPPort int
-	// Health holds the paths that the kubelet asks.
+	// Health holds the paths of the kubelet's probes.
 	Health Health
 	// MetricsPath is where Prometheus scrapes on the HTTP port. Empty means
 	// that the service exports no metrics.
 	MetricsPath string
-	// Needs lists the stateful systems the service talks to.
+	// Needs lists the stores that the service uses.
 	Needs []Dependency
 	// Calls lists the services it calls over gRPC, by Name.
 	Calls []string
@@ -35,24 +35,24 @@ type Service struct {
 	Secrets []string
 	// Env holds plain variables with a value of this service's own.
 	Env map[string]string
-	// Buckets lists the object storage it writes to.
+	// Buckets lists the buckets it writes to.
 	Buckets []BucketUse
 	// PublicPaths lists the URL path prefixes that the ingress lets through to
-	// it; everything else, such as /metrics, stays inside.
+	// it; all others, such as /metrics, are not published.
 	PublicPaths []string
-	// InternetPorts lists the TCP ports on which it reaches providers outside,
-	// such as mail and push services.
+	// InternetPorts lists the TCP ports on which it connects to providers on the
+	// internet, such as mail and push services.
 	InternetPorts []int
-	// Class picks its resource requests and limits.
+	// Class selects its resource requests and limits.
 	Class Class
 }
 
-// Health is the set of HTTP paths that tell the state of a service.
+// Health is the set of HTTP paths of a service's health checks.
 type Health struct {
 	// Startup answers 200 once the process has booted.
 	Startup string
 	// Live answers 200 while the process should not be restarted. It must not
-	// check a dependency.
+	// check a store or another service.
 	Live string
 	// Ready answers 200 while the process can take traffic.
 	Ready string
@@ -70,10 +70,10 @@ func DocumentedHealth() Health {
 // DocumentedMetricsPath is the metrics contract of all services.
 const DocumentedMetricsPath = "/metrics"
 
-// Dependency is a stateful system that services talk to.
+// Dependency identifies a store that services use.
 type Dependency string
 
-// The stateful systems of Nova.
+// The stores of Nova.
 const (
 	Postgres      Dependency = "postgres"
 	Redis         Dependency = "redis"
@@ -83,7 +83,7 @@ const (
 	ObjectStorage Dependency = "s3"
 )
 
-// Dependencies returns the stateful systems in their order of start.
+// Dependencies returns the stores in their order of start.
 func Dependencies() []Dependency {
 	return []Dependency{Postgres, Redis, ClickHouse, Kafka, Elasticsearch, ObjectStorage}
 }
@@ -105,7 +105,7 @@ func Buckets() []Bucket {
 	return []Bucket{BucketMedia, BucketUploads, BucketAudio, BucketCDN}
 }
 
-// BucketUse says that a service writes to a bucket.
+// BucketUse is the use of a bucket by a service that writes to it.
 type BucketUse struct {
 	Bucket Bucket
 	// Variable is the environment variable in which the service's code
@@ -116,18 +116,18 @@ type BucketUse struct {
 	Actions []string
 }
 
-// PutObjects is what a service needs that writes objects, or signs URLs with
-// which browsers do. At commit 94b91e29 no service does more.
+// PutObjects are the actions of a service that writes objects, or signs URLs
+// with which browsers do. At commit 94b91e29 no service needs more.
 func PutObjects() []string { return []string{"s3:PutObject"} }
 
-// Class groups services that load the machine alike, so that a stack sizes
-// them together. All classes have the same documented default.
+// Class groups services with a similar load, so that a stack sizes them
+// together. All classes have the same documented default.
 type Class string
 
 const (
 	// ClassAPI answers requests from PostgreSQL and Redis.
 	ClassAPI Class = "api"
-	// ClassMedia moves bytes: uploads, streams, files.
+	// ClassMedia transfers uploads, streams and files.
 	ClassMedia Class = "media"
 	// ClassWorker mostly consumes or relays events.
 	ClassWorker Class = "worker"
@@ -178,8 +178,8 @@ func (s Service) Clone() Service {
 	return s
 }
 
-// PortVariables returns every variable in which some service expects its own
-// address, all set right. HTTP_PORT and GRPC_PORT are the documented names;
+// PortVariables returns the variables from which the code of some service reads
+// the address to listen on. HTTP_PORT and GRPC_PORT are the documented names;
 // the others are those that the code reads.
 func (s Service) PortVariables() map[string]string {
 	http := itoa(s.HTTPPort)

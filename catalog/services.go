@@ -9,7 +9,7 @@ import (
 // anyAddress makes a server listen on every interface of its pod.
 const anyAddress = "0.0.0.0"
 
-// Ports of providers outside.
+// Ports of providers on the internet.
 const (
 	httpsPort      = 443
 	submissionPort = 587
@@ -20,11 +20,10 @@ func itoa(n int) string { return strconv.Itoa(n) }
 // Services returns the 11 services of Nova, in the order of the documentation.
 // The result is a fresh copy: callers may change it.
 //
-// Ports, needs, calls and variables are those of the source at commit
-// 94b91e29, joined with the documented needs (PostgreSQL, Redis and Kafka for
-// every service). Public are the routes that check a token; search,
-// notification and feed serve theirs to anybody at that commit, so they stay
-// inside.
+// Ports, needs, calls and variables are those of the source at commit 94b91e29,
+// joined with the documented needs (PostgreSQL, Redis and Kafka for every
+// service). Public are the routes that check a token; search, notification and
+// feed do not check one at that commit, so they are not published.
 func Services() []Service {
 	services := []Service{
 		{

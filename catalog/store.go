@@ -1,7 +1,7 @@
 package catalog
 
-// Store is a stateful system as Nova runs it in a cluster or under Docker
-// Compose. The systems are those of Dependencies.
+// Store is a stateful system, such as PostgreSQL, as Nova runs it in a cluster
+// or under Docker Compose: one for each of Dependencies.
 type Store struct {
 	System Dependency
 	// Name is that of its Kubernetes Service, and its host name under Compose.
@@ -14,15 +14,15 @@ type Store struct {
 	User int
 	// DataPath is the folder of its data in the container.
 	DataPath string
-	// Exporter translates its state for Prometheus; nil where the system
-	// exports metrics by itself, or none at all.
+	// Exporter exports its state to Prometheus; nil if the store exports metrics
+	// by itself, or none at all.
 	Exporter *Exporter
-	// MetricsPort is where the system itself exports metrics; 0 means that it
-	// does not.
+	// MetricsPort is the port on which the store itself exports metrics; 0 means
+	// that it does not.
 	MetricsPort int
 }
 
-// Exporter is a process that translates a system's state for Prometheus.
+// Exporter is a process that exports a store's state to Prometheus.
 type Exporter struct {
 	// Name is that of its Deployment and Service.
 	Name  string
@@ -33,9 +33,9 @@ type Exporter struct {
 	User int
 }
 
-// Stores returns the stateful systems with pinned versions: PostgreSQL 15,
-// Redis 7, ClickHouse 23.11 or later, Kafka 3.5 or later and Elasticsearch 8.11
-// or later are what the documentation asks for.
+// Stores returns the stores with pinned versions: PostgreSQL 15, Redis 7,
+// ClickHouse 23.11 or later, Kafka 3.5 or later and Elasticsearch 8.11 or later
+// are the documented requirements.
 func Stores() []Store {
 	return []Store{
 		{
@@ -71,8 +71,7 @@ func Stores() []Store {
 	}
 }
 
-// FindStore returns the store of a system. Every system of Dependencies has
-// one.
+// FindStore returns the record of a store. Each of Dependencies has one.
 func FindStore(system Dependency) Store {
 	for _, s := range Stores() {
 		if s.System == system {

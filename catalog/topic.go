@@ -2,8 +2,8 @@ package catalog
 
 import "slices"
 
-// Topic is a Kafka topic. Brokers create none by themselves, so each topic is
-// declared here or by a stack.
+// Topic is a Kafka topic. Brokers do not create topics automatically, so each
+// topic is declared here or by a stack.
 type Topic struct {
 	Name string
 	// Owner is the service whose code names the topic.

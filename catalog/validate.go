@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// Validate checks that services fit together: names, the 2 × n ports, callees,
-// variables, secrets, dependencies, buckets and the call order. It returns all
-// mistakes joined, or nil.
+// Validate checks that services are consistent: names, the 2 × n ports,
+// callees, variables, secrets, stores, buckets and the call order. It returns
+// all mistakes joined, or nil.
 func Validate(services []Service) error {
 	var errs []error
 	report := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -70,7 +70,7 @@ func (s Service) validate(names map[string]bool) []error {
 	}
 	for _, need := range s.Needs {
 		if !slices.Contains(Dependencies(), need) {
-			report("needs unknown dependency %q", need)
+			report("needs unknown store %q", need)
 		}
 	}
 	for _, use := range s.Buckets {

@@ -14,12 +14,12 @@ type Variable struct {
 	// Default is the value where a stack sets nothing. It is ignored where
 	// Derive is set.
 	Default string
-	// Derive computes the default from what is known of the stack.
+	// Derive computes the default from the facts about the stack.
 	Derive func(Environment) string
 	// Doc explains the variable in one sentence.
 	Doc string
-	// Unread says that no service reads the variable at the documented
-	// commit. It is kept because tools and people expect it.
+	// Unread means that no service reads the variable at the documented commit.
+	// It is kept because it is documented.
 	Unread bool
 	// Locked variables follow from other facts; a stack cannot set them.
 	Locked bool
@@ -59,8 +59,7 @@ const (
 	GroupDevelopment   Group = "Development"
 )
 
-// Environment is what variables are derived from: the facts about a stack that
-// are not themselves variables.
+// Environment is the facts about a stack from which variables are derived.
 type Environment struct {
 	// Name is the value of APP_ENV: development, staging or production.
 	Name string
@@ -69,7 +68,7 @@ type Environment struct {
 	// HeadlessGRPC makes gRPC addresses those of the headless Services, for
 	// clients that balance by themselves.
 	HeadlessGRPC bool
-	// Endpoints says where each stateful system answers.
+	// Endpoints are the addresses of the stores.
 	Endpoints map[Dependency]Endpoint
 	// Region is the region of object storage.
 	Region string
@@ -77,20 +76,20 @@ type Environment struct {
 	Buckets map[Bucket]string
 	// Services are the enabled services with the stack's overrides.
 	Services []Service
-	// Compose says that the services run under Docker Compose, where their host
-	// names are their short ones.
+	// Compose is set when the services run under Docker Compose, where their
+	// host names are their short ones.
 	Compose bool
 }
 
-// Endpoint is where a stateful system answers.
+// Endpoint is the address of a store.
 type Endpoint struct {
 	// Host is a DNS name or address; for object storage empty means AWS.
 	Host string
 	// Port is a TCP port, 1 to 65535.
 	Port int
-	// TLS says that clients must speak TLS.
+	// TLS is set when clients must use TLS.
 	TLS bool
-	// Database and User are those of the services, where the system has any.
+	// Database and User are those of the services, if the store has any.
 	Database, User string
 }
 
@@ -115,7 +114,7 @@ func (e Endpoint) HTTP() string {
 	return "http://" + e.Address()
 }
 
-// host is the name under which others reach a service.
+// host is the DNS name of a service for its clients.
 func (e Environment) host(s Service) string {
 	if e.Compose {
 		return s.KubernetesName()

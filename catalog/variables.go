@@ -8,7 +8,7 @@ import (
 
 // Variables returns every variable of the system that is not a secret, in the
 // order of the documentation: the documented keys first, then in each group
-// those that the code requires and the documentation lacks.
+// those that the code requires and the documentation omits.
 func Variables() []Variable {
 	variables := []Variable{
 		{Key: "APP_ENV", Group: GroupEnvironment, Derive: func(e Environment) string { return e.Name },

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Waves orders services so that every callee stands in an earlier wave than
-// its callers: the order of start and of release. Inside a wave the order is
-// that of the argument. Calls to services that are not in the argument are
-// ignored. It fails on a cycle, naming its members.
+// Waves orders services so that every callee is in an earlier wave than its
+// callers: the order of start and of release. Inside a wave the order is that
+// of the argument. Calls to services that are not in the argument are ignored.
+// It fails on a cycle, naming its members.
 func Waves(services []Service) ([][]Service, error) {
 	waiting := slices.Clone(services)
 	var waves [][]Service

@@ -107,7 +107,7 @@ var kinds = map[string]map[string]int{
 	},
 }
 
-func TestEveryStackDeclaresWhatItConsistsOf(t *testing.T) {
+func TestStack_declares_its_resources(t *testing.T) {
 	for _, stack := range stacks {
 		for _, dryRun := range []bool{false, true} {
 			got := map[string]int{}
@@ -167,7 +167,7 @@ func TestURNs(t *testing.T) {
 	}
 }
 
-func TestEveryResourceHasItsComponentAndAnExplicitProvider(t *testing.T) {
+func TestResources_have_a_component_and_an_explicit_provider(t *testing.T) {
 	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		for _, r := range all {
 			switch {
@@ -181,7 +181,7 @@ func TestEveryResourceHasItsComponentAndAnExplicitProvider(t *testing.T) {
 	})
 }
 
-func TestWhatHoldsDataIsProtectedWhereTheStackSaysSo(t *testing.T) {
+func TestProtection_covers_what_holds_data(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		held := 0
 		for _, r := range all {
@@ -196,7 +196,7 @@ func TestWhatHoldsDataIsProtectedWhereTheStackSaysSo(t *testing.T) {
 	})
 }
 
-func TestPodsMeetPodSecurityRestrictedAndOurOwnBaseline(t *testing.T) {
+func TestPods_meet_Pod_Security_restricted_and_our_baseline(t *testing.T) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
 	require.NoError(t, err)
 	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
@@ -235,7 +235,7 @@ func TestPodsMeetPodSecurityRestrictedAndOurOwnBaseline(t *testing.T) {
 	})
 }
 
-func TestAnUpdateTakesNoPodAwayEarly(t *testing.T) {
+func TestNovaService_update_removes_no_pod_early(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		for _, r := range services(all) {
 			spec := as[appsv1.Deployment](t, r).Spec
@@ -249,7 +249,7 @@ func TestAnUpdateTakesNoPodAwayEarly(t *testing.T) {
 	})
 }
 
-func TestAServiceIsReachedOnBothPortsAndByPod(t *testing.T) {
+func TestNovaService_is_reached_on_both_ports_and_by_pod(t *testing.T) {
 	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		for _, s := range catalog.Services() {
 			for name, clusterIP := range map[string]string{s.KubernetesName(): "", s.HeadlessName(): "None"} {
@@ -263,7 +263,7 @@ func TestAServiceIsReachedOnBothPortsAndByPod(t *testing.T) {
 	})
 }
 
-func TestTheConfigMapHoldsEveryPlainKeyAndNoSecret(t *testing.T) {
+func TestConfigMap_holds_every_plain_key_and_no_secret(t *testing.T) {
 	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, dryRun bool) {
 		inputs := find(t, all, "ConfigMap", "nova-backend-config").inputs["data"].ObjectValue()
 		for _, v := range catalog.Variables() {
@@ -281,7 +281,7 @@ func TestTheConfigMapHoldsEveryPlainKeyAndNoSecret(t *testing.T) {
 	})
 }
 
-func TestTheConfigurationHashIsNotSecretAndFollowsOnlyWhatAServiceReceives(t *testing.T) {
+func TestConfigHash_depends_only_on_what_the_service_receives(t *testing.T) {
 	before := configHashes(t, parse(t, "  nova:replicas: 1\n"))
 	after := configHashes(t, parse(t, "  nova:variables: {CDN_DOMAIN: other.example.com}\n"))
 	for name := range before {
@@ -289,7 +289,7 @@ func TestTheConfigurationHashIsNotSecretAndFollowsOnlyWhatAServiceReceives(t *te
 	}
 }
 
-func TestASuppliedSecretReachesOnlyItsReceiver(t *testing.T) {
+func TestSecrets_supplied_value_reaches_only_its_receiver(t *testing.T) {
 	c, err := stack.Parse("stack", config.Input{"secrets": map[string]any{"SMTP_PASSWORD": config.NewSecret("hunter2")}})
 	require.NoError(t, err)
 	for _, r := range declare(t, c, false) {
@@ -309,7 +309,7 @@ func withoutSecrets(m resource.PropertyMap) map[string]any {
 	})
 }
 
-func TestTheKubeconfigIsHandedOverAsASecret(t *testing.T) {
+func TestProvider_kubeconfig_is_a_secret(t *testing.T) {
 	all := declare(t, load(t, "prod"), false)
 	provider := find(t, all, "kubernetes", "kubernetes")
 	assert.NotContains(t, fmt.Sprint(withoutSecrets(provider.inputs)), "planted kubeconfig")
@@ -318,7 +318,7 @@ func TestTheKubeconfigIsHandedOverAsASecret(t *testing.T) {
 	}
 }
 
-func TestAnAutoscalerOwnsTheReplicaCount(t *testing.T) {
+func TestNovaService_autoscaler_owns_the_replica_count(t *testing.T) {
 	all := declare(t, parse(t, "  nova:replicas: 3\n  nova:autoscaling: {enabled: true, maxReplicas: 8}\n  nova:dependencies: {postgres: {maxConnections: 2000}}\n"), false)
 	assert.Len(t, ofKind(all, "HorizontalPodAutoscaler"), 11)
 	for _, r := range services(all) {
@@ -330,7 +330,7 @@ func TestAnAutoscalerOwnsTheReplicaCount(t *testing.T) {
 	assert.EqualValues(t, 8, spec["maxReplicas"])
 }
 
-func TestAMeshIsAskedForInItsOwnWay(t *testing.T) {
+func TestNovaService_mesh_sidecar_annotations(t *testing.T) {
 	for mesh, in := range map[string]func(corev1.PodTemplateSpec) string{
 		"linkerd": func(p corev1.PodTemplateSpec) string { return p.Annotations["linkerd.io/inject"] },
 		"istio":   func(p corev1.PodTemplateSpec) string { return p.Labels["sidecar.istio.io/inject"] },
@@ -341,7 +341,7 @@ func TestAMeshIsAskedForInItsOwnWay(t *testing.T) {
 	}
 }
 
-func TestADisabledServiceIsNotDeclared(t *testing.T) {
+func TestNovaService_disabled_is_not_declared(t *testing.T) {
 	all := declare(t, parse(t, "  nova:services: {events: {enabled: false}}\n"), false)
 	assert.Len(t, services(all), 10)
 	for _, r := range all {
@@ -349,7 +349,7 @@ func TestADisabledServiceIsNotDeclared(t *testing.T) {
 	}
 }
 
-func TestACallerWaitsForItsCallees(t *testing.T) {
+func TestNovaService_depends_on_its_callees(t *testing.T) {
 	all := declare(t, load(t, "prod"), false)
 	deployment := find(t, all, "Deployment", "feed-service")
 	component := find(t, all, "NovaService", "feed")
@@ -359,7 +359,7 @@ func TestACallerWaitsForItsCallees(t *testing.T) {
 	}
 }
 
-func TestAFailureOfAnyResourceFailsTheProgram(t *testing.T) {
+func TestProgram_fails_when_any_resource_fails(t *testing.T) {
 	c := load(t, "dev")
 	total := len(declare(t, c, false))
 	for n := 1; n <= total; n++ {

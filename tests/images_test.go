@@ -58,7 +58,7 @@ func pinned(t *testing.T, c *stack.Stack, root string) *stack.Stack {
 	return c
 }
 
-func TestADeveloperRunsImagesOfTheSources(t *testing.T) {
+func TestImages_of_the_sources_run_in_development(t *testing.T) {
 	root := sources(t)
 	c := building(t, root, "")
 	all := declare(t, c, false)
@@ -87,7 +87,7 @@ func TestADeveloperRunsImagesOfTheSources(t *testing.T) {
 	}
 }
 
-func TestNoMoreImagesAreBuiltAtOnceThanWanted(t *testing.T) {
+func TestImages_concurrency_is_limited(t *testing.T) {
 	images := ofKind(declare(t, building(t, sources(t), ""), false), "Image")
 	// Which image each waits for: chains, one for each that may begin at once.
 	waits := map[string]string{}
@@ -111,7 +111,7 @@ func TestNoMoreImagesAreBuiltAtOnceThanWanted(t *testing.T) {
 	}
 }
 
-func TestABuildSaysTheSameInAPreviewAndInAnUpdateAndAnywhere(t *testing.T) {
+func TestImages_inputs_are_the_same_in_preview_and_update_on_every_machine(t *testing.T) {
 	inputs := func(root string, dryRun bool) map[string]any {
 		found := map[string]any{}
 		for _, r := range ofKind(declare(t, building(t, root, ""), dryRun), "Image") {
@@ -125,7 +125,7 @@ func TestABuildSaysTheSameInAPreviewAndInAnUpdateAndAnywhere(t *testing.T) {
 	assert.Equal(t, update, inputs(sources(t), false), "another folder, the same state")
 }
 
-func TestAChangeInOneServiceBuildsThatServiceAlone(t *testing.T) {
+func TestImages_change_in_one_service_builds_that_service_only(t *testing.T) {
 	root := sources(t)
 	before := declare(t, building(t, root, ""), false)
 	writeSource(t, filepath.Dir(root), "backend/feed-service/src/main.rs", "fn main() { todo!() }")
@@ -142,14 +142,14 @@ func TestAChangeInOneServiceBuildsThatServiceAlone(t *testing.T) {
 	}
 }
 
-func TestImagesOfARegistryArePushedThere(t *testing.T) {
+func TestImages_are_pushed_to_the_registry(t *testing.T) {
 	c := building(t, sources(t), ", registry: registry.example.com/nova")
 	built := unwrap(find(t, declare(t, c, false), "Image", "auth-service").inputs)
 	assert.Equal(t, false, built["skipPush"])
 	assert.True(t, strings.HasPrefix(built["imageName"].(string), "registry.example.com/nova/auth-service:src-"), built["imageName"])
 }
 
-func TestAServiceWithAnImageOfItsOwnIsNotBuilt(t *testing.T) {
+func TestImages_service_with_its_own_image_is_not_built(t *testing.T) {
 	c := parse(t, `
   nova:images: {build: {context: ..}}
   nova:services: {cdn: {image: {tag: v1}}, feed: {image: {digest: "sha256:`+strings.Repeat("a", 64)+`"}}}
@@ -160,7 +160,7 @@ func TestAServiceWithAnImageOfItsOwnIsNotBuilt(t *testing.T) {
 	assert.False(t, slices.ContainsFunc(images, func(r recorded) bool { return r.name == "cdn-service" || r.name == "feed-service" }))
 }
 
-func TestSourcesThatAreNotThereAreAMistakeInTheConfiguration(t *testing.T) {
+func TestImages_missing_sources_are_a_configuration_mistake(t *testing.T) {
 	c := parse(t, "  nova:images: {build: {context: ../elsewhere}}\n")
 	_, err := image.Pin(&c.Config, sources(t))
 	var wrong *config.Error
@@ -169,7 +169,7 @@ func TestSourcesThatAreNotThereAreAMistakeInTheConfiguration(t *testing.T) {
 	assert.ErrorContains(t, err, "must be the root of Nova's Cargo workspace")
 }
 
-func TestStacksThatBuildNothingNeedNoDockerEngine(t *testing.T) {
+func TestImages_stack_that_builds_nothing_needs_no_Docker_engine(t *testing.T) {
 	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		for _, r := range all {
 			assert.NotContains(t, r.typ, "docker", r.urn)

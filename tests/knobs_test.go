@@ -206,7 +206,7 @@ func isReplaced(t *testing.T, old, next recorded) bool {
 	return diff.Replace()
 }
 
-func TestTheKnobsAreThoseOfTheReference(t *testing.T) {
+func TestKnobs_match_the_reference(t *testing.T) {
 	text, err := os.ReadFile("../docs/CONFIGURATION.md")
 	require.NoError(t, err)
 	var documented []string
@@ -223,11 +223,11 @@ func TestTheKnobsAreThoseOfTheReference(t *testing.T) {
 	}
 }
 
-// TestNoKnobOfProductionLosesWhatIsProtected changes every key of the
+// TestKnobs_of_prod_never_lose_what_is_protected changes every key of the
 // configuration by itself. A change either leaves every protected resource
 // where it is, or is known to be refused by the engine, which
 // TestTheEngineRefusesToLoseWhatIsProtected shows.
-func TestNoKnobOfProductionLosesWhatIsProtected(t *testing.T) {
+func TestKnobs_of_prod_never_lose_what_is_protected(t *testing.T) {
 	all := knobs("", reflect.ValueOf(load(t, "prod").Config))
 	asItIs := declare(t, load(t, "prod"), false)
 	changes, touched, refused := 0, 0, 0

@@ -25,7 +25,7 @@ func watching(all []recorded) []recorded {
 	return slices.DeleteFunc(slices.Clone(all), func(r recorded) bool { return !strings.Contains(r.parent, "nova:platform:MonitoringStack::") })
 }
 
-func TestEveryMonitorFindsWhatItIsFor(t *testing.T) {
+func TestMonitors_select_their_targets(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		for _, r := range ofKind(all, "PodMonitor") {
 			monitor := as[monitoringv1.PodMonitor](t, r)
@@ -82,7 +82,7 @@ func selects(t *testing.T, s metav1.LabelSelector, labels map[string]string) boo
 	return len(selector) > 0
 }
 
-func TestAlertsOfAStackReachWhomItSays(t *testing.T) {
+func TestMonitoring_alerts_reach_the_configured_receivers(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		delivery := as[monitoringv1alpha1.AlertmanagerConfig](t, find(t, all, "AlertmanagerConfig", "nova"))
 		told := map[string]string{}
@@ -108,7 +108,7 @@ func TestAlertsOfAStackReachWhomItSays(t *testing.T) {
 	})
 }
 
-func TestRulesOfAStackAreDeclaredWithItsNumbers(t *testing.T) {
+func TestMonitoring_rules_have_the_numbers_of_the_stack(t *testing.T) {
 	c := changed(t, "prod", "monitoring", map[string]any{"services": map[string]any{"feed": map[string]any{
 		"team": "feeds", "slo": map[string]any{"errorHigh": "7"},
 	}}})
@@ -133,7 +133,7 @@ func TestRulesOfAStackAreDeclaredWithItsNumbers(t *testing.T) {
 	assert.False(t, names["ClickHouseDown"], "nobody exports its metrics")
 }
 
-func TestDashboardsFitAndTheirAddressesAreOutputs(t *testing.T) {
+func TestMonitoring_dashboards_fit_and_their_addresses_are_outputs(t *testing.T) {
 	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		boards := ofKind(watching(all), "ConfigMap")
 		assert.Len(t, boards, 5)
@@ -151,7 +151,7 @@ func TestDashboardsFitAndTheirAddressesAreOutputs(t *testing.T) {
 	})
 }
 
-func TestWhereNothingWatchesNothingIsDeclared(t *testing.T) {
+func TestMonitoring_mode_none_declares_nothing(t *testing.T) {
 	all := declare(t, parse(t, "  nova:replicas: 1\n"), false)
 	assert.Empty(t, watching(all))
 	assert.Empty(t, ofKind(all, "MonitoringStack"))
@@ -167,7 +167,7 @@ const installing = `
     chart: {version: 1.2.3, retention: 30d, storage: 50Gi}
 `
 
-func TestOperatorsAreInstalledBeforeTheirObjects(t *testing.T) {
+func TestMonitoring_operators_are_installed_before_their_objects(t *testing.T) {
 	for _, dryRun := range []bool{false, true} {
 		all := declare(t, parse(t, installing), dryRun)
 		release := find(t, all, "Release", "kube-prometheus-stack")
@@ -195,7 +195,7 @@ func TestOperatorsAreInstalledBeforeTheirObjects(t *testing.T) {
 	}
 }
 
-func TestAnInstalledGrafanaHasAPasswordOfItsOwn(t *testing.T) {
+func TestMonitoring_installed_Grafana_has_its_own_password(t *testing.T) {
 	all := declare(t, parse(t, installing), false)
 	login := find(t, all, "Secret", "grafana-admin")
 	data := login.inputs["data"]
@@ -210,7 +210,7 @@ func TestAnInstalledGrafanaHasAPasswordOfItsOwn(t *testing.T) {
 	assert.True(t, find(t, all, "Namespace", "monitoring").retain)
 }
 
-func TestOnlyItsOwnNamespaceReachesAnInstalledPrometheus(t *testing.T) {
+func TestMonitoring_installed_Prometheus_is_reached_from_its_namespace_only(t *testing.T) {
 	all := declare(t, parse(t, installing), false)
 	policy := as[networkingv1.NetworkPolicy](t, find(t, all, "NetworkPolicy", "prometheus-and-alertmanager"))
 	assert.Equal(t, "monitoring", policy.Namespace)
@@ -221,7 +221,7 @@ func TestOnlyItsOwnNamespaceReachesAnInstalledPrometheus(t *testing.T) {
 	assert.Equal(t, "argo-rollouts", from[1].NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"])
 }
 
-func TestAFailureWhileOperatorsAreInstalledFailsTheProgram(t *testing.T) {
+func TestMonitoring_failed_installation_fails_the_program(t *testing.T) {
 	var others []string
 	for _, name := range catalog.Names() {
 		if name != "cdn" {
@@ -236,7 +236,7 @@ func TestAFailureWhileOperatorsAreInstalledFailsTheProgram(t *testing.T) {
 	}
 }
 
-func TestAChartIsNotRenderedAsManifests(t *testing.T) {
+func TestMonitoring_chart_is_not_rendered_as_manifests(t *testing.T) {
 	_, err := render.Tree(parse(t, installing))
 	assert.ErrorContains(t, err, "nova:monitoring.mode")
 }

@@ -205,7 +205,7 @@ func (n network) holds(t *testing.T, c *stack.Stack) {
 	assert.Empty(t, edges, "edges of pods or ports that do not exist")
 }
 
-func TestEveryEdgeIsLetOutAndInAndNoOtherIs(t *testing.T) {
+func TestNetwork_allows_exactly_the_edges(t *testing.T) {
 	for _, stack := range stacks {
 		t.Run(stack, func(t *testing.T) {
 			c := load(t, stack)
@@ -214,7 +214,7 @@ func TestEveryEdgeIsLetOutAndInAndNoOtherIs(t *testing.T) {
 	}
 }
 
-func TestNetworksOfAnyShapeLetTheirEdgesThroughAndNoOther(t *testing.T) {
+func TestNetwork_allows_exactly_the_edges_of_any_configuration(t *testing.T) {
 	names, systems := catalog.Names(), catalog.Dependencies()
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -247,7 +247,7 @@ func TestNetworksOfAnyShapeLetTheirEdgesThroughAndNoOther(t *testing.T) {
 	}
 }
 
-func TestSidecarsReachTheirControlPlaneAndEachOther(t *testing.T) {
+func TestNetwork_sidecars_reach_their_control_plane_and_each_other(t *testing.T) {
 	for mesh, want := range map[string]struct {
 		plane end
 		ports []int
@@ -307,7 +307,7 @@ func (n network) selectsSomething(t *testing.T) {
 	}
 }
 
-func TestEveryPolicySelectsSomethingAndEveryPodIsDeniedByDefault(t *testing.T) {
+func TestNetwork_policies_select_pods_and_deny_by_default(t *testing.T) {
 	for _, stack := range stacks {
 		n := networkOf(t, declare(t, load(t, stack), false))
 		n.selectsSomething(t)
@@ -319,7 +319,7 @@ func TestEveryPolicySelectsSomethingAndEveryPodIsDeniedByDefault(t *testing.T) {
 	}
 }
 
-func TestOnlyNeighboursThatAreNamedComeInAndOnlyDNSIsForAll(t *testing.T) {
+func TestNetwork_ingress_only_from_named_neighbours_and_DNS_for_all(t *testing.T) {
 	prometheus := end{namespace: "monitoring", labels: map[string]string{"app.kubernetes.io/name": "prometheus"}}
 	stranger := end{namespace: "monitoring", labels: map[string]string{"app.kubernetes.io/name": "grafana"}}
 	ingress := end{namespace: "ingress-nginx", labels: map[string]string{"app.kubernetes.io/name": "ingress-nginx"}}
@@ -366,7 +366,7 @@ func (n network) reaches(t *testing.T, name, where string, want ...int) {
 	assert.Equal(t, want, got, "%s to %s", name, where)
 }
 
-func TestTheOutsideIsReachedOnNamedPortsAndNotThroughPrivateAddresses(t *testing.T) {
+func TestNetwork_egress_only_to_named_ports_and_no_private_addresses(t *testing.T) {
 	for _, stack := range stacks {
 		n := networkOf(t, declare(t, load(t, stack), false))
 		for name, policy := range n.policies {
@@ -392,7 +392,7 @@ func TestTheOutsideIsReachedOnNamedPortsAndNotThroughPrivateAddresses(t *testing
 	}
 }
 
-func TestAServiceReachesOutsideOnlyWhatItNeeds(t *testing.T) {
+func TestNetwork_egress_of_a_service_is_limited_to_its_record(t *testing.T) {
 	n := networkOf(t, declare(t, load(t, "prod"), false))
 	for name, want := range map[string]struct{ public, databases []int }{
 		"auth-service":      {[]int{443, 587}, []int{5432, 6379, 9092}},
@@ -414,7 +414,7 @@ func TestAServiceReachesOutsideOnlyWhatItNeeds(t *testing.T) {
 	n.reaches(t, "auth-service", "public", 443, 587)
 }
 
-func TestAnExternalSystemOfUnknownNetworkIsReachedOnItsPortAlone(t *testing.T) {
+func TestNetwork_external_store_without_CIDRs_is_reached_on_its_port_only(t *testing.T) {
 	c := parse(t, "  nova:dependencies: {elasticsearch: {mode: external, host: search.example.com, port: 9200}}\n  nova:storage: {endpoint: 's3.example.com:9000'}\n"+
 		"  nova:secretSources: {keys: {AWS_ACCESS_KEY_ID: external, AWS_SECRET_ACCESS_KEY: external}}\n")
 	n := networkOf(t, declare(t, c, false))
@@ -424,7 +424,7 @@ func TestAnExternalSystemOfUnknownNetworkIsReachedOnItsPortAlone(t *testing.T) {
 	n.reaches(t, "events-service", "a database")
 }
 
-func TestNoPoliciesWhereTheStackWantsNone(t *testing.T) {
+func TestNetwork_policies_can_be_switched_off(t *testing.T) {
 	assert.Empty(t, ofKind(declare(t, parse(t, "  nova:network: {policies: false}\n"), false), "NetworkPolicy"))
 }
 
@@ -437,7 +437,7 @@ var published = map[string]string{
 	"/api/v1/rtc": "messaging", "/api/v1/ws": "messaging",
 }
 
-func TestTheIngressPublishesTheListedPathsOverTLSAndNothingElse(t *testing.T) {
+func TestIngress_publishes_only_the_listed_paths_over_TLS(t *testing.T) {
 	for stack, host := range map[string]string{"staging": "api.staging.nova.dev", "prod": "api.nova.dev"} {
 		object := as[networkingv1.Ingress](t, find(t, declare(t, load(t, stack), false), "Ingress", "nova-api"))
 		assert.Equal(t, "letsencrypt", object.Annotations["cert-manager.io/cluster-issuer"])
@@ -456,7 +456,7 @@ func TestTheIngressPublishesTheListedPathsOverTLSAndNothingElse(t *testing.T) {
 	assert.Empty(t, ofKind(declare(t, load(t, "dev"), false), "Ingress"))
 }
 
-func TestAGatewayRoutesTheSamePaths(t *testing.T) {
+func TestIngress_gateway_routes_the_same_paths(t *testing.T) {
 	c := parse(t, "  nova:ingress: {kind: gateway, host: api.example.com, gateway: public, gatewayNamespace: gateways}\n")
 	spec := unwrap(find(t, declare(t, c, false), "HTTPRoute", "nova-api").inputs)["spec"].(map[string]any)
 	assert.Equal(t, []any{map[string]any{"name": "public", "namespace": "gateways"}}, spec["parentRefs"])

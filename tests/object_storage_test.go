@@ -65,7 +65,7 @@ func document(t *testing.T, text any) iampolicy.Document {
 	return read
 }
 
-func TestOnlyStacksInAWSDeclareAnythingThere(t *testing.T) {
+func TestObjectStorage_only_stacks_in_AWS_declare_AWS_resources(t *testing.T) {
 	eachStack(t, func(t *testing.T, c *stack.Stack, all []recorded, _ bool) {
 		counts := map[string]int{}
 		for _, r := range inAWS(all) {
@@ -85,7 +85,7 @@ func TestOnlyStacksInAWSDeclareAnythingThere(t *testing.T) {
 	})
 }
 
-func TestBucketsWithWhatKeepsThemPrivateAndRepositoriesAreKept(t *testing.T) {
+func TestObjectStorage_buckets_and_repositories_are_protected(t *testing.T) {
 	for _, stack := range []string{"staging", "prod"} {
 		kept := 0
 		for _, r := range inAWS(declare(t, load(t, stack), false)) {
@@ -102,7 +102,7 @@ func TestBucketsWithWhatKeepsThemPrivateAndRepositoriesAreKept(t *testing.T) {
 	}
 }
 
-func TestABucketIsPrivateVersionedAndEncrypted(t *testing.T) {
+func TestBucket_is_private_versioned_and_encrypted(t *testing.T) {
 	for _, stack := range []string{"staging", "prod"} {
 		c := load(t, stack)
 		all := declare(t, c, false)
@@ -128,7 +128,7 @@ func TestABucketIsPrivateVersionedAndEncrypted(t *testing.T) {
 	}
 }
 
-func TestABucketIsEncryptedWithTheConfiguredKey(t *testing.T) {
+func TestBucket_is_encrypted_with_the_configured_key(t *testing.T) {
 	const key = "arn:aws:kms:ap-northeast-1:444455556666:key/0123"
 	c := changed(t, "prod", "storage", map[string]any{"kmsKey": key})
 	all := declare(t, c, false)
@@ -139,7 +139,7 @@ func TestABucketIsEncryptedWithTheConfiguredKey(t *testing.T) {
 	assert.Equal(t, iampolicy.Statement{Effect: "Allow", Actions: []string{"kms:GenerateDataKey"}, Resources: []string{key}}, statements[len(statements)-1])
 }
 
-func TestTheRulesOfABucketAreOneConfiguration(t *testing.T) {
+func TestBucket_has_one_lifecycle_configuration(t *testing.T) {
 	c := changed(t, "prod", "storage", map[string]any{"noncurrentDays": 45, "abortMultipartDays": 3, "expireDays": map[string]any{"audio": 90}})
 	all := declare(t, c, false)
 	base := []any{
@@ -159,7 +159,7 @@ func TestTheRulesOfABucketAreOneConfiguration(t *testing.T) {
 	}
 }
 
-func TestThePagesOfTheAPIMayUploadWhereServicesSign(t *testing.T) {
+func TestBucket_CORS_allows_uploads_where_services_sign(t *testing.T) {
 	c := changed(t, "prod", "variables", map[string]any{"CORS_ALLOWED_ORIGINS": "https://nova.dev, https://app.nova.dev"})
 	all := declare(t, c, false)
 	for _, bucket := range []string{"media", "uploads", "audio"} {
@@ -178,7 +178,7 @@ func TestThePagesOfTheAPIMayUploadWhereServicesSign(t *testing.T) {
 	assert.Equal(t, []any{"GET", "PUT"}, rules[0].(map[string]any)["allowedMethods"])
 }
 
-func TestNoTwoPartsOfABucketAreMadeAtOnce(t *testing.T) {
+func TestBucket_parts_are_created_one_after_another(t *testing.T) {
 	eachStack(t, func(t *testing.T, _ *stack.Stack, all []recorded, _ bool) {
 		for _, bucket := range catalog.Buckets() {
 			before := ""
@@ -196,7 +196,7 @@ func TestNoTwoPartsOfABucketAreMadeAtOnce(t *testing.T) {
 	})
 }
 
-func TestARoleIsForOneServiceAccountAndTheObjectsThatItsCodeWrites(t *testing.T) {
+func TestRole_is_for_one_ServiceAccount_and_its_objects(t *testing.T) {
 	for _, stack := range []string{"staging", "prod"} {
 		c := load(t, stack)
 		all := declare(t, c, false)
@@ -245,7 +245,7 @@ func TestARoleIsForOneServiceAccountAndTheObjectsThatItsCodeWrites(t *testing.T)
 	}
 }
 
-func TestOnlyTheDenialOfPlainHTTPConcernsEverybody(t *testing.T) {
+func TestBucket_policy_names_everybody_only_to_deny_plain_HTTP(t *testing.T) {
 	for _, stack := range []string{"staging", "prod"} {
 		policies := 0
 		for _, r := range inAWS(declare(t, load(t, stack), false)) {
@@ -268,7 +268,7 @@ func TestOnlyTheDenialOfPlainHTTPConcernsEverybody(t *testing.T) {
 	}
 }
 
-func TestAnImageTagNamesOneImageForever(t *testing.T) {
+func TestRepository_tags_are_immutable(t *testing.T) {
 	for _, stack := range []string{"staging", "prod"} {
 		c := load(t, stack)
 		all := declare(t, c, false)
@@ -291,14 +291,14 @@ func TestAnImageTagNamesOneImageForever(t *testing.T) {
 	}
 }
 
-func TestASwitchedOffServiceKeepsItsFilesAndImages(t *testing.T) {
+func TestObjectStorage_disabled_service_keeps_its_buckets_and_images(t *testing.T) {
 	all := declare(t, changed(t, "prod", "services", map[string]any{"messaging": map[string]any{"enabled": false}}), false)
 	assert.Len(t, ofKind(all, "BucketV2"), 4)
 	assert.Len(t, ofKind(all, "Repository"), 11)
 	assert.Len(t, ofKind(all, "Role"), 3)
 }
 
-func TestTheAccountIsTheConfiguredOneAndNoCredentialsAreInTheState(t *testing.T) {
+func TestProvider_AWS_account_is_fixed_and_no_credentials_are_in_the_state(t *testing.T) {
 	provider := unwrap(find(t, declare(t, load(t, "prod"), false), "aws", "aws").inputs)
 	assert.Contains(t, provider["allowedAccountIds"], "444455556666")
 	assert.Equal(t, "ap-northeast-1", provider["region"])
@@ -307,7 +307,7 @@ func TestTheAccountIsTheConfiguredOneAndNoCredentialsAreInTheState(t *testing.T)
 	}
 }
 
-func TestOnlyTheSmallPackagesOfTheAWSSDKAreCompiled(t *testing.T) {
+func TestImports_of_the_AWS_SDK_are_small(t *testing.T) {
 	cmd := exec.Command("go", "list", "-deps", "./...")
 	cmd.Dir = ".."
 	out, err := cmd.Output()

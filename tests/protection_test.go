@@ -86,7 +86,7 @@ func (p *production) preview(t *testing.T, change map[string]any) (engine.Result
 	return stack.Preview(t.Context())
 }
 
-func TestProductionKeepsWhatIsProtected(t *testing.T) {
+func TestProtection_prod_keeps_what_is_protected(t *testing.T) {
 	p := newProduction(t)
 	made := p.up(t, nil)
 	counts := map[string]int{}

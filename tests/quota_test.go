@@ -14,7 +14,7 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-func TestTheQuotaHoldsThePlanAtItsPeak(t *testing.T) {
+func TestQuota_holds_the_plan_at_its_peak(t *testing.T) {
 	for _, stack := range stacks {
 		all := declare(t, load(t, stack), false)
 		hard := as[corev1.ResourceQuota](t, find(t, all, "ResourceQuota", "nova")).Spec.Hard
@@ -35,7 +35,7 @@ func TestTheQuotaHoldsThePlanAtItsPeak(t *testing.T) {
 	assert.Zero(t, claims.Value(), "production keeps no data in the cluster")
 }
 
-func TestTheQuotaHasRoomForSidecarsAsTheirInjectorIsAskedForThem(t *testing.T) {
+func TestQuota_includes_sidecars(t *testing.T) {
 	for mesh, keys := range map[string][4]string{
 		"istio":   {"sidecar.istio.io/proxyCPU", "sidecar.istio.io/proxyMemory", "sidecar.istio.io/proxyCPULimit", "sidecar.istio.io/proxyMemoryLimit"},
 		"linkerd": {"config.linkerd.io/proxy-cpu-request", "config.linkerd.io/proxy-memory-request", "config.linkerd.io/proxy-cpu-limit", "config.linkerd.io/proxy-memory-limit"},
@@ -62,7 +62,7 @@ func TestTheQuotaHasRoomForSidecarsAsTheirInjectorIsAskedForThem(t *testing.T) {
 	}
 }
 
-func TestAContainerThatSaysNothingGetsTheDefaults(t *testing.T) {
+func TestQuota_containers_without_resources_get_the_defaults(t *testing.T) {
 	limits := as[corev1.LimitRange](t, find(t, declare(t, load(t, "prod"), false), "LimitRange", "nova")).Spec.Limits
 	require.Len(t, limits, 1)
 	assert.Equal(t, "1Gi", limits[0].Default.Memory().String())
@@ -70,7 +70,7 @@ func TestAContainerThatSaysNothingGetsTheDefaults(t *testing.T) {
 	assert.Empty(t, ofKind(declare(t, parse(t, "  nova:quota: {enabled: false}\n"), false), "ResourceQuota"))
 }
 
-func TestStoresGiveWayAfterServices(t *testing.T) {
+func TestPriorities_stores_are_evicted_after_services(t *testing.T) {
 	all := declare(t, load(t, "staging"), false)
 	values := map[string]int32{}
 	for _, r := range ofKind(all, "PriorityClass") {

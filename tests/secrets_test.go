@@ -59,7 +59,7 @@ var external = map[string][]string{
 		"POSTGRES_PASSWORD", "REDIS_EXPORTER_PASSWORD", "REDIS_PASSWORD", "REDIS_URL", "SMTP_PASSWORD"},
 }
 
-func TestAContainerReceivesItsOwnKeysAndNoOthers(t *testing.T) {
+func TestSecrets_containers_receive_only_their_own_keys(t *testing.T) {
 	for _, stack := range stacks {
 		t.Run(stack, func(t *testing.T) {
 			all := declare(t, load(t, stack), false)
@@ -95,7 +95,7 @@ func TestAContainerReceivesItsOwnKeysAndNoOthers(t *testing.T) {
 	}
 }
 
-func TestTheSecretHoldsGeneratedValuesAndIsMarkedSecret(t *testing.T) {
+func TestSecrets_hold_generated_values_and_are_marked_secret(t *testing.T) {
 	data := secretData(t, declare(t, load(t, "dev"), false))
 	assert.Equal(t, "postgresql://nova_a:generated-postgres-password@postgres.nova-backend.svc.cluster.local:5432/nova", data["DATABASE_URL"])
 	assert.Equal(t, "redis://:generated-redis-password@redis.nova-backend.svc.cluster.local:6379", data["REDIS_URL"])
@@ -120,7 +120,7 @@ func secretData(t *testing.T, all []recorded) map[string]string {
 	return data
 }
 
-func TestARotationMakesANewValueAndKeepsTheOneBeforeIt(t *testing.T) {
+func TestSecrets_rotation_keeps_the_previous_value(t *testing.T) {
 	before := declare(t, load(t, "dev"), false)
 	rotated := parse(t, "  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1, JWT_SECRET: 2}}\n")
 	after := declare(t, rotated, false)
@@ -139,7 +139,7 @@ func TestARotationMakesANewValueAndKeepsTheOneBeforeIt(t *testing.T) {
 	assert.Equal(t, "2", keepers["rotation"].StringValue())
 }
 
-func TestARotationRollsTheReceiversOfTheKeyAndNobodyElse(t *testing.T) {
+func TestSecrets_rotation_touches_only_receivers(t *testing.T) {
 	before, after := configHashes(t, parse(t, "")), configHashes(t, parse(t, "  nova:secretSources: {rotation: {JWT_SECRET: 1}}\n"))
 	for name := range before {
 		assert.Equal(t, name == "user-service", before[name] != after[name], name)
@@ -152,7 +152,7 @@ func TestARotationRollsTheReceiversOfTheKeyAndNobodyElse(t *testing.T) {
 	}
 }
 
-func TestExternalSecretsAreFetchedAndNeverSeen(t *testing.T) {
+func TestSecrets_external_values_are_fetched_in_the_cluster_only(t *testing.T) {
 	for stack, want := range external {
 		all := declare(t, load(t, stack), false)
 		object := find(t, all, "ExternalSecret", externalSecret)
@@ -181,7 +181,7 @@ func TestExternalSecretsAreFetchedAndNeverSeen(t *testing.T) {
 	assert.Empty(t, ofKind(declare(t, load(t, "dev"), false), "ExternalSecret"))
 }
 
-func TestTheOperatorCompletesAConnectionURLWithAnyPassword(t *testing.T) {
+func TestSecrets_external_connection_URL_takes_any_password(t *testing.T) {
 	object := find(t, declare(t, load(t, "prod"), false), "ExternalSecret", externalSecret)
 	made := unwrap(object.inputs)["spec"].(map[string]any)["target"].(map[string]any)["template"].(map[string]any)["data"].(map[string]any)
 	// As the operator's template engine has it.
@@ -194,7 +194,7 @@ func TestTheOperatorCompletesAConnectionURLWithAnyPassword(t *testing.T) {
 	assert.Contains(t, made["REDIS_URL"], "rediss://:")
 }
 
-func TestEverySourceOfASecretReachesItsReceiver(t *testing.T) {
+func TestSecrets_of_every_source_reach_their_receivers(t *testing.T) {
 	for source, lines := range map[string]string{
 		ownSecret:      "",
 		externalSecret: "  nova:secretSources: {keys: {JWT_SECRET: external}}\n",
@@ -225,7 +225,7 @@ func configHashes(t *testing.T, c *stack.Stack) map[string]string {
 	return found
 }
 
-func TestAPlantedSecretIsInTheClearNowhere(t *testing.T) {
+func TestSecrets_are_never_in_clear_text(t *testing.T) {
 	supplied := map[string]any{}
 	for _, s := range catalog.Secrets() {
 		switch s.Key {
@@ -243,7 +243,7 @@ func TestAPlantedSecretIsInTheClearNowhere(t *testing.T) {
 	}
 }
 
-func TestAURLIsComposedWithASuppliedPasswordToo(t *testing.T) {
+func TestSecrets_connection_URL_holds_a_supplied_password(t *testing.T) {
 	c, err := stack.Parse("stack", config.Input{"secrets": map[string]any{"POSTGRES_PASSWORD": config.NewSecret("supplied")}})
 	require.NoError(t, err)
 	data := secretData(t, declare(t, c, false))

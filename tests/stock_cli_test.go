@@ -23,7 +23,7 @@ import (
 	"nova.dev/infra/internal/toolchain"
 )
 
-func TestTheStockCommandRunsTheProgramAsItIs(t *testing.T) {
+func TestProgram_runs_with_the_stock_pulumi_command(t *testing.T) {
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)
 	dir := t.TempDir()

@@ -46,7 +46,7 @@ func inside(c *stack.Stack) []workload.Workload {
 	return workload.Of(workload.All(c), workload.Store)
 }
 
-func TestAStackRunsTheStoresThatItSaysAndNoOthers(t *testing.T) {
+func TestStores_run_as_configured(t *testing.T) {
 	for name, want := range map[string]struct {
 		c            *stack.Stack
 		stores, jobs int
@@ -59,7 +59,7 @@ func TestAStackRunsTheStoresThatItSaysAndNoOthers(t *testing.T) {
 	}
 }
 
-func TestAStoreKeepsItsVolumeAndIsFoundByName(t *testing.T) {
+func TestStores_keep_their_volumes_and_are_found_by_name(t *testing.T) {
 	eachStoreStack(t, func(t *testing.T, c *stack.Stack, all []recorded) {
 		for _, s := range inside(c) {
 			set := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", s.Name)).Spec
@@ -100,7 +100,7 @@ func TestAStoreKeepsItsVolumeAndIsFoundByName(t *testing.T) {
 	})
 }
 
-func TestAChangeOfAVolumesSizeReplacesNoStatefulSet(t *testing.T) {
+func TestStores_volume_size_change_replaces_no_StatefulSet(t *testing.T) {
 	all := declare(t, load(t, "staging"), false)
 	require.Len(t, ofKind(all, "StatefulSet"), 5)
 	for _, r := range ofKind(all, "StatefulSet") {
@@ -108,7 +108,7 @@ func TestAChangeOfAVolumesSizeReplacesNoStatefulSet(t *testing.T) {
 	}
 }
 
-func TestTheMembersOfAQuorumStartTogetherAndOnNodesOfTheirOwn(t *testing.T) {
+func TestStores_quorum_members_start_in_parallel_on_separate_nodes(t *testing.T) {
 	all := declare(t, load(t, "staging"), false)
 	kafka := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", "kafka")).Spec
 	assert.Equal(t, appsv1.ParallelPodManagement, kafka.PodManagementPolicy)
@@ -119,7 +119,7 @@ func TestTheMembersOfAQuorumStartTogetherAndOnNodesOfTheirOwn(t *testing.T) {
 	assert.Nil(t, as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", "postgres")).Spec.Template.Spec.Affinity)
 }
 
-func TestAStoreIsNotRestartedBecauseItIsNotReady(t *testing.T) {
+func TestStores_are_not_restarted_while_not_ready(t *testing.T) {
 	eachStoreStack(t, func(t *testing.T, c *stack.Stack, all []recorded) {
 		for _, s := range inside(c) {
 			pod := as[appsv1.StatefulSet](t, find(t, all, "StatefulSet", s.Name)).Spec.Template.Spec
@@ -134,7 +134,7 @@ func TestAStoreIsNotRestartedBecauseItIsNotReady(t *testing.T) {
 	})
 }
 
-func TestSettingsOfStoresHoldNoSecretAndEverySecretIsAReference(t *testing.T) {
+func TestStores_settings_hold_no_secret_values(t *testing.T) {
 	eachStoreStack(t, func(t *testing.T, _ *stack.Stack, all []recorded) {
 		for _, r := range ofKind(all, "ConfigMap") {
 			for key, text := range r.inputs["data"].ObjectValue() {
@@ -166,7 +166,7 @@ func secretKeys(container corev1.Container) map[string]string {
 	return keys
 }
 
-func TestAStoreItsSetUpAndItsExporterReadTheirOwnKeysAlone(t *testing.T) {
+func TestStores_set_up_and_exporter_read_only_their_own_keys(t *testing.T) {
 	c := parse(t, "  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1, REDIS_PASSWORD: 1}}\n")
 	pods := podTemplates(t, declare(t, c, false))
 	for name, want := range map[string]map[string]string{
@@ -200,7 +200,7 @@ func templateHash(t *testing.T, all []recorded, kind, name string) string {
 	return annotation.StringValue()
 }
 
-func TestAChangeOfAStoreTouchesWhatReadsItAndNothingElse(t *testing.T) {
+func TestStores_change_touches_only_its_readers(t *testing.T) {
 	hashes := func(lines string) map[string]string {
 		all := declare(t, parse(t, lines), false)
 		found := map[string]string{}
@@ -234,7 +234,7 @@ func TestAChangeOfAStoreTouchesWhatReadsItAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestServicesWaitForTheSetUpOfWhatTheyUse(t *testing.T) {
+func TestStores_services_wait_for_the_set_up(t *testing.T) {
 	all := declare(t, load(t, "dev"), false)
 	for _, s := range ofKind(all, "NovaService") {
 		deployment := find(t, all, "Deployment", s.name+"-service")
@@ -252,7 +252,7 @@ func TestServicesWaitForTheSetUpOfWhatTheyUse(t *testing.T) {
 	}
 }
 
-func TestASystemOutsideKeepsItsNameInside(t *testing.T) {
+func TestStores_external_store_keeps_its_name_in_the_cluster(t *testing.T) {
 	c := parse(t, `  nova:dependencies:
     postgres: {mode: external, host: db.example.com}
     redis: {mode: external, host: 10.0.0.7}
@@ -279,7 +279,7 @@ func TestASystemOutsideKeepsItsNameInside(t *testing.T) {
 	assert.Equal(t, resource.NewStringProperty("k1.example.com:9092,k2.example.com:9092"), variables["KAFKA_BROKERS"])
 }
 
-func TestExportersServeMetricsInEveryMode(t *testing.T) {
+func TestExporters_serve_metrics_in_every_mode(t *testing.T) {
 	ports := map[string]int32{"postgres-exporter": 9187, "redis-exporter": 9121, "kafka-exporter": 9308, "elasticsearch-exporter": 9114}
 	eachStoreStack(t, func(t *testing.T, c *stack.Stack, all []recorded) {
 		for name, port := range ports {

@@ -21,7 +21,7 @@ func changed(result engine.Result) []string {
 	return all
 }
 
-func TestARotationOrAnotherModeTouchesOnlyWhatItMust(t *testing.T) {
+func TestUp_rotation_or_another_mode_changes_only_what_depends_on_it(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
 	const base = "  nova:namespace: touch\n  nova:deletionProtection: true\n"
@@ -67,7 +67,7 @@ func TestARotationOrAnotherModeTouchesOnlyWhatItMust(t *testing.T) {
 	}
 }
 
-func TestAChangedLifecycleOfBucketsTouchesThatAlone(t *testing.T) {
+func TestUp_changed_bucket_lifecycle_changes_nothing_else(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
 	base := "  nova:namespace: keep\n  nova:deletionProtection: true\n" + only("media") +

@@ -17,7 +17,7 @@ import (
 
 func quantity(text string) resource.Quantity { return resource.MustParse(text) }
 
-func TestServicesPrintsTheCatalogueForPeopleAndTools(t *testing.T) {
+func TestServices_prints_the_catalogue_as_table_and_JSON(t *testing.T) {
 	p := newProject(t)
 	defer os.RemoveAll(p.dir)
 	var rows []map[string]any
@@ -36,7 +36,7 @@ func TestServicesPrintsTheCatalogueForPeopleAndTools(t *testing.T) {
 	assert.Len(t, strings.Split(strings.TrimSpace(table), "\n"), 12)
 }
 
-func TestEveryCommandHasHelpAndAnExample(t *testing.T) {
+func TestCommand_has_help_and_an_example(t *testing.T) {
 	var visit func(*cobra.Command)
 	visit = func(c *cobra.Command) {
 		assert.NotEmpty(t, c.Short, c.CommandPath())
@@ -50,7 +50,7 @@ func TestEveryCommandHasHelpAndAnExample(t *testing.T) {
 	visit(newRootCommand(streams{in: strings.NewReader(""), out: &bytes.Buffer{}, err: &bytes.Buffer{}}))
 }
 
-func TestWrongInputEndsWithACodeAndAMessageAndTouchesNothing(t *testing.T) {
+func TestCommand_wrong_input_exits_with_a_code_and_changes_nothing(t *testing.T) {
 	p := newProject(t)
 	defer os.RemoveAll(p.dir)
 	p.stack(t, "wrong", "  nova:replicas: none\n  nova:mesh: x\n")
@@ -101,7 +101,7 @@ func TestWrongInputEndsWithACodeAndAMessageAndTouchesNothing(t *testing.T) {
 	}
 }
 
-func TestAWrongPassphraseIsSaidToBeOne(t *testing.T) {
+func TestPreview_reports_a_wrong_passphrase(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
 	p.stack(t, "pass", "  nova:namespace: pass\n"+only("cdn"))
@@ -111,7 +111,7 @@ func TestAWrongPassphraseIsSaidToBeOne(t *testing.T) {
 	assert.Contains(t, d.err, "passphrase is not the one")
 }
 
-func TestALockIsRespectedWhileItsHolderLivesAndReleasedAfterwards(t *testing.T) {
+func TestLock_is_kept_while_its_holder_lives_and_removed_afterwards(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
 	p.stack(t, "locked", "  nova:namespace: locked\n"+only("cdn"))
@@ -133,7 +133,7 @@ func TestALockIsRespectedWhileItsHolderLivesAndReleasedAfterwards(t *testing.T) 
 	assert.Contains(t, d.err, "released the lock")
 }
 
-func TestDoctorAndVersionAnswer(t *testing.T) {
+func TestDoctor_and_version(t *testing.T) {
 	p := newProject(t)
 	defer os.RemoveAll(p.dir)
 	doctor := p.must(t, "doctor").out

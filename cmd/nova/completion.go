@@ -14,8 +14,8 @@ func newCompletionCommand(g *globals) *cobra.Command {
 		Use:   "completion bash|zsh|fish",
 		Short: "Print the completion script of a shell",
 		Long: `Print the script that makes a shell complete the commands, flags, stacks,
-services and secret keys of nova. It reads the repository's files; it asks no
-cluster and no network. That of bash needs the package bash-completion.`,
+services and secret keys of nova. It reads the repository's files only, no
+cluster and no network. bash needs the package bash-completion.`,
 		Example: `  source <(nova completion bash)                                   # this session
   nova completion bash > /etc/bash_completion.d/nova
   nova completion zsh > "${fpath[1]}/_nova"
@@ -36,8 +36,8 @@ cluster and no network. That of bash needs the package bash-completion.`,
 	}
 }
 
-// values completes with words that are known when it is called. A word given
-// before is not offered again.
+// values completes with fixed words. A word that is already an argument is not
+// offered again.
 func values(words func() []string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
 		offered := slices.DeleteFunc(words(), func(word string) bool { return slices.Contains(given, word) })
@@ -57,11 +57,11 @@ func folders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirecti
 // completeFlag completes the value of a flag of cmd.
 func completeFlag(cmd *cobra.Command, flag string, complete cobra.CompletionFunc) {
 	if err := cmd.RegisterFlagCompletionFunc(flag, complete); err != nil {
-		panic(err) // The flag is not one of the command.
+		panic(err) // The command has no such flag.
 	}
 }
 
-// stackNames are the stacks of the project; none outside of it.
+// stackNames are the stacks of the project; none outside a project.
 func (g *globals) stackNames() []string {
 	project, err := g.project()
 	if err != nil {
@@ -70,7 +70,7 @@ func (g *globals) stackNames() []string {
 	return project.Stacks()
 }
 
-// serviceNames are the services of the stack; those of the catalogue where its
+// serviceNames are the services of the stack; those of the catalogue if its
 // configuration cannot be read.
 func (g *globals) serviceNames() []string {
 	_, c, err := g.configuration()
@@ -88,7 +88,7 @@ func secretKeys() []string {
 	return keys
 }
 
-// rotatableKeys are the secrets that the stack can rotate; all where its
+// rotatableKeys are the secrets that the stack can rotate; all if its
 // configuration cannot be read.
 func (g *globals) rotatableKeys() []string {
 	_, c, err := g.configuration()

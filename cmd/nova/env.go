@@ -29,11 +29,11 @@ func newEnvInitCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a .env with new secrets",
-		Long: `Write a .env for docker-compose.yml with new secrets, readable by you alone.
+		Long: `Write a .env for docker-compose.yml with new secrets, with mode 0600.
 
-Docker Compose, dotenv libraries and POSIX shells read the file alike; keys
-stand in it over several lines. kubectl's --from-env-file and docker run's
---env-file do not know quotes and cannot read it.
+Docker Compose, dotenv libraries and POSIX shells read the file alike; PEM keys
+span several lines. kubectl's --from-env-file and docker run's --env-file do not
+support quotes and cannot read it.
 
 An existing file is never overwritten (exit code 3): stores keep the passwords
 that they were created with.`,
@@ -64,11 +64,11 @@ that they were created with.`,
 }
 
 func envExists(path string) error {
-	return &engine.RefusedError{Reason: fmt.Sprintf("--out: %s exists and is never overwritten: the stateful systems keep the passwords that they were made with; remove it yourself if they are new", path)}
+	return &engine.RefusedError{Reason: fmt.Sprintf("--out: %s exists and is never overwritten: stores keep the passwords that they were created with; remove it yourself if they are new", path)}
 }
 
-// createPrivate makes a file for the user alone, all of it or nothing. It fails
-// if the file exists by then, also where another process made it meanwhile.
+// createPrivate creates a file with mode 0600, completely or not at all. It
+// fails if the file exists, also if another process creates it meanwhile.
 func createPrivate(path string, text []byte) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".env-*") // Mode 0600.
 	if err != nil {
@@ -79,7 +79,7 @@ func createPrivate(path string, text []byte) error {
 	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
 		return err
 	}
-	// Unlike a rename a link never replaces anything.
+	// Unlike a rename, a link never replaces a file.
 	if err := os.Link(temporary.Name(), path); errors.Is(err, fs.ErrExist) {
 		return envExists(path)
 	} else if err != nil {

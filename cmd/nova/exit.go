@@ -10,7 +10,7 @@ import (
 	"nova.dev/infra/internal/render"
 )
 
-// The exit codes that scripts rely on.
+// The exit codes.
 const (
 	exitDone        = 0
 	exitFailed      = 1
@@ -24,7 +24,7 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// silent fails without a message of its own: what is wrong was printed.
+// silent is a failure that is already printed.
 type silent struct{}
 
 func (silent) Error() string { return "" }

@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-func TestADeveloperBuildsImagesAlongWithTheStack(t *testing.T) {
+func TestUp_builds_images_from_sources(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
 	workspace := filepath.Join(p.dir, "sources", "nova")

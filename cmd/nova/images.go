@@ -30,7 +30,7 @@ func newImagesCommand(g *globals) *cobra.Command {
 	return cmd
 }
 
-// imageFlags are what both image commands understand.
+// imageFlags are the flags that both image commands have.
 type imageFlags struct {
 	registry, version, platform string
 	services                    []string
@@ -46,7 +46,7 @@ func (f *imageFlags) add(g *globals, cmd *cobra.Command, versionUsage string) {
 	completeFlag(cmd, "platform", cobra.FixedCompletions([]string{"linux/amd64", "linux/arm64"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// targets are the images that the flags and the stack name.
+// targets are the images of the flags and the stack.
 func (f *imageFlags) targets(c *stack.Stack, needRegistry bool) ([]image.Target, error) {
 	var mistakes []error
 	for _, wanted := range f.services {
@@ -116,17 +116,17 @@ func newImagesBuildCommand(g *globals) *cobra.Command {
 		Short: "Build the images, and with --push publish them and pin their digests",
 		Long: `Build the container images of the services from Nova's Cargo workspace.
 
-The tag is --version, or one that follows from the sources. With --push the images
-go to the registry, and their digests into the stack file. What the registry
-already has from the same sources is not built again. A tag that holds an image of
-other sources is never overwritten: exit code 3.
+The tag is --version, or one derived from the sources. With --push the images are
+pushed to the registry and their digests written into the stack file. An image
+that the registry has from the same sources is not built again. A tag that holds
+an image of other sources is never overwritten: exit code 3.
 
 The full output of each build is in .nova/images.`,
 		Example: "  nova images build --context ../nova --service auth\n" +
 			"  nova images build --context ../nova --stack staging --version v1.4.0 --push",
 		Args: cobra.NoArgs,
 	}
-	flags.add(g, cmd, "tag of the images (default: one that follows from each image's inputs)")
+	flags.add(g, cmd, "tag of the images (default: derived from each image's inputs)")
 	cmd.Flags().StringVar(&context, "context", ".", "root of Nova's Cargo workspace")
 	completeFlag(cmd, "context", folders)
 	cmd.Flags().BoolVar(&push, "push", false, "push the images and write their digests into the stack file")
@@ -184,8 +184,8 @@ func newImagesDigestsCommand(g *globals) *cobra.Command {
 		Short: "Read the digests of a published version, and with --write pin them",
 		Long: `Read the digests of images that are in the registry already.
 
-With --write they go into the stack file, if the version is there of every
-service.`,
+With --write they are written into the stack file, if the registry has the version
+of every service.`,
 		Example: "  nova images digests --stack prod --version v1.4.0\n" +
 			"  nova images digests --stack prod --version v1.4.0 --write",
 		Args: cobra.NoArgs,
@@ -223,7 +223,7 @@ service.`,
 	return cmd
 }
 
-// printImages prints what was built or found, for people or tools.
+// printImages prints the images that were built or found, as a table or JSON.
 func (g *globals) printImages(results []image.Result, format string) error {
 	if format == "json" {
 		return g.printJSON(append([]image.Result{}, results...))
@@ -243,7 +243,7 @@ func (g *globals) printImages(results []image.Result, format string) error {
 	return table.Flush()
 }
 
-// pin writes digests into the stack file and says so.
+// pin writes digests into the stack file and prints the name of the file.
 func (g *globals) pin(file string, results []image.Result) error {
 	var settings []stackfile.Setting
 	for _, r := range results {

@@ -42,7 +42,7 @@ func published(t *testing.T, host, service, tag, workspace string) string {
 	return sum.String()
 }
 
-func TestImagesPinsDigestsAndNeverOverwritesATag(t *testing.T) {
+func TestImages_pins_digests_and_never_overwrites_a_tag(t *testing.T) {
 	p := newProject(t)
 	defer os.RemoveAll(p.dir)
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
@@ -92,7 +92,7 @@ func TestImagesPinsDigestsAndNeverOverwritesATag(t *testing.T) {
 	assert.Equal(t, pinned, stack())
 }
 
-func TestWrongImageFlagsAreAllNamed(t *testing.T) {
+func TestImages_reports_every_wrong_flag(t *testing.T) {
 	p := newProject(t)
 	defer os.RemoveAll(p.dir)
 	for name, tc := range map[string]struct {

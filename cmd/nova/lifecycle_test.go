@@ -26,7 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-func TestAStackLivesFromUpToDestroy(t *testing.T) {
+func TestUp_to_destroy(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
 	const stack, namespace = "life", "life"
@@ -127,7 +127,7 @@ func (p *project) storesAreUp(t *testing.T, namespace string) {
 	}
 }
 
-func TestPreviewsOfStagingAndProductionAreAcceptedByTheAPIServer(t *testing.T) {
+func TestPreview_of_staging_and_prod_is_accepted_by_the_API_server(t *testing.T) {
 	p := sharedProject(t)
 	for _, stack := range []string{"staging", "prod"} {
 		result := p.preview(t, stack)
@@ -196,7 +196,7 @@ func TestPreview_refuses_what_belongs_to_somebody_else(t *testing.T) {
 // planted are secret values that must appear nowhere in the clear.
 const planted = "planted-hunter2-value"
 
-func TestSecretsAreWrittenNowhereInTheClear(t *testing.T) {
+func TestSecrets_are_never_written_in_clear_text(t *testing.T) {
 	t.Parallel()
 	// With the engine's logs of itself, which other tests do without.
 	logging := *sharedProject(t)
@@ -269,7 +269,7 @@ func unzipped(text []byte) []byte {
 	return plain
 }
 
-func TestAnInterruptedUpConvergesAndKeepsItsPasswords(t *testing.T) {
+func TestUp_converges_after_an_interruption_and_keeps_passwords(t *testing.T) {
 	t.Parallel()
 	writing := *sharedProject(t)
 	writing.checkpoints = true

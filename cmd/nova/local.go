@@ -56,7 +56,7 @@ func newLocalDownCommand(g *globals) *cobra.Command {
 		Long: `Stop every process of the embedded control plane by its process id and remove
 its data. The state of stacks that ran on it stays in .nova/state and names its
 address. To create their objects on the next control plane run the first up with
-PULUMI_RUN_PROGRAM=true: then it looks for them there, and not at the old address.`,
+PULUMI_RUN_PROGRAM=true: it then reads the new address and not the old one.`,
 		Example: "  nova local down",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

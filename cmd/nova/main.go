@@ -1,5 +1,5 @@
 // Command nova operates the Nova infrastructure: it runs the Pulumi program
-// through the Automation API and keeps the embedded control plane.
+// through the Automation API and manages the embedded control plane.
 package main
 
 import (

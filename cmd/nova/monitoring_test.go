@@ -61,7 +61,7 @@ func tried(t *testing.T, client dynamic.Interface, o *unstructured.Unstructured)
 	return err
 }
 
-func TestTheOperatorsOwnDefinitionsAcceptEveryMonitoringObject(t *testing.T) {
+func TestMonitoring_objects_are_accepted_by_the_CRDs_of_the_operator(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
 	const namespace = "definitions"
@@ -103,7 +103,7 @@ func TestTheOperatorsOwnDefinitionsAcceptEveryMonitoringObject(t *testing.T) {
 	assert.ErrorContains(t, tried(t, client, wrong), "interval")
 }
 
-func TestAStackIsWatchedOnItsCluster(t *testing.T) {
+func TestMonitoring_objects_are_created_on_the_cluster(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
 	const stack = "watch"
@@ -159,7 +159,7 @@ func TestAStackIsWatchedOnItsCluster(t *testing.T) {
 	assert.Empty(t, list.Items)
 }
 
-func TestAChartIsRefusedOnTheEmbeddedControlPlaneBeforeAnythingIsTouched(t *testing.T) {
+func TestMonitoring_install_is_refused_on_the_embedded_control_plane(t *testing.T) {
 	p := sharedProject(t)
 	p.stack(t, "chart", "  nova:namespace: chart\n  nova:monitoring: {mode: install}\n")
 	for _, command := range []string{"preview", "up"} {

@@ -31,7 +31,7 @@ const narrow = `  nova:namespace: narrow
   nova:ingress: {kind: gateway, host: api.example.com, gateway: public, gatewayNamespace: gateways}
 `
 
-func TestAStackUpdatesItselfWithinItsQuotaAndItsNetworkIsWhatTheGraphSays(t *testing.T) {
+func TestNetwork_policies_follow_the_graph_and_updates_fit_the_quota(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
 	const name, namespace = "narrow", "narrow"

@@ -83,7 +83,7 @@ func TestOperation_ends_whatever_the_pulumi_command_does(t *testing.T) {
 		// The words of the command, or else ours.
 		"dies before its first event": {`case "$*" in *" up "*|*" preview "*) echo "panic: out of cheese" >&2; kill -9 $$ ;; esac`, "out of cheese"},
 		"fails without a word":        {`case "$*" in *" up "*|*" preview "*) exit 255 ;; esac`, "exit status 255"},
-		"succeeds without a word":     {`case "$*" in *" up "*|*" preview "*) exit 0 ;; esac`, "ended without telling what it did"},
+		"succeeds without a word":     {`case "$*" in *" up "*|*" preview "*) exit 0 ;; esac`, "ended without reporting a result"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := withPulumi(t, shared, tc.script)

@@ -19,9 +19,9 @@ func newPreviewCommand(g *globals) *cobra.Command {
 		Use:   "preview",
 		Short: "Show what up would change",
 		Long: `Show what up would change, and how risky each change is:
-  low      touches nothing that runs
+  low      affects nothing that runs
   rolling  replaces pods one after another
-  high     takes something away
+  high     removes something, or may lose data
 
 Every object is sent to the API server as a dry run, so a preview that succeeds
 was accepted by admission. Values of secrets are never shown. Exit code 0 with or

@@ -20,17 +20,17 @@ func newRenderCommand(g *globals) *cobra.Command {
 		Long: `Write the deployment files of a stack:
   kubernetes/            manifests, in the order in which kubectl applies them
   docker-compose.yml     the whole system on one machine; compose/ is what it mounts
-  .env.example           every variable, explained; nova env init makes a .env
+  .env.example           every variable, explained; nova env init writes a .env
   prometheus/, alertmanager/, grafana/
   Dockerfile             of every service
 
 It needs no cluster, state or credentials, and writes the same bytes every time.
-Values of secrets are never written: <POSTGRES_PASSWORD> stands for one.
+Values of secrets are never written; placeholders such as <POSTGRES_PASSWORD> are.
 
-Rendering into the same folder again replaces what was written there, removes
-what is no longer needed and touches nothing else. Files that were changed by
-hand since, and folders that were not written by nova, are refused (exit code 3)
-unless --force is given.`,
+Rendering into the same folder again replaces the files written before, removes
+those no longer needed and changes no others. Files that were changed by hand
+since, and folders that were not written by nova, are refused (exit code 3) unless
+--force is given.`,
 		Example: "  nova render --stack prod --out deploy\n  kubectl apply -f deploy/kubernetes",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -59,7 +59,7 @@ unless --force is given.`,
 }
 
 // comparedStacks are the stacks of the project whose configuration can be read;
-// a mistake in another stack is no reason not to render this one.
+// a mistake in another stack does not fail the rendering of this one.
 func (g *globals) comparedStacks(project engine.Project) []*stack.Stack {
 	var stacks []*stack.Stack
 	for _, name := range project.Stacks() {

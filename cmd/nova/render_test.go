@@ -12,7 +12,7 @@ import (
 	"nova.dev/infra/internal/envfile"
 )
 
-func TestRenderWritesTheTreeOfTheStackWithoutAClusterAndAgain(t *testing.T) {
+func TestRender_needs_no_cluster_and_can_be_repeated(t *testing.T) {
 	p := newProject(t)
 	defer os.RemoveAll(p.dir)
 	out := filepath.Join(p.dir, "deploy")
@@ -34,7 +34,7 @@ func TestRenderWritesTheTreeOfTheStackWithoutAClusterAndAgain(t *testing.T) {
 	assert.FileExists(t, filepath.Join(out, ".env"), "what is not rendered stays")
 }
 
-func TestAMistakeInAnotherStackDoesNotStopRender(t *testing.T) {
+func TestRender_ignores_mistakes_of_other_stacks(t *testing.T) {
 	p := newProject(t)
 	defer os.RemoveAll(p.dir)
 	p.stack(t, "wrong", "  nova:replicas: none\n")
@@ -46,7 +46,7 @@ func TestAMistakeInAnotherStackDoesNotStopRender(t *testing.T) {
 	assert.Contains(t, d.err, "nova:replicas")
 }
 
-func TestRenderAndEnvRefuseWithACodeAndTouchNothing(t *testing.T) {
+func TestRender_and_env_refuse_with_a_code_and_change_nothing(t *testing.T) {
 	p := newProject(t)
 	defer os.RemoveAll(p.dir)
 	foreign := filepath.Join(p.dir, "foreign")
@@ -90,7 +90,7 @@ func TestRenderAndEnvRefuseWithACodeAndTouchNothing(t *testing.T) {
 	assert.Equal(t, "mine", string(text))
 }
 
-func TestEnvInitWritesSecretsForTheUserAloneAndShowsNone(t *testing.T) {
+func TestEnvInit_writes_secrets_for_the_user_only_and_prints_none(t *testing.T) {
 	p := newProject(t)
 	defer os.RemoveAll(p.dir)
 	path := filepath.Join(p.dir, ".env")

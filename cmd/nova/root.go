@@ -17,13 +17,13 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-// streams are where a command reads and writes.
+// streams are the input and output of a command.
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
 }
 
-// globals are the flags that every command understands.
+// globals are the flags that every command has.
 type globals struct {
 	streams
 	dir       string
@@ -60,7 +60,7 @@ failed; 2 wrong usage or configuration; 3 refused by a guard; 130 interrupted.`,
 	completeFlag(root, "dir", folders)
 	completeFlag(root, "stack", values(g.stackNames))
 	completeFlag(root, "providers", values(engine.ProviderModes))
-	root.CompletionOptions.DisableDefaultCmd = true // newCompletionCommand is ours.
+	root.CompletionOptions.DisableDefaultCmd = true // newCompletionCommand replaces it.
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
 		newUpCommand(g), newPreviewCommand(g), newDestroyCommand(g), newStatusCommand(g),
@@ -72,7 +72,7 @@ failed; 2 wrong usage or configuration; 3 refused by a guard; 130 interrupted.`,
 	return root
 }
 
-// reportUsage makes wrong arguments a usage error everywhere.
+// reportUsage makes wrong arguments a usage error in every command.
 func reportUsage(command *cobra.Command) {
 	if check := command.Args; check != nil {
 		command.Args = func(cmd *cobra.Command, args []string) error {
@@ -109,7 +109,7 @@ func (g *globals) configuration() (engine.Project, *stack.Stack, error) {
 	return project, c, nil
 }
 
-// pinned is configuration for commands to which it matters which images run: it
+// pinned is configuration for commands that need the images of the stack: it
 // reads the sources of a stack that builds them.
 func (g *globals) pinned() (engine.Project, *stack.Stack, error) {
 	project, c, err := g.configuration()
@@ -126,8 +126,8 @@ func (g *globals) pinned() (engine.Project, *stack.Stack, error) {
 	return project, c, nil
 }
 
-// options are those of the stack that the flags name. Everything that can be
-// checked without the engine has been when it returns.
+// options are the options of the stack that the flags name. Everything that can
+// be checked without the engine is checked here.
 func (g *globals) options() (engine.Options, error) {
 	project, c, err := g.pinned()
 	if err != nil {
@@ -151,7 +151,7 @@ func (g *globals) optionsFor(project engine.Project, c *stack.Stack) (engine.Opt
 }
 
 // targetsEmbedded reports whether the stack's kubeconfig leads to the embedded
-// control plane of this checkout, or will once that has been started.
+// control plane of this checkout, or will when that is started.
 func targetsEmbedded(project engine.Project, c *stack.Stack) (bool, error) {
 	path := c.KubeconfigPath(project.Root)
 	if _, err := os.Stat(path); err != nil {
@@ -185,7 +185,7 @@ func formatFlag(cmd *cobra.Command, into *string, allowed ...string) func() erro
 	}
 }
 
-// printJSON is the JSON form of every command's output.
+// printJSON prints the output of a command as JSON.
 func (g *globals) printJSON(value any) error {
 	encoder := json.NewEncoder(g.out)
 	encoder.SetIndent("", "  ")

@@ -8,7 +8,7 @@ func newSecretsCommand(g *globals) *cobra.Command {
 		Short: "List, rotate and import the secrets of a stack",
 		Long: `List, rotate and import the secrets of a stack.
 
-No command prints a value. Each key has one source: generated (made once, kept in
+No command prints a value. Each key has one source: generated (once, kept in
 the encrypted state), config (supplied under nova:secrets, encrypted) or external
 (fetched in the cluster by the External Secrets Operator).`,
 		Args: cobra.NoArgs,

@@ -92,7 +92,7 @@ func (g *globals) readEnvFile(path string) (map[string]string, error) {
 	return envfile.Parse(text)
 }
 
-// chooseSecrets picks the secrets that have a value.
+// chooseSecrets selects the secrets that have a value.
 func chooseSecrets(values map[string]string, only []string) (map[string]string, error) {
 	chosen := map[string]string{}
 	for _, secret := range catalog.Secrets() {
@@ -112,8 +112,8 @@ func chooseSecrets(values map[string]string, only []string) (map[string]string, 
 	return chosen, errors.Join(errs...)
 }
 
-// optionsWith are the options of the stack as it will be with more secrets
-// supplied: it may lack some that are required until then.
+// optionsWith are the options of the stack with more secrets supplied: without
+// them, the stack may lack some that are required.
 func (g *globals) optionsWith(secrets map[string]string) (engine.Options, error) {
 	project, err := g.project()
 	if err != nil {

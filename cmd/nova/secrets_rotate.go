@@ -21,13 +21,13 @@ func newSecretsRotateCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate KEY...",
 		Short: "Make the next up use new values for secrets",
-		Long: `Make the next up use new values for secrets: their rotations in the stack file
-are counted up by one.
+		Long: `Make the next up use new values for secrets: increment their rotation counts in
+the stack file.
 
-A generated value is made anew by the next up, and the pods that receive it are
-replaced one after another. A data store that the stack runs accepts the value
-before it until the next rotation, so that nobody is locked out meanwhile. An
-external value is replaced in its store first; the count makes pods take it.
+The next up generates a new value and replaces the pods that receive it one after
+another. A store that the stack runs accepts the previous value until the next
+rotation, so that no pod is locked out meanwhile. An external value is replaced in
+the external secret store first; the new count makes pods read it.
 A key whose new value breaks something is refused without --accept-loss (exit
 code 3).`,
 		Example: "  nova secrets rotate POSTGRES_PASSWORD --stack staging && nova up --stack staging\n  nova secrets rotate JWT_PRIVATE_KEY_PEM --accept-loss",
@@ -73,13 +73,13 @@ func rotatable(c *stack.Stack, keys []string, acceptLoss bool) error {
 		case !known:
 			wrong = append(wrong, fmt.Errorf("%q is no secret; `nova secrets list` prints them", key))
 		case secret.Generate == catalog.GenerateURL:
-			wrong = append(wrong, fmt.Errorf("%s is composed; rotate the password in it", key))
+			wrong = append(wrong, fmt.Errorf("%s is composed from a password; rotate that", key))
 		case source == config.SourceNone:
 			wrong = append(wrong, fmt.Errorf("%s: stack %s has no such secret", key, c.Stack))
 		case source == config.SourceConfig:
 			wrong = append(wrong, fmt.Errorf("%s is supplied under nova:secrets; supply a new value with `nova secrets import`", key))
 		case c.SecretSources.Rotation[key] >= config.MaxRotations:
-			wrong = append(wrong, fmt.Errorf("%s was rotated %d times, the most that is possible", key, config.MaxRotations))
+			wrong = append(wrong, fmt.Errorf("%s was rotated %d times, the maximum", key, config.MaxRotations))
 		case secret.OnRotation != "" && !acceptLoss:
 			losses = append(losses, fmt.Errorf("%s: %s", key, secret.OnRotation))
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestSecretsAreListedWithTheirSourceAndReceiversAndNoValue(t *testing.T) {
+func TestSecretsList_shows_source_and_receivers_but_no_value(t *testing.T) {
 	p := newProject(t)
 	defer os.RemoveAll(p.dir)
 	var rows []secretRow
@@ -33,7 +33,7 @@ func TestSecretsAreListedWithTheirSourceAndReceiversAndNoValue(t *testing.T) {
 	assert.Contains(t, p.must(t, "secrets", "list").out, "MESSAGE_ENCRYPTION_MASTER_KEY  generated  0          messaging")
 }
 
-func TestARotationIsCountedUpInTheStackFile(t *testing.T) {
+func TestSecretsRotate_increments_the_generation_in_the_stack_file(t *testing.T) {
 	p := newProject(t)
 	defer os.RemoveAll(p.dir)
 	p.stack(t, "turn", "  nova:namespace: turn # ours\n  nova:secrets: {SMTP_PASSWORD: {secure: v1:abc}}\n")
@@ -56,7 +56,7 @@ func TestARotationIsCountedUpInTheStackFile(t *testing.T) {
 	}{
 		"what breaks stored data":  {[]string{"MESSAGE_ENCRYPTION_MASTER_KEY"}, exitRefused, []string{"can never be read again", "--accept-loss"}},
 		"no key at all":            {nil, exitUsage, []string{"secrets rotate --help"}},
-		"several mistakes at once": {[]string{"NOPE", "DATABASE_URL", "SMTP_PASSWORD", "GOOGLE_CLIENT_SECRET"}, exitUsage, []string{`"NOPE" is no secret`, "rotate the password in it", "nova secrets import", "has no such secret"}},
+		"several mistakes at once": {[]string{"NOPE", "DATABASE_URL", "SMTP_PASSWORD", "GOOGLE_CLIENT_SECRET"}, exitUsage, []string{`"NOPE" is no secret`, "is composed from a password", "nova secrets import", "has no such secret"}},
 		"one of two that cannot":   {[]string{"REDIS_PASSWORD", "NOPE"}, exitUsage, []string{`"NOPE" is no secret`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestARotationIsCountedUpInTheStackFile(t *testing.T) {
 	}
 }
 
-func TestSecretsAreImportedFromAnEnvFileAndEncrypted(t *testing.T) {
+func TestSecretsImport_encrypts_values_of_an_env_file(t *testing.T) {
 	p := newProject(t)
 	defer os.RemoveAll(p.dir)
 	p.stack(t, "in", "  nova:namespace: in\n")

@@ -10,7 +10,7 @@ import (
 	"nova.dev/infra/catalog"
 )
 
-// serviceRow is one service as tools outside read it.
+// serviceRow is one service in the JSON output, whose fields are a contract.
 type serviceRow struct {
 	Name     string               `json:"name"`
 	HTTPPort int                  `json:"http_port"`

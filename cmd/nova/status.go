@@ -36,12 +36,12 @@ func newStatusCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the state of every service of a stack",
-		Long: `Show what runs in the cluster against what the stack file asks for: ready and
-wanted pods, ports and images of every service.
-  available  as many pods as wanted serve, of the wanted image
+		Long: `Compare the cluster with the stack file: ready and desired pods, ports and images
+of every service.
+  available  all desired pods are ready and run the desired image
   updating   pods are being replaced
-  degraded   fewer pods than wanted serve
-  drifted    enough pods serve, but the cluster runs another number or image
+  degraded   fewer pods than desired are ready
+  drifted    enough pods are ready, but the cluster has another number or image
   absent     there is no Deployment
 Exit code 1: at least one service is not available.`,
 		Example: "  nova status\n  nova status --stack prod --format json",
@@ -112,9 +112,9 @@ func readStatus(ctx context.Context, project engine.Project, c *stack.Stack) ([]
 	return rows, nil
 }
 
-// read compares a Deployment with the service that the stack file describes. The
-// number of pods that the Deployment asks for counts only where an autoscaler
-// sets it, and within the autoscaler's bounds.
+// read compares a Deployment with the service in the stack file. The
+// Deployment's own number of replicas counts only if an autoscaler sets it, and
+// within the autoscaler's bounds.
 func (r *serviceStatus) read(d appsv1.Deployment, s stack.Service) {
 	asked := ptr.Deref(d.Spec.Replicas, 1)
 	if a := s.Autoscaling; a.Enabled {

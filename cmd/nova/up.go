@@ -15,12 +15,12 @@ func newUpCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Create and update the resources of a stack",
-		Long: `Create, update and delete resources until they are what the program declares for
-the stack.
+		Long: `Bring the resources of a stack to the desired state, which the program declares:
+create, update and delete them.
 
-The cluster is read first, so that a change made by hand is undone; what an
-interrupted run left is completed. Outside development the changes are shown and
-must be confirmed. Exit code 3: not confirmed, or a guard refuses.`,
+The cluster is read first, so that a change made by hand is undone; an interrupted
+run is completed. Outside development the changes are shown and must be confirmed.
+Exit code 3: not confirmed, or a guard refuses.`,
 		Example: "  nova up\n  nova up --stack prod --yes",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -60,7 +60,7 @@ must be confirmed. Exit code 3: not confirmed, or a guard refuses.`,
 	return cmd
 }
 
-// confirm asks a question that only "yes" answers.
+// confirm asks a question and fails unless the answer is "yes".
 func (g *globals) confirm(question string) error {
 	fmt.Fprintf(g.err, "%s Type yes: ", question)
 	answer, _ := bufio.NewReader(g.in).ReadString('\n')

@@ -26,7 +26,7 @@ import (
 // it may be the same in every state directory.
 const clusterName = "nova"
 
-// Options say where a cluster lives and what it looks like.
+// Options are the place and the nodes of a cluster.
 type Options struct {
 	// Root is the root of the repository, whose tools are run. Required.
 	Root string
@@ -46,8 +46,8 @@ type Cluster struct {
 	options Options
 }
 
-// New returns the cluster that the options describe. It touches nothing: the
-// cluster may be running, stopped or absent.
+// New returns the cluster that the options describe. It reads and changes
+// nothing: the cluster may be running, stopped or absent.
 func New(o Options) (*Cluster, error) {
 	if o.Root == "" {
 		return nil, errors.New("cluster: Root is required")

@@ -290,7 +290,7 @@ func TestCluster(t *testing.T) {
 	})
 }
 
-func TestUpStartsAComponentAgainThatEndsEarly(t *testing.T) {
+func TestUp_restarts_a_component_that_exits_early(t *testing.T) {
 	t.Parallel()
 	c, dir := newCluster(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -316,7 +316,7 @@ func TestUpStartsAComponentAgainThatEndsEarly(t *testing.T) {
 	statusIsComplete(t, c)
 }
 
-func TestUpSaysWhyAComponentCannotRun(t *testing.T) {
+func TestUp_reports_why_a_component_cannot_run(t *testing.T) {
 	t.Parallel()
 	c, dir := newCluster(t)
 	up(t, c)
@@ -338,11 +338,11 @@ func TestUpSaysWhyAComponentCannotRun(t *testing.T) {
 	}
 }
 
-// childVariable makes TestUpInAChildProcess do its work.
+// childVariable makes TestUp_in_a_child_process do its work.
 const childVariable = "NOVA_TEST_CLUSTER_DIR"
 
-// TestUpInAChildProcess is the process that other tests interrupt and kill.
-func TestUpInAChildProcess(t *testing.T) {
+// TestUp_in_a_child_process is the process that other tests interrupt and kill.
+func TestUp_in_a_child_process(t *testing.T) {
 	dir := os.Getenv(childVariable)
 	if dir == "" {
 		t.Skip("runs only as a child of other tests")
@@ -358,11 +358,11 @@ func TestUpInAChildProcess(t *testing.T) {
 	}
 }
 
-// startChild starts TestUpInAChildProcess at the head of a process group, as a
+// startChild starts TestUp_in_a_child_process at the head of a process group, as a
 // shell starts a command in the foreground of a terminal.
 func startChild(t *testing.T, dir string, output io.Writer) *exec.Cmd {
 	t.Helper()
-	child := exec.Command(os.Args[0], "-test.run=^TestUpInAChildProcess$", "-test.v")
+	child := exec.Command(os.Args[0], "-test.run=^TestUp_in_a_child_process$", "-test.v")
 	child.Env = append(os.Environ(), childVariable+"="+dir)
 	child.Stdout = output
 	child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -372,7 +372,7 @@ func startChild(t *testing.T, dir string, output io.Writer) *exec.Cmd {
 	return child
 }
 
-func TestUpThatIsInterruptedOnTheTerminalLeavesNothing(t *testing.T) {
+func TestUp_interrupted_on_the_terminal_leaves_nothing(t *testing.T) {
 	t.Parallel()
 	for moment, program := range map[string]string{
 		"while kwokctl works":               "bin/kwokctl create cluster",
@@ -409,7 +409,7 @@ func TestUpThatIsInterruptedOnTheTerminalLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestUpAfterAKilledUp(t *testing.T) {
+func TestUp_after_a_killed_up(t *testing.T) {
 	t.Parallel()
 	c, dir := newCluster(t)
 	child := startChild(t, dir, io.Discard)

@@ -22,7 +22,7 @@ import (
 
 const (
 	fieldManager = "nova"
-	// crdTimeout is how long the API server may take to serve new kinds; it
+	// crdTimeout bounds the wait until the API server serves new kinds, which
 	// takes well under a second.
 	crdTimeout = 30 * time.Second
 	crdPoll    = 100 * time.Millisecond
@@ -64,7 +64,8 @@ func (c *Cluster) InstallCRDs(ctx context.Context, manifests ...[]byte) error {
 	return nil
 }
 
-// crdSumAnnotation says on namespace kube-system which definitions are there.
+// crdSumAnnotation of namespace kube-system identifies the installed
+// definitions.
 const crdSumAnnotation = "nova.dev/crds"
 
 // ensureCRDs installs the pinned definitions and the Stages of kwok, once.

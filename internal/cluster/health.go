@@ -17,20 +17,20 @@ import (
 )
 
 const (
-	// healthTimeout bounds one question for health; on loopback an answer
-	// takes milliseconds.
+	// healthTimeout bounds one health check, which takes milliseconds on
+	// loopback.
 	healthTimeout = 2 * time.Second
 	healthPoll    = 100 * time.Millisecond
-	// startTimeout is how long the control plane may take to become healthy:
-	// four seconds on an idle machine, so this is for a very busy one.
+	// startTimeout bounds the start of the control plane: four seconds on an
+	// idle machine; the rest is for a busy one.
 	startTimeout = 3 * time.Minute
-	// restartLimit is how often components that end during the start are
-	// started again. The controller manager gives up when the API server takes
-	// more than ten seconds, as on a busy machine it does.
+	// restartLimit is the number of restarts of components that end during the
+	// start. The controller manager exits when the API server takes more than
+	// ten seconds to start, as it does on a busy machine.
 	restartLimit = 5
-	// restartPause is the least time between two restarts.
+	// restartPause is the minimum time between two restarts.
 	restartPause = 2 * time.Second
-	// waitNotice is how often waiting is reported.
+	// waitNotice is the interval at which waiting is reported.
 	waitNotice = 2 * time.Second
 )
 
@@ -44,7 +44,7 @@ func unhealthy(ctx context.Context, p ports) []string {
 		Timeout: healthTimeout,
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
-			// The controller manager and the scheduler make up certificates at
+			// The controller manager and the scheduler generate certificates at
 			// each start. Nothing confidential is sent or read here.
 			TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
 		},
@@ -93,8 +93,8 @@ func missing(alive []running) []string {
 }
 
 // awaitHealth waits until every component is healthy, and starts again those
-// that end meanwhile. The error wraps errPortTaken when one ended for want of
-// its port.
+// that end meanwhile. The error wraps errPortTaken when one ended because its
+// port was taken.
 func (c *Cluster) awaitHealth(ctx context.Context, programs tools, p ports, r reporter) error {
 	deadline := time.Now().Add(startTimeout)
 	lastRestart, lastNotice := time.Now(), time.Now()

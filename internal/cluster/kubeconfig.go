@@ -51,10 +51,10 @@ func (c *Cluster) writeKubeconfig(p ports) error {
 	return nil
 }
 
-// IsEmbedded says whether a context of a kubeconfig file, or its current context
-// when context is empty, leads to this cluster: the same address and the same
-// certificate authority. The cluster need not be running. The error is about
-// reading the kubeconfig or the cluster's own state.
+// IsEmbedded reports whether a context of a kubeconfig file, or its current
+// context when context is empty, leads to this cluster: the same address and
+// the same certificate authority. The cluster need not be running. The error is
+// about reading the kubeconfig or the cluster's own state.
 func (c *Cluster) IsEmbedded(kubeconfig, context string) (bool, error) {
 	config, err := clientcmd.LoadFromFile(kubeconfig)
 	if err != nil {

@@ -90,16 +90,15 @@ func (c *Cluster) configure(programs tools, p ports) kwokctlConfig {
 		},
 		ComponentsPatches: []componentPatch{
 			{"etcd", []extraArg{{"data-dir", c.data(), true}}},
-			// Without these the API server looks for an address of the machine
-			// to publish and does not start on one that is offline. The price:
-			// the Service "kubernetes" has no endpoint, which no simulated pod
-			// misses.
+			// Without these the API server looks for an address of the machine to
+			// publish and does not start on one that is offline. In return the
+			// Service "kubernetes" has no endpoint, which no simulated pod needs.
 			{"kube-apiserver", []extraArg{
 				{"advertise-address", loopback, false},
 				{"endpoint-reconciler-type", "none", false},
 			}},
-			// There is one of each, and after a crash its successor would wait
-			// for the lease of the dead to expire.
+			// There is one of each; after a crash, leader election would delay the
+			// next one until the old lease expires.
 			{"kube-controller-manager", []extraArg{
 				{"leader-elect", "false", false},
 				{"enable-hostpath-provisioner", "true", false},
@@ -117,8 +116,8 @@ func (c *Cluster) configure(programs tools, p ports) kwokctlConfig {
 
 // kubectlStub is a program that does nothing and succeeds. kwokctl runs kubectl
 // for one purpose, to wait for the API server, and downloads it where there is
-// none. Readiness is awaited here, for every component, so kwokctl is told that
-// all is well.
+// none. The readiness of every component is awaited here, so kwokctl gets a
+// success at once.
 func (c *Cluster) kubectlStub() string { return filepath.Join(c.home(), "kubectl-stub") }
 
 // prepare writes what kwokctl reads, and removes what an earlier run of it left
@@ -176,18 +175,18 @@ func (c *Cluster) kwokctlCreate(ctx context.Context, programs tools) error {
 	cmd := exec.CommandContext(ctx, programs["kwokctl"], "create", "cluster",
 		"--name="+clusterName,
 		"--config="+c.kwokctlConfigFile(),
-		// kwok holds a lease for each node that a successor must wait out, for
+		// kwok holds a lease for each node, which delays its next start by
 		// minutes. With no leases it reports the nodes' status instead.
 		"--node-lease-duration-seconds=0",
 		"--kubeconfig=",
 	)
-	// Nothing of the user's environment: neither KWOK_* variables nor proxies
-	// nor a PATH with a kubectl may change what is started.
+	// Nothing of the user's environment is passed on: neither KWOK_* variables
+	// nor proxies nor a PATH with a kubectl may change what is started.
 	cmd.Env = []string{"HOME=" + c.home()}
 	cmd.Dir = c.home()
-	// Its own session keeps it and its children out of reach of a terminal's
-	// Ctrl-C. It starts them in sessions of their own and exits, so they belong
-	// to init and outlive this process.
+	// In a session of its own, it and its children do not receive a terminal's
+	// Ctrl-C. It starts them in sessions of their own and exits, so their parent
+	// is init and they keep running after this process.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -199,7 +198,7 @@ func (c *Cluster) kwokctlCreate(ctx context.Context, programs tools) error {
 }
 
 // forgetDead removes the process ids of components that do not run. kwokctl
-// would take a zombie, or any process with a recorded id, for the component.
+// treats a zombie, or any process with a recorded id, as the component.
 func (c *Cluster) forgetDead(ctx context.Context) error {
 	alive, err := c.processes(ctx)
 	if err != nil {

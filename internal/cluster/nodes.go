@@ -16,8 +16,8 @@ import (
 
 const (
 	region = "local"
-	// nodesTimeout is how long kwok may take to make the nodes ready, and the
-	// controller manager to create the default service account. Both take
+	// nodesTimeout bounds the wait until kwok has made the nodes ready, and the
+	// controller manager has created the default service account. Both take
 	// about a second.
 	nodesTimeout = time.Minute
 	nodesPoll    = 100 * time.Millisecond

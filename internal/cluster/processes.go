@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	// stopGrace is how long processes may take to end by themselves: about a
-	// second, except for an API server whose etcd is gone, which never ends.
+	// stopGrace is the time that processes get to end after SIGTERM: about a
+	// second is needed, except by an API server whose etcd is gone, which never
+	// ends.
 	stopGrace = 5 * time.Second
-	// killGrace is how long the kernel may take to remove killed processes.
+	// killGrace is the time that the kernel gets to remove killed processes.
 	killGrace = 5 * time.Second
 	stopPoll  = 50 * time.Millisecond
 )
@@ -50,7 +51,7 @@ func (c *Cluster) processes(ctx context.Context) ([]running, error) {
 	return own, ctx.Err()
 }
 
-// owns says whether a command line is that of a process of this cluster.
+// owns reports whether a command line is that of a process of this cluster.
 func (c *Cluster) owns(args []string) bool {
 	state := c.home() + string(filepath.Separator)
 	if strings.HasPrefix(args[0], state) {
@@ -61,7 +62,7 @@ func (c *Cluster) owns(args []string) bool {
 }
 
 // stop ends the processes of the cluster and waits until they are gone: etcd
-// last, so that the others do not wait for it in vain.
+// last, since the others wait for it while they stop.
 func (c *Cluster) stop(ctx context.Context) error {
 	isEtcd := func(p running) bool { return p.name == "etcd" }
 	others := func(p running) bool { return !isEtcd(p) }

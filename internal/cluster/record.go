@@ -36,7 +36,7 @@ const (
 	highestPort = 29999
 )
 
-// settle replaces every port that is unset or taken by a free one, and returns
+// settle replaces every port that is unset or in use by a free one, and returns
 // the ports that were taken.
 func (p *ports) settle() (taken []int, err error) {
 	used := map[int]bool{}
@@ -75,7 +75,7 @@ func isFree(port int) bool {
 	return listener.Close() == nil
 }
 
-// record is what is remembered of a cluster that was once completely up. A
+// record is the stored description of a cluster that was completely up once. A
 // state directory without one holds a cluster whose creation did not finish.
 type record struct {
 	Ports ports `json:"ports"`

@@ -30,7 +30,7 @@ func values(p ports) []int {
 	return all
 }
 
-func TestPortsAreChosenOnceAndKept(t *testing.T) {
+func TestPorts_are_chosen_once_and_kept(t *testing.T) {
 	var p ports
 	if taken, err := p.settle(); err != nil || len(taken) != 0 {
 		t.Fatal(taken, err)
@@ -52,7 +52,7 @@ func TestPortsAreChosenOnceAndKept(t *testing.T) {
 	}
 }
 
-func TestTakenPortsAreReplaced(t *testing.T) {
+func TestPorts_in_use_are_replaced(t *testing.T) {
 	var p ports
 	if _, err := p.settle(); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestTakenPortsAreReplaced(t *testing.T) {
 	}
 }
 
-func TestRecordDistinguishesAbsentFromUnfinished(t *testing.T) {
+func TestRecord_distinguishes_absent_from_unfinished(t *testing.T) {
 	complete := record{Ports: ports{1, 2, 3, 4, 5, 6}, Programs: "x"}
 	for name, test := range map[string]struct {
 		prepare func(t *testing.T, c *Cluster)
@@ -123,7 +123,7 @@ func writeTestFile(t *testing.T, name, content string) {
 	}
 }
 
-func TestOptionsAreChecked(t *testing.T) {
+func TestOptions_are_validated(t *testing.T) {
 	for _, test := range []struct {
 		options Options
 		want    string
@@ -137,7 +137,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 }
 
-func TestStateLiesInTheRepositoryByDefault(t *testing.T) {
+func TestOptions_state_is_in_the_repository_by_default(t *testing.T) {
 	root := t.TempDir()
 	c, err := New(Options{Root: root})
 	if err != nil {
@@ -148,7 +148,7 @@ func TestStateLiesInTheRepositoryByDefault(t *testing.T) {
 	}
 }
 
-func TestOwnProcessesAreToldFromOthers(t *testing.T) {
+func TestProcesses_of_the_control_plane_are_recognized(t *testing.T) {
 	c, err := New(Options{Root: "/repository"})
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestOwnProcessesAreToldFromOthers(t *testing.T) {
 	}
 }
 
-func TestKwokctlLogIsTurnedIntoText(t *testing.T) {
+func TestKwokctl_log_is_converted_to_text(t *testing.T) {
 	log := `{"level":"INFO","msg":"Cluster is creating"}
 {"level":"ERROR","msg":"Failed to setup config","err":"no such file"}
 panic: nil map
@@ -180,7 +180,7 @@ panic: nil map
 	}
 }
 
-func TestFingerprintChangesWithAProgram(t *testing.T) {
+func TestFingerprint_changes_with_a_program(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "etcd")
 	writeTestFile(t, file, "a")
 	programs := tools{"etcd": file}
@@ -194,7 +194,7 @@ func TestFingerprintChangesWithAProgram(t *testing.T) {
 	}
 }
 
-func TestEndOfALogIsItsLastLinesOrItsPanic(t *testing.T) {
+func TestLogTail_is_the_last_lines_or_the_panic(t *testing.T) {
 	for name, test := range map[string]struct {
 		log  string
 		want []string

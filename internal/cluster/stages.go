@@ -14,8 +14,8 @@ import (
 	"nova.dev/infra/internal/toolchain"
 )
 
-// ownStages answer for controllers that the embedded control plane lacks. Those
-// of nodes and pods are kwok's own.
+// ownStages set the status of objects whose controllers the embedded control
+// plane lacks. The Stages of nodes and pods are kwok's own.
 //
 //go:embed stages
 var ownStages embed.FS
@@ -37,9 +37,9 @@ func simulationSum(pinned toolchain.CRDs) string {
 	return hex.EncodeToString(sum.Sum(nil))[:32]
 }
 
-// applyStages tells kwok what to simulate: the state of nodes and pods, and the
-// status that other controllers would set. A Stage of a kind whose definition is
-// missing does nothing.
+// applyStages installs the Stages, which define what kwok simulates: the state
+// of nodes and pods, and the status that other controllers would set. A Stage
+// of a kind whose definition is missing does nothing.
 func (c *Cluster) applyStages(ctx context.Context, pinned toolchain.CRDs) error {
 	manifests := pinned.Stages
 	files, err := fs.Glob(ownStages, "stages/*.yaml")

@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// State sums up a cluster.
+// State is the overall state of a cluster.
 type State string
 
 // The states of a cluster.
@@ -58,8 +58,8 @@ type Status struct {
 	NodesByZone map[string]int `json:"nodesByZone,omitempty"`
 }
 
-// Status looks at the cluster without changing it. The error is about looking:
-// a cluster that is absent or broken is a state.
+// Status looks at the cluster without changing it. A cluster that is absent or
+// broken is a state and no error.
 func (c *Cluster) Status(ctx context.Context) (Status, error) {
 	s := Status{State: Absent, Kubeconfig: c.Kubeconfig()}
 	rec, err := c.readRecord()
@@ -110,7 +110,7 @@ func (c *Cluster) inspect(ctx context.Context, s *Status) error {
 	}
 	version, err := client.ServerVersion()
 	if err != nil {
-		return fmt.Errorf("cluster: ask for the version: %w", err)
+		return fmt.Errorf("cluster: read the version: %w", err)
 	}
 	s.ServerVersion = version.GitVersion
 	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})

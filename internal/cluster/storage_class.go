@@ -10,8 +10,9 @@ import (
 )
 
 // storageClass is the default class of volumes. Its provisioner is part of the
-// controller manager and made for clusters without a cloud: it makes a volume
-// for each claim, with a folder under /tmp behind it that no simulated pod uses.
+// controller manager and meant for clusters without a cloud: it creates a
+// volume for each claim, backed by a folder under /tmp that no simulated pod
+// uses.
 func storageClass() *storagev1.StorageClass {
 	wait := storagev1.VolumeBindingWaitForFirstConsumer
 	grow := true

@@ -13,18 +13,20 @@ import (
 	"nova.dev/infra/internal/toolchain/dirlock"
 )
 
-// portAttempts is how often a start is tried anew when another process takes a
-// port in the moment between its choice and its use.
+// portAttempts is the number of starts that are tried when another process
+// takes a port between its choice and its use.
 const portAttempts = 3
 
-// Up makes the cluster run and be healthy, and writes what it does to progress:
-// it creates an absent cluster, starts a stopped one with its data, restarts one
-// of which a part has ended or whose tools have changed, and replaces one whose creation did not finish. For
-// a healthy cluster it returns in well under a second.
+// Up brings the cluster to the state Running, and writes what it does to
+// progress: it creates an absent cluster, starts a stopped one with its data,
+// restarts one that is degraded or whose tools have changed, and replaces one
+// whose creation did not finish. For a healthy cluster it returns in well under
+// a second.
 //
-// The processes are independent of the calling one and outlive it. When ctx ends
-// first, the processes are stopped, a new cluster is removed, and the error
-// wraps that of ctx. When tools are missing, it wraps toolchain.ErrNotInstalled.
+// The processes are independent of the calling one and keep running after it.
+// When ctx ends first, the processes are stopped, a new cluster is removed, and
+// the error wraps that of ctx. When tools are missing, it wraps
+// toolchain.ErrNotInstalled.
 func (c *Cluster) Up(ctx context.Context, progress io.Writer) error {
 	r := newReporter(progress)
 	programs, err := c.findTools()

@@ -32,13 +32,13 @@ const (
 	profileMonitoring = "monitoring"
 )
 
-// The networks. Stateful systems have no way out of the first one.
+// The networks. Stores are on the first one only, which has no route out.
 const (
 	networkBackend = "backend"
 	networkEdge    = "edge"
 )
 
-// loopback is where published ports listen.
+// loopback is the address of published ports.
 const loopback = "127.0.0.1"
 
 // Files returns docker-compose.yml and the files that it mounts, by path below
@@ -90,7 +90,8 @@ func Files(s *stack.Stack) (map[string][]byte, error) {
 	return b.files, nil
 }
 
-// Notice heads every file of a stack that may carry comments.
+// Notice is the first comment of every file of a stack whose format has
+// comments.
 func Notice(s *stack.Stack) string {
 	return fmt.Sprintf("# Written by `nova render --stack %s`; change the configuration and render again.\n", s.Stack)
 }
@@ -118,8 +119,8 @@ type builder struct {
 	owners map[string]string
 }
 
-// confined is what all containers have in common: they cannot gain rights, and
-// write to nothing but what is listed.
+// confined is the base of all containers: they cannot gain privileges, and
+// write only to what is listed.
 func confined(user string, limits config.Quantities) types.ServiceConfig {
 	service := types.ServiceConfig{Restart: types.RestartPolicyUnlessStopped}
 	service.User = user
@@ -134,7 +135,7 @@ func confined(user string, limits config.Quantities) types.ServiceConfig {
 	return service
 }
 
-// quantity parses a quantity of the configuration, which has been checked.
+// quantity parses a quantity of the configuration, which is validated.
 func quantity(text string) *resource.Quantity {
 	q := resource.MustParse(text)
 	return &q
@@ -150,19 +151,19 @@ func networks(names ...string) map[string]*types.ServiceNetworkConfig {
 	return joined
 }
 
-// publish opens a port on the machine itself, on one of its choice where host
-// is empty: then a service can have several containers.
+// publish publishes a port on the machine's loopback address; an empty host
+// lets Docker choose the port, so that a service can have several containers.
 func publish(target int, host string) types.ServicePortConfig {
 	return types.ServicePortConfig{Mode: "ingress", HostIP: loopback, Target: uint32(target), Published: host, Protocol: "tcp"} //nolint:gosec // A port.
 }
 
-// after waits for a condition of another service.
+// after is a dependency on a condition of another service.
 func after(condition string) types.ServiceDependency {
 	return types.ServiceDependency{Condition: condition, Required: true}
 }
 
-// check is a health check with a container's own command. startup is how long the
-// container may take to start.
+// check is a health check with a container's own command. startup is the time
+// that the container gets to start.
 func check(command []string, timing config.Probe, startup time.Duration) *types.HealthCheckConfig {
 	retries := uint64(timing.FailureThreshold) //nolint:gosec // 1 to 100.
 	return &types.HealthCheckConfig{
@@ -174,7 +175,7 @@ func check(command []string, timing config.Probe, startup time.Duration) *types.
 	}
 }
 
-// startupTime is how long a container may take to start, as on a cluster.
+// startupTime is the time that a container gets to start, as on a cluster.
 func (b *builder) startupTime() time.Duration {
 	startup := b.s.Probes.Startup
 	return time.Duration(startup.PeriodSeconds*startup.FailureThreshold) * time.Second
@@ -195,8 +196,9 @@ func mount(source, target string) types.ServiceVolumeConfig {
 	}
 }
 
-// volume declares a named volume of a user. Docker would fill a new one from the
-// image, with an owner of the image's choice; addVolumeOwners sees to that.
+// volume declares a named volume of a user. Without nocopy Docker would fill a
+// new one from the image, with the image's owner; addVolumeOwners sets the
+// owner.
 func (b *builder) volume(name, user, target string) types.ServiceVolumeConfig {
 	b.project.Volumes[name] = types.VolumeConfig{}
 	b.owners[name] = user
@@ -206,11 +208,12 @@ func (b *builder) volume(name, user, target string) types.ServiceVolumeConfig {
 	}
 }
 
-// volumeOwners is the one-shot service that gives volumes to their users.
+// volumeOwners is the one-shot service that sets the owners of volumes.
 const volumeOwners = "volumes"
 
-// addVolumeOwners adds a container that gives each volume to the user that
-// writes to it: nothing else runs as root, and a new volume belongs to root.
+// addVolumeOwners adds a container that sets the owner of each volume to the
+// user that writes to it: a new volume belongs to root, and no other container
+// runs as root.
 func (b *builder) addVolumeOwners() {
 	const root = "/volumes/"
 	service := confined("0:0", config.Quantities{CPU: "250m", Memory: "64Mi"})

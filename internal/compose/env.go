@@ -34,8 +34,8 @@ type section struct {
 }
 
 // Example returns .env.example: every variable with its value for Docker
-// Compose, and every secret without one, so that Compose refuses to start with
-// what was not filled in. Comments say how the stacks differ on their clusters.
+// Compose, and every secret without one, so that Compose refuses to start until
+// they are filled in. Comments show how the stacks differ on their clusters.
 func Example(c *stack.Stack, stacks []*stack.Stack) (map[string][]byte, error) {
 	stacks = slices.Clone(stacks)
 	slices.SortStableFunc(stacks, func(a, b *stack.Stack) int { return cmp.Compare(rank(a), rank(b)) })
@@ -151,11 +151,11 @@ func sections(local *stack.Stack, stacks []*stack.Stack, secrets map[string]stri
 	return all
 }
 
-// passwordMark stands for a password that is filled in. No encoding of URLs
-// changes it.
+// passwordMark is the placeholder of a password that is filled in later. URL
+// encoding does not change it.
 const passwordMark = "password"
 
-// form says what a secret's value looks like, or how to make one.
+// form describes a secret's value, or how to generate one.
 func form(local *stack.Stack, secret catalog.Secret) string {
 	switch secret.Generate {
 	case catalog.GeneratePassword:
@@ -174,7 +174,7 @@ func form(local *stack.Stack, secret catalog.Secret) string {
 	return ""
 }
 
-// differences tells the value in each stack, where not all have the same.
+// differences lists the value in each stack, where they differ.
 func differences(stacks []*stack.Stack, value func(i int) string) []string {
 	byValue := map[string][]string{}
 	var order []string
@@ -239,7 +239,8 @@ func Env(c *stack.Stack) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What is about to be stored must say what was made.
+	// Parse the text again, so that a file which cannot be read back is never
+	// written.
 	read, err := envfile.Parse(text)
 	if err != nil {
 		return nil, err

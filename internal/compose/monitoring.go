@@ -60,8 +60,8 @@ func (b *builder) addMonitoring() error {
 	b.addTool("grafana", grafanaPort, grafanaUser, "/var/lib/grafana", func(s *types.ServiceConfig) {
 		s.Image = grafanaImage
 		s.Environment = types.MappingWithEquals{
-			// Whoever reaches the machine itself may look, and nobody may change
-			// anything: there is no account, so there is no password.
+			// Anonymous access, read-only: there is no account, so there is no
+			// password.
 			"GF_AUTH_ANONYMOUS_ENABLED":                  text("true"),
 			"GF_AUTH_ANONYMOUS_ORG_ROLE":                 text("Viewer"),
 			"GF_AUTH_BASIC_ENABLED":                      text("false"),
@@ -79,7 +79,7 @@ func (b *builder) addMonitoring() error {
 	return nil
 }
 
-// addTool adds a program that people open in a browser of the machine.
+// addTool adds a program with a web interface that is published on the machine.
 func (b *builder) addTool(name string, port, user int, data string, complete func(*types.ServiceConfig)) {
 	tool := confined(sameUserAndGroup(user), config.Quantities{CPU: "500m", Memory: "512Mi"})
 	tool.Profiles = []string{profileMonitoring}
@@ -93,7 +93,7 @@ func (b *builder) addTool(name string, port, user int, data string, complete fun
 }
 
 // monitoringSettings are those of a stack that runs without a cluster, with one
-// member of each store; it sends nowhere.
+// member of each store and no receivers.
 func (b *builder) monitoringSettings() monitoring.Settings {
 	settings := workload.Monitoring(b.s, b.workloads)
 	settings.Kubernetes, settings.Rollouts = false, false
@@ -133,7 +133,7 @@ type (
 	}
 )
 
-// grafanaProvisioning makes Grafana find Prometheus and the dashboards.
+// grafanaProvisioning registers Prometheus and the dashboards in Grafana.
 func grafanaProvisioning() (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for name, content := range map[string]any{

@@ -12,14 +12,14 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-// newSecretValues makes a value for every secret that can be generated, and for
-// the variables that follow from one, by key.
+// newSecretValues generates a value for every secret that can be generated, and
+// for the variables that are derived from one, by key.
 func newSecretValues(s *stack.Stack) (map[string]string, error) {
 	values := map[string]string{}
 	for _, secret := range catalog.Secrets() {
 		switch secret.Generate {
 		case catalog.GeneratePassword:
-			// 260 bits of letters and digits: nothing that a URL would escape.
+			// 260 bits of letters and digits, which need no escaping in a URL.
 			values[secret.Key] = rand.Text() + rand.Text()
 		case catalog.GenerateKey:
 			key := make([]byte, catalog.KeyBytes)
@@ -44,7 +44,7 @@ func newSecretValues(s *stack.Stack) (map[string]string, error) {
 	return values, nil
 }
 
-// newSigningKey makes an RSA key in PKCS #8 PEM.
+// newSigningKey generates an RSA key in PKCS #8 PEM.
 func newSigningKey() (string, error) {
 	key, err := rsa.GenerateKey(rand.Reader, catalog.RSABits)
 	if err != nil {

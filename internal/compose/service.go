@@ -11,9 +11,9 @@ import (
 
 // The contract of the services' images.
 const (
-	// probeCommand asks at HTTP_PORT and HEALTH_PATH of its own container.
+	// probeCommand requests HEALTH_PATH at HTTP_PORT of its own container.
 	probeCommand = "/usr/local/bin/healthprobe"
-	// probeSeconds is how long it waits before it says why.
+	// probeSeconds is its timeout, after which it reports the reason.
 	probeSeconds = 3
 	healthPath   = "HEALTH_PATH"
 )
@@ -22,7 +22,7 @@ const (
 func (b *builder) addService(w workload.Workload) {
 	service := b.container(w)
 	if !strings.Contains(w.Image, "/") {
-		// A local image: a registry's image of the same name is not ours.
+		// A local image: never pull an image of the same name from a registry.
 		service.PullPolicy = types.PullPolicyNever
 	}
 	service.Environment[healthPath] = text(literal(w.Checks.Ready.Path))
@@ -43,8 +43,8 @@ func (b *builder) addService(w workload.Workload) {
 }
 
 // value is the value of an environment variable; nil passes it on as .env has
-// it, for secrets that may be absent. Nothing is rotated here, so a secret's
-// value before a rotation is the current one.
+// it, for secrets that may be absent. There are no rotations here, so a
+// secret's previous value is the current one.
 func (b *builder) value(from workload.Value) *string {
 	switch {
 	case from.Secret != "" && from.Optional:
@@ -59,8 +59,8 @@ func (b *builder) value(from workload.Value) *string {
 	return text(literal(from.Text))
 }
 
-// dependencies are what a workload waits for: stores that serve and are set up,
-// and services that it calls.
+// dependencies are the conditions for the start of a workload: its stores are
+// healthy and set up, and the services that it calls are healthy.
 func (b *builder) dependencies(w workload.Workload) types.DependsOnConfig {
 	waits := types.DependsOnConfig{}
 	for _, to := range w.Dependencies {

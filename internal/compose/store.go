@@ -11,7 +11,7 @@ import (
 	"nova.dev/infra/internal/workload"
 )
 
-// addStore adds a stateful system.
+// addStore adds a store.
 func (b *builder) addStore(w workload.Workload) {
 	store := b.container(w)
 	store.Hostname = w.Name
@@ -35,8 +35,8 @@ func (b *builder) addSetup(w workload.Workload) {
 	b.project.Services[w.Name] = setup
 }
 
-// addExporter adds the exporter of a store, which waits for the store where that
-// runs.
+// addExporter adds the exporter of a store, which depends on the store where
+// the stack runs it.
 func (b *builder) addExporter(w workload.Workload) {
 	exporter := b.container(w)
 	exporter.Profiles = []string{profileMonitoring}
@@ -58,7 +58,7 @@ func expose(w workload.Workload) types.StringOrNumberList {
 }
 
 // container turns a workload into a service that only the other containers
-// reach. It gets the variables and secrets of the workload and no others; its
+// reach. It has exactly the variables and secrets of the workload; its
 // read-only files become files of the tree.
 func (b *builder) container(w workload.Workload) types.ServiceConfig {
 	service := confined(sameUserAndGroup(w.User), w.Resources.Limits)

@@ -13,13 +13,13 @@ func literals(texts []string) []string {
 	return out
 }
 
-// fromEnv is the value of a variable of .env, without which Compose refuses to
-// start anything.
+// fromEnv is the value of a required variable of .env: Compose refuses to start
+// without it.
 func fromEnv(key string) string { return "${" + key + ":?run nova env init}" }
 
 // fromEnvOr is the value of a variable of .env, or a default. A default that
-// Compose could not read inside of its own syntax is left out: then the variable
-// has to be in .env, where an example has it.
+// Compose cannot parse inside its own syntax is left out: then the variable
+// must be in .env, as it is in .env.example.
 func fromEnvOr(key, value string) string {
 	if strings.ContainsAny(value, "${}\\") {
 		return "${" + key + "?see .env.example}"

@@ -17,8 +17,8 @@ import (
 	"nova.dev/infra/catalog"
 )
 
-// Bounds of numbers. MaxReplicas keeps a slip of the finger from asking a
-// cluster for thousands of pods.
+// Bounds of numbers. MaxReplicas keeps a typing error from creating thousands
+// of pods.
 const (
 	MaxReplicas     = 100
 	minSecretLength = 32 // JWT_SECRET in production, by the code of user.
@@ -26,7 +26,7 @@ const (
 
 var validVariable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// checkNames reports names in maps that exist nowhere.
+// checkNames reports unknown names in maps.
 func (c *Config) checkNames(found *mistakes) {
 	unknown(found, at("nova:services"), "service", c.Overrides, catalog.Names())
 	var variables, secrets, buckets []string
@@ -43,7 +43,7 @@ func (c *Config) checkNames(found *mistakes) {
 		v, ok := catalog.FindVariable(key)
 		switch {
 		case ok && v.Locked && key != PublicKeyVariable:
-			found.invalid(at("nova:variables").Child(key), c.Variables[key], "follows from other facts and cannot be set: %s", v.Doc)
+			found.invalid(at("nova:variables").Child(key), c.Variables[key], "is derived from other facts and cannot be set: %s", v.Doc)
 		case slices.Contains(secrets, key):
 			found.invalid(at("nova:variables").Child(key), NewSecret(""), "is a secret; set it under nova:secrets, encrypted")
 		case !ok:
@@ -66,12 +66,12 @@ func unknown[V any](found *mistakes, path *field.Path, what string, entries map[
 	}
 }
 
-// closest is didYouMean for lists too long to print.
+// closest is didYouMean for lists that are too long to print.
 func closest(unknown string, known []string) string {
 	if hint := didYouMean(unknown, known); strings.HasPrefix(hint, "; did") {
 		return hint
 	}
-	return "; `nova services --format json` lists what services receive"
+	return "; `nova services --format json` lists the known ones"
 }
 
 // check reports everything that is wrong with the resolved configuration.
@@ -79,7 +79,7 @@ func (c *Config) check(found *mistakes) {
 	oneOf(found, at("nova:environment"), c.Environment, KnownEnvironments()...)
 	label(found, at("nova:namespace"), c.Namespace)
 	if strings.HasPrefix(c.Namespace, "kube-") || c.Namespace == "default" {
-		found.invalid(at("nova:namespace"), c.Namespace, "belongs to Kubernetes; choose a namespace of Nova's own")
+		found.invalid(at("nova:namespace"), c.Namespace, "is reserved by Kubernetes; choose another namespace")
 	}
 	c.checkCluster(found)
 	c.checkImages(found)

@@ -89,7 +89,7 @@ func (c *Config) checkObjectives(found *mistakes) {
 		if watching.Team != "" {
 			label(found, key.Child("team"), watching.Team)
 		}
-		// What is wrong for all services is reported once.
+		// A mistake that applies to all services is reported once.
 		if watching.SLO != (Objectives{}) && stack.Validate() == nil {
 			fields(found, key.Child("slo"), stack.With(watching.SLO.Override()).Validate())
 		}
@@ -98,7 +98,7 @@ func (c *Config) checkObjectives(found *mistakes) {
 
 func (c *Config) checkReceivers(found *mistakes) {
 	if c.Monitoring.Mode == MonitoringNone && len(c.Monitoring.Receivers) > 0 {
-		found.forbidden(at("nova:monitoring.receivers"), "nobody would be told anything, since nova:monitoring.mode is none")
+		found.forbidden(at("nova:monitoring.receivers"), "would receive nothing, since nova:monitoring.mode is none")
 	}
 	for i, r := range c.Monitoring.Receivers {
 		key := at("nova:monitoring.receivers").Index(i)

@@ -9,8 +9,8 @@ import (
 	"nova.dev/infra/catalog"
 )
 
-// Config is the configuration of one stack: what Pulumi.<stack>.yaml says under
-// "nova:", over the defaults. The tags are the keys; the doc tags are the
+// Config is the configuration of one stack: the values of Pulumi.<stack>.yaml
+// under "nova:", over the defaults. The tags are the keys; the doc tags are the
 // documentation of each field. What follows from it and the catalogue is in
 // package stack.
 type Config struct {
@@ -20,57 +20,57 @@ type Config struct {
 	Environment string `config:"environment" doc:"Kind of environment and value of APP_ENV: development, staging or production. Staging and production refuse an image without a version and the tag latest."`
 	Namespace   string `config:"namespace" doc:"Kubernetes namespace of everything in the stack. Another name is another namespace: refused where nova:deletionProtection is set."`
 
-	DeletionProtection bool `config:"deletionProtection" doc:"Refuse to delete or replace what holds data (namespace, generated passwords and keys, buckets, image repositories), and keep it should its resource disappear from the program."`
+	DeletionProtection bool `config:"deletionProtection" doc:"Refuse to delete or replace what holds data (namespace, generated passwords and keys, buckets, image repositories), and retain it when its resource is removed from the program."`
 
-	Cluster      Cluster           `config:"cluster" doc:"Where the stack runs."`
-	Images       Images            `config:"images" doc:"Which container images run."`
+	Cluster      Cluster           `config:"cluster" doc:"Cluster of the stack."`
+	Images       Images            `config:"images" doc:"Container images of the services."`
 	Replicas     int               `config:"replicas" doc:"Replicas of each service; 1 to 100."`
 	Resources    ClassResources    `config:"resources" doc:"Resource requests and limits, by class of service."`
-	Rollout      Rollout           `config:"rollout" doc:"How a Deployment replaces its pods."`
-	Shutdown     Shutdown          `config:"shutdown" doc:"How a pod stops without losing a request."`
+	Rollout      Rollout           `config:"rollout" doc:"Rolling updates of Deployments."`
+	Shutdown     Shutdown          `config:"shutdown" doc:"Timing of the termination of pods."`
 	Probes       Probes            `config:"probes" doc:"Periods, timeouts and thresholds of the kubelet's probes."`
-	Disruption   Disruption        `config:"disruption" doc:"How many pods of a service a node drain may take."`
-	Spread       Spread            `config:"spread" doc:"How the pods of a service are spread."`
-	Autoscaling  Autoscaling       `config:"autoscaling" doc:"Horizontal autoscaling. Where it is on, the autoscaler owns the replica count."`
+	Disruption   Disruption        `config:"disruption" doc:"PodDisruptionBudget of each service."`
+	Spread       Spread            `config:"spread" doc:"Topology spread of the pods of each service."`
+	Autoscaling  Autoscaling       `config:"autoscaling" doc:"Horizontal autoscaling. Where it is enabled, the autoscaler sets the replica count."`
 	Mesh         string            `config:"mesh" doc:"Service mesh whose sidecar is injected: none, istio or linkerd. Its network plugin must run in the cluster: Pod Security refuses its privileged init container."`
-	GRPC         GRPC              `config:"grpc" doc:"How gRPC clients find servers."`
+	GRPC         GRPC              `config:"grpc" doc:"Discovery of gRPC servers."`
 	Dependencies Dependencies      `config:"dependencies" doc:"The stores: which the stack runs itself, and where the others answer."`
 	Monitoring   Monitoring        `config:"monitoring" doc:"What watches the stack, and who receives its alerts."`
 	Storage      Storage           `config:"storage" doc:"Object storage."`
 	AWS          AWS               `config:"aws" doc:"The account of a stack whose storage is aws."`
-	Network      Network           `config:"network" doc:"Who may talk to whom."`
-	Ingress      Ingress           `config:"ingress" doc:"How the public API is reached from outside."`
-	Quota        Quota             `config:"quota" doc:"What the namespace may take."`
-	Priority     Priority          `config:"priority" doc:"What gives way first when nodes are short."`
+	Network      Network           `config:"network" doc:"Network policies and the peers outside the namespace."`
+	Ingress      Ingress           `config:"ingress" doc:"Publication of the API."`
+	Quota        Quota             `config:"quota" doc:"Quota of the namespace."`
+	Priority     Priority          `config:"priority" doc:"Priorities of pods when nodes lack resources."`
 	Variables    map[string]string `config:"variables" doc:"Values of ConfigMap nova-backend-config that differ from the catalogue's defaults, by key."`
 	Secrets      map[string]Secret `config:"secrets" doc:"Secret values that are supplied rather than generated, by key; always encrypted."`
 
-	SecretSources SecretSources `config:"secretSources" doc:"Where the values of secrets come from."`
+	SecretSources SecretSources `config:"secretSources" doc:"Sources of the values of secrets."`
 
 	Overrides map[string]Override `config:"services" doc:"Differences of single services from the catalogue and from the stack, by service name."`
 }
 
-// Cluster says where a stack runs. Nothing is ever read from the environment.
+// Cluster is the cluster of a stack. Nothing is read from the environment.
 type Cluster struct {
 	Kubeconfig string `config:"kubeconfig" doc:"Path of the kubeconfig file, relative to the project; the default is that of the embedded control plane."`
 	Context    string `config:"context" doc:"Context within the kubeconfig; empty means its current one."`
 	Identifier string `config:"identifier" doc:"Name that stays the same as long as the cluster does. Changing it means another cluster: every Kubernetes resource is replaced, which is refused where nova:deletionProtection is set."`
 }
 
-// Images says which container images run.
+// Images are the container images of the services.
 type Images struct {
 	Registry    string   `config:"registry" doc:"Registry and path before \"/<name>-service\". Empty means the repositories of nova:aws.repositories where the stack declares them, otherwise local images called nova-<name>-service."`
 	Version     string   `config:"version" doc:"Tag of every image that has none of its own."`
-	PullPolicy  string   `config:"pullPolicy" doc:"When the kubelet pulls: IfNotPresent, Always or Never."`
+	PullPolicy  string   `config:"pullPolicy" doc:"Pull policy: IfNotPresent, Always or Never."`
 	PullSecrets []string `config:"pullSecrets" doc:"Names of existing Secrets with registry credentials."`
 
 	Build ImageBuild `config:"build" doc:"Building the images along with the stack; in development only."`
 }
 
-// ImageBuild says how a stack builds its images by itself.
+// ImageBuild configures a stack that builds its images by itself.
 type ImageBuild struct {
 	Context     string `config:"context" doc:"Root of Nova's Cargo workspace, relative to the project, such as ../nova. Each service without an image.tag or image.digest of its own then runs an image that a Docker engine builds from there, tagged by its sources, and pushed where nova:images.registry is set. Empty builds nothing."`
-	Platform    string `config:"platform" doc:"Platform of the cluster's nodes; it never follows the machine that builds."`
+	Platform    string `config:"platform" doc:"Platform of the cluster's nodes; independent of the machine that builds."`
 	Concurrency int    `config:"concurrency" doc:"Images that are built at once; 1 to 11."`
 	Host        string `config:"host" doc:"Address of the Docker engine."`
 }
@@ -79,25 +79,25 @@ type ImageBuild struct {
 type ClassResources struct {
 	Default Resources `config:"default" doc:"All services."`
 	API     Resources `config:"api" doc:"Services that answer requests, where they differ."`
-	Media   Resources `config:"media" doc:"Services that move bytes, where they differ."`
+	Media   Resources `config:"media" doc:"Services that transfer media, where they differ."`
 	Worker  Resources `config:"worker" doc:"Services that consume events, where they differ."`
 }
 
 // Resources are the requests and limits of a container.
 type Resources struct {
-	Requests Quantities `config:"requests" doc:"What the scheduler reserves."`
-	Limits   Quantities `config:"limits" doc:"What the container may use at most."`
+	Requests Quantities `config:"requests" doc:"Resource requests."`
+	Limits   Quantities `config:"limits" doc:"Resource limits."`
 }
 
 // Quantities are Kubernetes quantities; empty inherits.
 type Quantities struct {
-	CPU              string `config:"cpu" doc:"Processor time, such as 100m or 2."`
+	CPU              string `config:"cpu" doc:"CPU, such as 100m or 2."`
 	Memory           string `config:"memory" doc:"Memory, such as 256Mi."`
 	EphemeralStorage string `config:"ephemeralStorage" doc:"Local disk for logs and /tmp, such as 1Gi."`
 }
 
-// Rollout says how a Deployment replaces its pods. No pod is taken away before
-// its successor is ready: maxUnavailable is always 0.
+// Rollout is the rolling update of Deployments. No pod is removed before its
+// replacement is ready: maxUnavailable is always 0.
 type Rollout struct {
 	MaxSurge                string `config:"maxSurge" doc:"Pods above the replica count during an update: a number or a percentage above 0."`
 	MinReadySeconds         int    `config:"minReadySeconds" doc:"Seconds that a pod must be ready before it counts; 0 to 600."`
@@ -105,7 +105,8 @@ type Rollout struct {
 	RevisionHistory         int    `config:"revisionHistory" doc:"Old ReplicaSets kept for a rollback; 1 to 20."`
 }
 
-// Shutdown says how a pod stops. The grace period is the sum of its fields.
+// Shutdown is the timing of a pod's termination. The grace period is the sum of
+// its fields.
 type Shutdown struct {
 	PreStopSeconds int `config:"preStopSeconds" doc:"Seconds between the removal from endpoints and SIGTERM; 1 to 120."`
 	DrainSeconds   int `config:"drainSeconds" doc:"Seconds that a server takes to finish its requests; 1 to 600. The servers drain for 30 s."`
@@ -120,25 +121,25 @@ func (s Shutdown) GracePeriodSeconds() int {
 
 // Probes are the timing of the kubelet's probes.
 type Probes struct {
-	Startup   Probe `config:"startup" doc:"Until it succeeds the other probes wait."`
-	Readiness Probe `config:"readiness" doc:"Failure takes the pod out of the endpoints."`
-	Liveness  Probe `config:"liveness" doc:"Failure restarts the container."`
+	Startup   Probe `config:"startup" doc:"Until it succeeds, the other probes do not run."`
+	Readiness Probe `config:"readiness" doc:"A failure removes the pod from the endpoints."`
+	Liveness  Probe `config:"liveness" doc:"A failure restarts the container."`
 }
 
 // Probe is one probe's timing.
 type Probe struct {
 	PeriodSeconds    int `config:"periodSeconds" doc:"Probe period in seconds; 1 to 300."`
 	TimeoutSeconds   int `config:"timeoutSeconds" doc:"Seconds after which a probe counts as failed; 1 to periodSeconds."`
-	FailureThreshold int `config:"failureThreshold" doc:"Failures in a row that count; 1 to 100."`
+	FailureThreshold int `config:"failureThreshold" doc:"Consecutive failures after which the probe has failed; 1 to 100."`
 }
 
 // Disruption bounds voluntary disruptions. At most one of the fields is set.
 type Disruption struct {
-	MinAvailable   *int `config:"minAvailable" doc:"Pods that must stay; below the replica count, or no node could ever be drained."`
-	MaxUnavailable *int `config:"maxUnavailable" doc:"Pods that may be away; at least 1. The default is 1."`
+	MinAvailable   *int `config:"minAvailable" doc:"Pods that must stay available; below the replica count, or no node could be drained."`
+	MaxUnavailable *int `config:"maxUnavailable" doc:"Pods that may be unavailable; at least 1. The default is 1."`
 }
 
-// Spread says how strictly the pods of a service are spread.
+// Spread is the topology spread of the pods of a service.
 type Spread struct {
 	Zones string `config:"zones" doc:"Over availability zones: required, preferred or off."`
 	Hosts string `config:"hosts" doc:"Over nodes: required, preferred or off."`
@@ -149,17 +150,17 @@ type Autoscaling struct {
 	Enabled       bool `config:"enabled" doc:"Create an autoscaler."`
 	MinReplicas   int  `config:"minReplicas" doc:"Lower bound; 0 means the replica count of the service."`
 	MaxReplicas   int  `config:"maxReplicas" doc:"Upper bound; at least the lower bound, at most 100."`
-	CPUPercent    int  `config:"cpuPercent" doc:"Average CPU use to aim at, in percent of the request; 1 to 100."`
-	MemoryPercent int  `config:"memoryPercent" doc:"Average memory use to aim at, in percent of the request; 1 to 100."`
+	CPUPercent    int  `config:"cpuPercent" doc:"Target of the average CPU use, in percent of the request; 1 to 100."`
+	MemoryPercent int  `config:"memoryPercent" doc:"Target of the average memory use, in percent of the request; 1 to 100."`
 }
 
-// GRPC says how gRPC clients find servers.
+// GRPC is the discovery of gRPC servers.
 type GRPC struct {
 	Discovery string `config:"discovery" doc:"clusterIP: one address, balanced per connection. headless: all pod addresses, for clients that balance per request."`
 }
 
 // Override is how one service differs from the catalogue and from the stack.
-// Whatever is not set stays as it is; a list replaces the catalogue's list.
+// Unset fields are inherited; a list replaces the catalogue's list.
 type Override struct {
 	Enabled     *bool             `config:"enabled" doc:"false removes the service from the stack."`
 	Replicas    *int              `config:"replicas" doc:"Replicas; 1 to 100."`
@@ -167,7 +168,7 @@ type Override struct {
 	Image       ImageOverride     `config:"image" doc:"Its image."`
 	Health      HealthOverride    `config:"health" doc:"Paths of its probes."`
 	MetricsPath *string           `config:"metricsPath" doc:"Path of its metrics; empty means that it has none."`
-	Needs       []string          `config:"needs" doc:"Stateful systems: postgres, redis, kafka, clickhouse, elasticsearch, s3."`
+	Needs       []string          `config:"needs" doc:"Stores that it uses: postgres, redis, kafka, clickhouse, elasticsearch, s3."`
 	Calls       []string          `config:"calls" doc:"Services it calls."`
 	Variables   []string          `config:"variables" doc:"Keys of nova-backend-config that it receives."`
 	Secrets     []string          `config:"secrets" doc:"Keys of nova-backend-secrets that it receives."`
@@ -185,7 +186,7 @@ type Override struct {
 type ImageOverride struct {
 	Repository string `config:"repository" doc:"Registry, path and name without a tag."`
 	Tag        string `config:"tag" doc:"Tag."`
-	Digest     string `config:"digest" doc:"Digest, sha256: and 64 hexadecimal digits; wins over the tag, which is kept for reading."`
+	Digest     string `config:"digest" doc:"Digest, sha256: and 64 hexadecimal digits; takes precedence over the tag, which is kept in the reference."`
 }
 
 // HealthOverride is a service's own probe paths.
@@ -195,7 +196,7 @@ type HealthOverride struct {
 	Ready   string `config:"ready" doc:"Path of the readiness probe."`
 }
 
-// BucketUse says that a service writes to a bucket.
+// BucketUse is the use of a bucket by a service that writes to it.
 type BucketUse struct {
 	Bucket   string   `config:"bucket" doc:"media, uploads, audio or cdn."`
 	Variable string   `config:"variable" doc:"Environment variable that carries the bucket's name."`
@@ -266,8 +267,7 @@ func Defaults(stack string) *Config {
 // KnownEnvironments lists what "nova:environment" may be.
 func KnownEnvironments() []string { return []string{Development, Staging, Production} }
 
-// Guarded reports whether the stack is one in which a mistake hurts others:
-// staging or production.
+// Guarded reports whether the stack is staging or production.
 func (c *Config) Guarded() bool { return c.Environment != Development }
 
 // TargetsEmbedded reports whether the stack runs on the embedded control plane.

@@ -37,7 +37,8 @@ func decode(input Input, into *Config, found *mistakes) {
 }
 
 // reportUnknownKeys walks an input along the type that it is decoded into. The
-// decoder's own list of unused keys is lost where a neighbour has a wrong type.
+// decoder's own list of unused keys is incomplete if another field has a wrong
+// type.
 func reportUnknownKeys(t reflect.Type, value any, path *field.Path, found *mistakes) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -87,8 +88,8 @@ func keysOf(t reflect.Type) []string {
 	return keys
 }
 
-// isKey tells the key of a field from the tag of one that has none, or whose
-// own fields count as those of the struct it is in.
+// isKey reports whether a tag is the key of a field, and not that of a field
+// without a key or of an embedded struct.
 func isKey(tag string) bool { return tag != "" && tag != "-" && tag != ",squash" }
 
 // collect turns the decoder's tree of errors into mistakes.
@@ -122,7 +123,7 @@ func collect(err error, found *mistakes) {
 	found.problem(keyPath(located.Name()), inner.Error())
 }
 
-// typeError says that a value is of the wrong type.
+// typeError is a value of the wrong type.
 type typeError struct {
 	value   any
 	problem string
@@ -130,9 +131,9 @@ type typeError struct {
 
 func (e *typeError) Error() string { return e.problem }
 
-// convert is the one place where a configured value becomes a typed one. Text
-// is accepted for numbers and booleans because the engine hands top-level
-// values over as text.
+// convert converts a configured value to the type of its field. Text is
+// accepted for numbers and booleans because the engine passes top-level values
+// as text.
 func convert(from, to reflect.Value) (any, error) {
 	if !from.IsValid() {
 		return nil, nil
@@ -167,7 +168,8 @@ func convert(from, to reflect.Value) (any, error) {
 	case target.Kind() == reflect.Struct, target.Kind() == reflect.Map:
 		if value == nil || from.Kind() == reflect.Map {
 			if target.Kind() == reflect.Map && to.CanSet() {
-				// The decoder would add to the labels of a default, say.
+				// Without this the decoder would add entries to a default map, such
+				// as labels.
 				to.SetZero()
 			}
 			return value, nil
@@ -254,8 +256,8 @@ func toText(value any) (any, error) {
 // brackets, or the name of a field.
 var step = regexp.MustCompile(`\[([^\]]*)\]|[^.\[\]]+`)
 
-// keyPath turns the decoder's "services[auth].replicas" into the key under
-// which people know the field.
+// keyPath turns the decoder's "services[auth].replicas" into the key of the
+// field in a stack file.
 func keyPath(name string) *field.Path {
 	var path *field.Path
 	for _, part := range step.FindAllStringSubmatch(name, -1) {

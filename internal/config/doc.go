@@ -4,5 +4,5 @@
 //
 // Parse fills in the defaults, joins the result with the catalogue and checks
 // it. All mistakes of a file are reported together, each with its key, its
-// value and what is allowed. The package knows nothing of Pulumi.
+// value and what is allowed. The package does not use Pulumi.
 package config

@@ -39,7 +39,7 @@ func (c *Config) BuildsImages() bool { return slices.ContainsFunc(catalog.Names(
 
 var platform = regexp.MustCompile(`^linux/[a-z0-9]+(/[a-z0-9]+)?$`)
 
-// ValidPlatform says whether a text names a platform of Linux, such as
+// ValidPlatform reports whether a text names a platform of Linux, such as
 // catalog.NodePlatform.
 func ValidPlatform(text string) bool { return platform.MatchString(text) }
 
@@ -93,6 +93,6 @@ func (c *Config) checkServiceImage(service string, found *mistakes) {
 	case tag != "" && !validTag.MatchString(tag):
 		found.invalid(tagKey, tag, "is not a tag; allowed: letters, digits, _, . and -, at most 128")
 	case tag == "latest" && c.Guarded():
-		found.invalid(tagKey, tag, "is refused in %s: it names another image tomorrow; use a version or a digest", c.Environment)
+		found.invalid(tagKey, tag, "is refused in %s: the image that it names changes; use a version or a digest", c.Environment)
 	}
 }

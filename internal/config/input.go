@@ -13,9 +13,9 @@ import (
 // configuration keys.
 const Project = "nova"
 
-// Input is a stack's configuration before it is typed: a tree of strings,
-// numbers, booleans, maps and lists by key, in which secrets are of type
-// Secret. Keys carry no "nova:" prefix.
+// Input is a stack's configuration before it is converted to types: a tree of
+// strings, numbers, booleans, maps and lists by key, in which secrets are of
+// type Secret. Keys carry no "nova:" prefix.
 type Input map[string]any
 
 // FromFile reads the text of a Pulumi.<stack>.yaml file. Encrypted values stay
@@ -45,9 +45,9 @@ func FromFile(text []byte) (Input, error) {
 	return input, nil
 }
 
-// FromStrings reads configuration as the engine hands it to a program: one
-// string per key, objects in JSON. secret tells which keys are or contain
-// secrets; every text below such a key is treated as one.
+// FromStrings reads configuration as the engine passes it to a program: one
+// string per key, objects in JSON. secret reports whether a key is or contains
+// a secret; every text below such a key is treated as one.
 func FromStrings(values map[string]string, secret func(key string) bool) Input {
 	input := Input{}
 	for key, text := range values {
@@ -64,12 +64,12 @@ func FromStrings(values map[string]string, secret func(key string) bool) Input {
 	return input
 }
 
-// EncryptedText stands, in values for FromEngine, in the place of what is
-// encrypted. No YAML file can hold a zero byte.
+// EncryptedText replaces encrypted values in the input of FromEngine. No YAML
+// file can hold a zero byte.
 const EncryptedText = "\u0000encrypted\u0000"
 
-// FromEngine reads configuration as the engine hands it to a program, except
-// that what is encrypted is EncryptedText and stays a Secret without a value.
+// FromEngine reads configuration as the engine passes it to a program, except
+// that encrypted values are EncryptedText and become a Secret without a value.
 func FromEngine(values map[string]string) Input {
 	input := Input{}
 	for key, text := range values {

@@ -7,7 +7,7 @@ const (
 	MeshLinkerd = "linkerd"
 )
 
-// resolveMesh fills in where the control plane of the mesh runs.
+// resolveMesh fills in the namespace and labels of the mesh's control plane.
 func (c *Config) resolveMesh() {
 	where := map[string]Peer{
 		MeshIstio:   {Namespace: "istio-system", Labels: map[string]string{"app": "istiod"}},

@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Error is everything that is wrong with a stack's configuration. A secret's
-// value never appears in it.
+// Error is all mistakes of a stack's configuration. A secret's value never
+// appears in it.
 type Error struct {
 	Stack    string
 	Mistakes field.ErrorList
@@ -33,7 +33,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// mistakes collects what is wrong while reading and checking goes on.
+// mistakes collects mistakes while configuration is read and checked.
 type mistakes struct{ list field.ErrorList }
 
 // at begins a path at a key as it is written, such as "nova:images.build".
@@ -111,8 +111,8 @@ func (m *mistakes) err(stack string) error {
 	return &Error{Stack: stack, Mistakes: slices.CompactFunc(m.list, same)}
 }
 
-// printable is the form in which a message shows a value. What may hold a
-// secret is named by its kind.
+// printable is the form in which a message shows a value. A value that may hold
+// a secret is shown as its kind.
 func printable(value any) any {
 	switch v := value.(type) {
 	case map[string]any:

@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Mistakes collects what is wrong with a stack, for checks of what follows from
-// its configuration.
+// Mistakes collects mistakes of a stack, for checks of values that are derived
+// from its configuration.
 type Mistakes = mistakes
 
 // Invalid reports a value and what is allowed in its place; secrets stay hidden.

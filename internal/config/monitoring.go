@@ -17,9 +17,10 @@ const (
 	MonitoringInstall = "install"
 )
 
-// Monitoring says what watches a stack and who receives its alerts.
+// Monitoring configures the monitoring of a stack and the receivers of its
+// alerts.
 type Monitoring struct {
-	Mode       string `config:"mode" doc:"none: nothing watches the stack. existing: the cluster runs the Prometheus operator and Grafana's dashboard sidecar, as kube-prometheus-stack does. install: the program installs kube-prometheus-stack into nova:network.prometheus.namespace; not on the embedded control plane."`
+	Mode       string `config:"mode" doc:"none: no monitoring. existing: the cluster runs the Prometheus operator and Grafana's dashboard sidecar, as kube-prometheus-stack does. install: the program installs kube-prometheus-stack into nova:network.prometheus.namespace; not on the embedded control plane."`
 	Chart      Chart  `config:"chart" doc:"The Helm chart of install."`
 	Rollouts   bool   `config:"rollouts" doc:"Argo Rollouts runs in the cluster: scrape its controller, and let namespace argo-rollouts query an installed Prometheus."`
 	RunbookURL string `config:"runbookURL" doc:"Address of the folder of runbooks."`
@@ -27,8 +28,8 @@ type Monitoring struct {
 
 	Labels    MonitoringLabels    `config:"labels" doc:"Labels by which the operators of the cluster select objects."`
 	SLO       Objectives          `config:"slo" doc:"Objectives of every service."`
-	Services  map[string]Watching `config:"services" doc:"How single services are watched, by service name."`
-	Limits    Limits              `config:"limits" doc:"Limits of the stateful systems."`
+	Services  map[string]Watching `config:"services" doc:"Settings of single services, by service name."`
+	Limits    Limits              `config:"limits" doc:"Limits of the stores."`
 	Receivers []Receiver          `config:"receivers" doc:"Receivers of alerts; without one, alerts are seen in Alertmanager only."`
 	Timing    AlertTiming         `config:"timing" doc:"Timing of notifications."`
 	Intervals Intervals           `config:"intervals" doc:"Scrape and evaluation intervals."`
@@ -38,8 +39,8 @@ type Monitoring struct {
 type Chart struct {
 	Version    string `config:"version" doc:"Exact version of kube-prometheus-stack; required by install. The objects are tested against the operator v0.85.0."`
 	Repository string `config:"repository" doc:"Address of the chart repository."`
-	Retention  string `config:"retention" doc:"How long Prometheus keeps samples."`
-	Storage    string `config:"storage" doc:"Size of the volume of Prometheus, such as 50Gi; empty keeps samples as long as the pod lives."`
+	Retention  string `config:"retention" doc:"Retention of samples in Prometheus."`
+	Storage    string `config:"storage" doc:"Size of the volume of Prometheus, such as 50Gi; empty keeps samples until the pod is replaced."`
 }
 
 // MonitoringLabels are added to objects by kind.
@@ -50,11 +51,11 @@ type MonitoringLabels struct {
 	Dashboards   map[string]string `config:"dashboards" doc:"Labels of the ConfigMaps with dashboards, beside grafana_dashboard=1."`
 }
 
-// Objectives are what a service must keep; what is not set is inherited.
+// Objectives are the objectives of a service; unset fields are inherited.
 type Objectives struct {
 	Objective      *float64 `config:"objective" doc:"Requests that must succeed over 30 days, in percent; the rest is the error budget."`
-	Availability   *float64 `config:"availability" doc:"Pods that must answer, in percent; below for 5 min: warning."`
-	ErrorTarget    *float64 `config:"errorTarget" doc:"Failed requests to stay below, in percent; drawn in dashboards."`
+	Availability   *float64 `config:"availability" doc:"Pods that must be available, in percent; below for 5 min: warning."`
+	ErrorTarget    *float64 `config:"errorTarget" doc:"Target of failed requests, in percent; shown in dashboards."`
 	ErrorAlert     *float64 `config:"errorAlert" doc:"Failed requests, in percent; above for 5 min: warning."`
 	ErrorHigh      *float64 `config:"errorHigh" doc:"Failed requests, in percent; above for 5 min: critical."`
 	GRPCErrorAlert *float64 `config:"grpcErrorAlert" doc:"gRPC calls failed by the server, in percent; above for 5 min: warning."`
@@ -63,22 +64,22 @@ type Objectives struct {
 	P99 Latency `config:"p99" doc:"99th percentile of HTTP requests."`
 
 	GRPCP95        *time.Duration `config:"grpcP95" doc:"95th percentile of a unary gRPC method; above for 5 min: warning."`
-	MinRequestRate *float64       `config:"minRequestRate" doc:"Requests per second below which ratios and percentiles are not judged."`
+	MinRequestRate *float64       `config:"minRequestRate" doc:"Requests per second below which ratios and percentiles raise no alert."`
 }
 
 // Latency is the objective of one percentile.
 type Latency struct {
-	Target *time.Duration `config:"target" doc:"Duration to stay below; drawn in dashboards."`
-	Alert  *time.Duration `config:"alert" doc:"Duration above which, for 5 min, an alert is raised; best 500ms or 1s, which are edges of histogram buckets."`
+	Target *time.Duration `config:"target" doc:"Target duration; shown in dashboards."`
+	Alert  *time.Duration `config:"alert" doc:"Duration above which, for 5 min, an alert is raised; best 500ms or 1s, which are bounds of histogram buckets."`
 }
 
-// Watching is how one service is watched.
+// Watching is the monitoring of one service.
 type Watching struct {
 	Team string     `config:"team" doc:"Team whose receivers get its alerts; empty is backend."`
 	SLO  Objectives `config:"slo" doc:"Its objectives, where they differ."`
 }
 
-// Limits are those of the stateful systems.
+// Limits are the limits of the stores.
 type Limits struct {
 	PostgreSQLConnections float64       `config:"postgresqlConnections" doc:"Usable connections in use, in percent."`
 	PostgreSQLStatement   time.Duration `config:"postgresqlStatement" doc:"Mean duration of statements."`
@@ -86,27 +87,26 @@ type Limits struct {
 	RedisMemory           float64       `config:"redisMemory" doc:"Share of maxmemory in use, in percent."`
 	RedisEvictions        float64       `config:"redisEvictions" doc:"Evicted keys per second."`
 	ClickHouseQuery       time.Duration `config:"clickhouseQuery" doc:"Mean duration of queries."`
-	KafkaLag              float64       `config:"kafkaLag" doc:"Messages by which a consumer group trails a topic."`
+	KafkaLag              float64       `config:"kafkaLag" doc:"Lag of a consumer group, in messages."`
 	KafkaBrokers          int           `config:"kafkaBrokers" doc:"Brokers that Kafka must have; 0 means those that the stack runs, or 3 where Kafka is external."`
 	ElasticsearchDiskFree float64       `config:"elasticsearchDiskFree" doc:"Disk that must stay free, in percent."`
-	SingleNodeSearch      bool          `config:"singleNodeSearch" doc:"An external Elasticsearch has one node, and so is never green: yellow raises no alert. One that the stack runs always has."`
+	SingleNodeSearch      bool          `config:"singleNodeSearch" doc:"An external Elasticsearch has one node, so that its state is never green: yellow raises no alert. One that the stack runs always has one node."`
 	OutboxEvents          float64       `config:"outboxEvents" doc:"Events that may wait to be published."`
 }
 
-// Receiver is one destination of alerts. What is secret about it lies in a
-// Secret.
+// Receiver is one destination of alerts. Its credentials are in a Secret.
 type Receiver struct {
 	Kind     string    `config:"kind" doc:"pagerduty (Events API v2), slack or webhook."`
 	Severity string    `config:"severity" doc:"Which alerts: critical, warning, or watchdog for a dead man's switch."`
-	Team     string    `config:"team" doc:"Only alerts of this team: backend, data, platform or one of nova:monitoring.services; empty takes those that no other receiver of the severity takes."`
-	Secret   SecretKey `config:"secret" doc:"Where the routing key of PagerDuty, or the address of Slack or the webhook, is kept."`
+	Team     string    `config:"team" doc:"Only alerts of this team: backend, data, platform or one of nova:monitoring.services; empty means the alerts of all teams without a receiver of that severity."`
+	Secret   SecretKey `config:"secret" doc:"Reference to the routing key of PagerDuty, or to the address of Slack or the webhook."`
 	URL      string    `config:"url" doc:"Address of a webhook that is not secret, in place of secret."`
-	Channel  string    `config:"channel" doc:"Channel of Slack; empty is the webhook's own."`
+	Channel  string    `config:"channel" doc:"Channel of Slack; empty means the default of the webhook."`
 }
 
 // SecretKey names a value in a Secret.
 type SecretKey struct {
-	Name string `config:"name" doc:"Name of a Secret in the stack's namespace, which somebody else makes."`
+	Name string `config:"name" doc:"Name of an existing Secret in the stack's namespace."`
 	Key  string `config:"key" doc:"Key in the Secret."`
 }
 

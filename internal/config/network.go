@@ -8,18 +8,18 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Network says who may talk to whom. Inside of the namespace it follows from
-// the call graph; these are the neighbours.
+// Network configures the network policies. Those inside the namespace follow
+// from the call graph; these are the peers outside.
 type Network struct {
-	Policies   bool     `config:"policies" doc:"Declare network policies: nothing is allowed in or out but what the catalogue says."`
-	DNS        Peer     `config:"dns" doc:"Where the cluster's DNS runs."`
-	Prometheus Peer     `config:"prometheus" doc:"Where Prometheus runs, which may reach the metrics ports."`
-	Ingress    Peer     `config:"ingress" doc:"Where the ingress controller or gateway runs, which may reach the public services."`
-	Mesh       Peer     `config:"mesh" doc:"Where the control plane of nova:mesh runs, which sidecars reach; the default is that of its installation."`
-	Private    []string `config:"private" doc:"Networks that count as private: egress to providers on the internet leaves them out."`
+	Policies   bool     `config:"policies" doc:"Declare network policies: only the connections of the catalogue are allowed."`
+	DNS        Peer     `config:"dns" doc:"Pods of the cluster's DNS."`
+	Prometheus Peer     `config:"prometheus" doc:"Pods of Prometheus, which may connect to the metrics ports."`
+	Ingress    Peer     `config:"ingress" doc:"Pods of the ingress controller or gateway, which may connect to the public services."`
+	Mesh       Peer     `config:"mesh" doc:"Pods of the control plane of nova:mesh, to which sidecars connect; the default is that of its installation."`
+	Private    []string `config:"private" doc:"Networks that count as private: egress to providers on the internet excludes them."`
 }
 
-// Peer picks pods of another namespace.
+// Peer selects pods of another namespace.
 type Peer struct {
 	Namespace string            `config:"namespace" doc:"Its namespace."`
 	Labels    map[string]string `config:"labels" doc:"Labels of its pods; none means every pod of the namespace."`
@@ -32,14 +32,14 @@ const (
 	IngressGateway = "gateway"
 )
 
-// Ingress is how the public API is reached from outside.
+// Ingress configures how the API is published.
 type Ingress struct {
 	Kind        string            `config:"kind" doc:"ingress: an Ingress. gateway: an HTTPRoute of the Gateway API. none: the API is not published."`
 	Host        string            `config:"host" doc:"DNS name of the API."`
 	ClassName   string            `config:"className" doc:"Class of the Ingress; empty means the cluster's default."`
 	Issuer      string            `config:"issuer" doc:"ClusterIssuer of cert-manager that issues the certificate; empty means that the certificate exists."`
 	TLSSecret   string            `config:"tlsSecret" doc:"Secret of the certificate of an Ingress."`
-	Gateway     string            `config:"gateway" doc:"Gateway that an HTTPRoute attaches to; it ends TLS."`
+	Gateway     string            `config:"gateway" doc:"Gateway that an HTTPRoute attaches to; it terminates TLS."`
 	GatewayIn   string            `config:"gatewayNamespace" doc:"Namespace of the Gateway; empty means the stack's."`
 	Annotations map[string]string `config:"annotations" doc:"More annotations, such as those of the ingress controller."`
 }
@@ -108,12 +108,12 @@ func checkPeer(found *mistakes, key *field.Path, peer Peer) {
 	}
 }
 
-// checkPrivate sees to it that each network can be left out of the internet of
-// a policy: the API server wants a true part of 0.0.0.0/0.
+// checkPrivate checks that each network can be excluded from the internet in a
+// policy: the API server requires a proper subset of 0.0.0.0/0.
 func checkPrivate(found *mistakes, key *field.Path, values []string) {
 	for i, value := range values {
 		if prefix, err := netip.ParsePrefix(value); err == nil && (!prefix.Addr().Is4() || prefix.Bits() == 0) {
-			found.invalid(key.Index(i), value, "cannot be left out of the internet; allowed: networks of IPv4 smaller than 0.0.0.0/0")
+			found.invalid(key.Index(i), value, "cannot be excluded from the internet; allowed: networks of IPv4 smaller than 0.0.0.0/0")
 		}
 	}
 }

@@ -5,10 +5,10 @@ import (
 	"os"
 )
 
-// Parse types an input, fills in defaults and checks what can be checked without
-// the services that follow from it. On mistakes it returns an *Error that lists
-// them, and the configuration as far as it could be read, so that whoever joins
-// it with the catalogue can add what is wrong there.
+// Parse converts an input, fills in defaults and checks what can be checked
+// without the services that are derived from it. On mistakes it returns an
+// *Error that lists them, and the configuration as far as it could be read, so
+// that package stack can add the mistakes that it finds.
 func Parse(stack string, input Input) (*Config, error) {
 	c := Defaults(stack)
 	found := &mistakes{}

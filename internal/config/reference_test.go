@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite docs/CONFIGURATION.md")
 
-func TestTheConfigurationReferenceIsUpToDate(t *testing.T) {
+func TestReference_is_up_to_date(t *testing.T) {
 	const path = "../../docs/CONFIGURATION.md"
 	var rows strings.Builder
 	values := []reflect.Value{reflect.ValueOf(config.Defaults("<stack>")).Elem()}

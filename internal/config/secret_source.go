@@ -13,30 +13,30 @@ type Source string
 const (
 	// SourceNone means that the stack has no such secret.
 	SourceNone Source = "none"
-	// SourceGenerated means that the stack makes the value and keeps it in its
-	// encrypted state.
+	// SourceGenerated means that the stack generates the value and keeps it in
+	// its encrypted state.
 	SourceGenerated Source = "generated"
 	// SourceConfig means that nova:secrets supplies the value, encrypted.
 	SourceConfig Source = "config"
 	// SourceExternal means that the External Secrets Operator fetches the value
-	// in the cluster; neither the program nor its state ever sees it.
+	// in the cluster; it is neither in the program nor in its state.
 	SourceExternal Source = "external"
 )
 
-// SecretSources says where the values of secrets come from.
+// SecretSources are the sources of the values of secrets.
 type SecretSources struct {
-	Default  string            `config:"default" doc:"Source of the keys that nova:secrets does not supply: generated, or external. What only the outside knows cannot be generated."`
+	Default  string            `config:"default" doc:"Source of the keys that nova:secrets does not supply: generated, or external. Credentials of outside providers cannot be generated."`
 	Keys     map[string]string `config:"keys" doc:"Source by key, where it differs: generated, external or none."`
-	Rotation map[string]int    `config:"rotation" doc:"Rotations of a key so far; 0 to 100. One more makes a new generated value, or makes pods take an external one; nova secrets rotate counts."`
-	External ExternalSecrets   `config:"external" doc:"Where external secrets are kept."`
+	Rotation map[string]int    `config:"rotation" doc:"Rotations of a key so far; 0 to 100. An increment generates a new value, or makes pods read a new external one; nova secrets rotate increments it."`
+	External ExternalSecrets   `config:"external" doc:"Secret store of external values."`
 }
 
-// ExternalSecrets is where external secrets are kept.
+// ExternalSecrets is the secret store of external values.
 type ExternalSecrets struct {
-	Store           string `config:"store" doc:"Name of the store of the External Secrets Operator."`
-	StoreKind       string `config:"storeKind" doc:"Kind of the store: ClusterSecretStore or SecretStore."`
+	Store           string `config:"store" doc:"Name of the secret store of the External Secrets Operator."`
+	StoreKind       string `config:"storeKind" doc:"Kind of the secret store: ClusterSecretStore or SecretStore."`
 	Prefix          string `config:"prefix" doc:"Path before the name of each key; the default is nova/<stack>."`
-	RefreshInterval string `config:"refreshInterval" doc:"How often the operator looks for new values, such as 1h; 1m or more."`
+	RefreshInterval string `config:"refreshInterval" doc:"Refresh interval of the operator, such as 1h; 1m or more."`
 }
 
 func defaultSecretSources() SecretSources {
@@ -55,8 +55,8 @@ func (c *Config) ExternalKey(key string) string {
 	return strings.TrimSuffix(prefix, "/") + "/" + key
 }
 
-// CanGenerate reports whether a generated value of a secret opens anything: a
-// made-up password does not open a database that exists already.
+// CanGenerate reports whether a generated value of a secret can be valid: a
+// generated password is not that of a store that exists already.
 func (c *Config) CanGenerate(secret catalog.Secret) bool {
 	return secret.Generate != catalog.GenerateNone && (secret.System == "" || c.InCluster(secret.System))
 }
@@ -67,11 +67,12 @@ func (c *Config) Supplies(key string) bool {
 	return ok
 }
 
-// PublicKeyVariable carries the public half of the signing key. It follows from
-// the private half wherever the program knows that.
+// PublicKeyVariable holds the public half of the signing key. It is derived
+// from the private half if the program has that.
 const PublicKeyVariable = "JWT_PUBLIC_KEY_PEM"
 
-// MaxRotations is how often a key can be rotated; each one leaves a generator.
+// MaxRotations is the maximum number of rotations of a key; each one adds a
+// generator.
 const MaxRotations = 100
 
 func (c *Config) checkSecretSources(found *mistakes) {
@@ -87,7 +88,7 @@ func (c *Config) checkSecretSources(found *mistakes) {
 		case c.Supplies(name):
 			found.invalid(path, source, "contradicts nova:secrets.%s, which supplies the value", name)
 		case source == string(SourceGenerated) && secret.Key != "" && !c.CanGenerate(secret):
-			found.invalid(path, source, "cannot be generated: only the outside knows the value; supply it under nova:secrets, or use external")
+			found.invalid(path, source, "cannot be generated: it is a credential of an outside provider or store; supply it under nova:secrets, or use external")
 		}
 	}
 	for name, rotations := range c.SecretSources.Rotation {

@@ -15,14 +15,14 @@ const StorageAWS = "aws"
 
 // Storage is object storage.
 type Storage struct {
-	Mode     string            `config:"mode" doc:"aws: buckets, roles and image repositories are declared in an AWS account. inCluster: a store that speaks S3 runs in the stack. external: one that exists, at endpoint. The default is inCluster in development, external where endpoint is set, otherwise aws. Leaving aws is refused where nova:deletionProtection is set: the buckets and repositories would go."`
+	Mode     string            `config:"mode" doc:"aws: buckets, roles and image repositories are declared in an AWS account. inCluster: the stack runs an S3-compatible store. external: an existing one, at endpoint. The default is inCluster in development, external where endpoint is set, otherwise aws. Leaving aws is refused where nova:deletionProtection is set: the buckets and repositories would go."`
 	Region   string            `config:"region" doc:"Region of the buckets. Another region means other buckets and repositories: refused where nova:deletionProtection is set."`
 	Endpoint string            `config:"endpoint" doc:"host:port of an external S3-compatible store."`
-	TLS      bool              `config:"tls" doc:"Speak TLS to an external store."`
-	CIDRs    []string          `config:"cidrs" doc:"Networks in which object storage answers, for the egress policies; empty means any public address, on its port only."`
+	TLS      bool              `config:"tls" doc:"Use TLS for an external store."`
+	CIDRs    []string          `config:"cidrs" doc:"Networks of object storage, for the egress policies; empty means any public address, on its port only."`
 	Buckets  map[string]string `config:"buckets" doc:"Names of the buckets media, uploads, audio and cdn; the default is nova-<bucket>-<stack>. Another name is another bucket: refused where nova:deletionProtection is set."`
 
-	NoncurrentDays     int            `config:"noncurrentDays" doc:"Days that an overwritten or deleted object can be brought back; 1 to 3650, and at least 7 where nova:deletionProtection is set."`
+	NoncurrentDays     int            `config:"noncurrentDays" doc:"Days for which an overwritten or deleted object can be restored; 1 to 3650, and at least 7 where nova:deletionProtection is set."`
 	AbortMultipartDays int            `config:"abortMultipartDays" doc:"Days after which an unfinished upload is removed; 1 to 30."`
 	ExpireDays         map[string]int `config:"expireDays" doc:"Days after which objects of a bucket expire, by bucket; none expire by default. 1 to 3650, and at least 30 where nova:deletionProtection is set."`
 	KMSKey             string         `config:"kmsKey" doc:"ARN of the KMS key that encrypts the buckets; empty means keys managed by S3."`
@@ -42,7 +42,7 @@ type AWS struct {
 
 // Repositories are the image repositories of a stack.
 type Repositories struct {
-	Create       bool   `config:"create" doc:"Declare a repository for each service's image. Taking them away is refused where nova:deletionProtection is set."`
+	Create       bool   `config:"create" doc:"Declare a repository for each service's image. Removing them is refused where nova:deletionProtection is set."`
 	Prefix       string `config:"prefix" doc:"Path before /<name>-service; the default is nova/<stack>. Another path means other repositories: refused where nova:deletionProtection is set."`
 	KeepImages   int    `config:"keepImages" doc:"Images kept in each repository; 10 to 1000."`
 	UntaggedDays int    `config:"untaggedDays" doc:"Days after which an untagged image is removed; 1 to 365."`
@@ -77,8 +77,7 @@ func (c *Config) RoleName(service string) string {
 // IssuerHost is the OIDC issuer without its scheme, as trust policies name it.
 func (a AWS) IssuerHost() string { return strings.TrimPrefix(a.OIDCIssuer, "https://") }
 
-// store are the fields that object storage has in common with the other
-// stateful systems.
+// store are the fields that object storage has in common with the other stores.
 func (s Storage) store() Store {
 	host, port, _ := strings.Cut(s.Endpoint, ":")
 	number, _ := strconv.Atoi(port)
@@ -136,9 +135,8 @@ func (c *Config) checkStorage(found *mistakes) {
 	}
 }
 
-// The least retention where deletion protection is on: a mistake made on a
-// Friday can still be undone after a week, an expiry rule is no clean-up of a
-// day.
+// The least retention where deletion protection is on: a deleted object can be
+// restored for a week, and objects do not expire within days.
 const (
 	minProtectedNoncurrentDays = 7
 	minProtectedExpireDays     = 30
@@ -181,7 +179,7 @@ func (c *Config) checkAWS(found *mistakes) {
 	issuer, err := url.Parse(c.AWS.OIDCIssuer)
 	switch {
 	case c.AWS.OIDCIssuer == "":
-		found.required(at("nova:aws.oidcIssuer"), "must be set when nova:storage.mode is aws: the roles of service accounts trust nobody without it")
+		found.required(at("nova:aws.oidcIssuer"), "must be set when nova:storage.mode is aws: the roles of service accounts need it in their trust policies")
 	case err != nil, issuer.Scheme != "https", issuer.Host == "", issuer.RawQuery != "", issuer.Fragment != "", strings.HasSuffix(c.AWS.OIDCIssuer, "/"):
 		found.invalid(at("nova:aws.oidcIssuer"), c.AWS.OIDCIssuer, "is not an issuer; expected https:// with a host and path, without a slash at the end")
 	}

@@ -17,10 +17,10 @@ const (
 	External = "external"
 )
 
-// Dependencies says which stores the stack runs itself, and where
-// the others answer.
+// Dependencies are the stores: those that the stack runs itself, and the
+// addresses of the others.
 type Dependencies struct {
-	AcknowledgeInCluster bool `config:"acknowledgeInCluster" doc:"Accept in production that a system in the cluster has one copy of its data, no backup and no failover."`
+	AcknowledgeInCluster bool `config:"acknowledgeInCluster" doc:"Accept in production that a store in the cluster has one copy of its data, no backup and no failover."`
 
 	Postgres      Postgres   `config:"postgres" doc:"PostgreSQL."`
 	Redis         Redis      `config:"redis" doc:"Redis."`
@@ -32,14 +32,14 @@ type Dependencies struct {
 // Store is one stateful system.
 type Store struct {
 	Mode     string   `config:"mode" doc:"inCluster: the stack runs it. external: it exists, and only its address, credentials and egress are declared. The default is external in production and inCluster elsewhere; production takes inCluster only with nova:dependencies.acknowledgeInCluster."`
-	Host     string   `config:"host" doc:"DNS name or address of an external system."`
-	Port     int      `config:"port" doc:"TCP port of an external system; 1 to 65535."`
-	TLS      bool     `config:"tls" doc:"Speak TLS to an external system."`
-	CIDRs    []string `config:"cidrs" doc:"Networks in which an external system answers, for the egress policies; empty means any address, on its port only."`
-	Exporter bool     `config:"exporter" doc:"Run its Prometheus exporter, where it does not export metrics by itself."`
+	Host     string   `config:"host" doc:"DNS name or address of an external store."`
+	Port     int      `config:"port" doc:"TCP port of an external store; 1 to 65535."`
+	TLS      bool     `config:"tls" doc:"Use TLS for an external store."`
+	CIDRs    []string `config:"cidrs" doc:"Networks of an external store, for the egress policies; empty means any address, on its port only."`
+	Exporter bool     `config:"exporter" doc:"Run its Prometheus exporter, if it does not export metrics by itself."`
 
 	Image        string    `config:"image" doc:"Image in the cluster, with a tag or digest; the default is pinned in the catalogue."`
-	Storage      string    `config:"storage" doc:"Size of each volume in the cluster, such as 10Gi. It is read when a volume is made; a volume that exists is grown on its claim."`
+	Storage      string    `config:"storage" doc:"Size of each volume in the cluster, such as 10Gi. It is read when a volume is created; an existing volume is grown on its claim."`
 	StorageClass string    `config:"storageClass" doc:"Storage class of the volumes; empty means the cluster's default."`
 	Resources    Resources `config:"resources" doc:"Requests and limits in the cluster."`
 }
@@ -48,14 +48,14 @@ type Store struct {
 type Postgres struct {
 	Store          `config:",squash"`
 	Database       string `config:"database" doc:"Name of the database."`
-	User           string `config:"user" doc:"Role that the services log in as. In the cluster it owns the database, and services log in as <user>_a or <user>_b, so that a password is rotated without a gap."`
+	User           string `config:"user" doc:"Role that the services log in as. In the cluster it owns the database, and services log in as <user>_a or <user>_b, so that a password is rotated without downtime."`
 	MaxConnections int    `config:"maxConnections" doc:"max_connections of the server. All pools of all pods, those of an update included, must fit; 20 to 10000."`
 }
 
 // Redis is Redis.
 type Redis struct {
 	Store     `config:",squash"`
-	MaxMemory string `config:"maxMemory" doc:"Memory for data in the cluster, below the memory limit. What does not fit is refused: eviction would bring revoked tokens back to life."`
+	MaxMemory string `config:"maxMemory" doc:"Memory for data in the cluster, below the memory limit. Writes beyond it are refused: eviction would make revoked tokens valid again."`
 }
 
 // ClickHouse is ClickHouse.
@@ -81,8 +81,8 @@ type Topic struct {
 	RetentionHours int    `config:"retentionHours" doc:"Hours of retention; 0 means those of nova:dependencies.kafka."`
 }
 
-// defaultDependencies are the cheapest that work; memory figures are those
-// under which the systems start and serve a developer.
+// defaultDependencies are the cheapest that work; memory figures are those with
+// which the stores start and are sufficient for a developer.
 func defaultDependencies() Dependencies {
 	base := func(system catalog.Dependency, storage string, requests, limits Quantities) Store {
 		store := catalog.FindStore(system)
@@ -131,12 +131,12 @@ func (c *Config) StoreSpec(system catalog.Dependency) Store {
 	}
 }
 
-// InCluster reports whether the stack runs a stateful system itself.
+// InCluster reports whether the stack runs a store itself.
 func (c *Config) InCluster(system catalog.Dependency) bool {
 	return c.StoreSpec(system).Mode == InCluster
 }
 
-// StoreReplicas is how many pods a system has in the cluster.
+// StoreReplicas is the number of pods of a store in the cluster.
 func (c *Config) StoreReplicas(system catalog.Dependency) int {
 	if system == catalog.Kafka {
 		return c.Dependencies.Kafka.Brokers
@@ -167,7 +167,7 @@ func (c *Config) resolveModes() {
 	}
 }
 
-// Roles of PostgreSQL that are not the services'.
+// Roles of PostgreSQL that are reserved.
 const (
 	// PostgresSuperuser sets up a server in the cluster.
 	PostgresSuperuser = "postgres"
@@ -311,7 +311,7 @@ func (c *Config) checkKafka(found *mistakes) {
 			found.invalid(path.Child("name"), topic.Name, "is not a topic; allowed: letters, digits, ., _ and -, at most 249")
 		}
 		if owner, twice := taken[collision(topic.Name)]; twice {
-			found.duplicate(path.Child("name"), topic.Name, "is declared by %s already; Kafka takes . and _ for the same in metrics", owner)
+			found.duplicate(path.Child("name"), topic.Name, "is declared by %s already; Kafka treats . and _ as the same in metrics", owner)
 		}
 		taken[collision(topic.Name)] = path.String()
 		if topic.Partitions != 0 {

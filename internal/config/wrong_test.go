@@ -43,7 +43,7 @@ const (
 	watched = "  nova:monitoring: {mode: existing, receivers: ["
 )
 
-func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
+func TestParse_reports_each_mistake_with_key_and_allowed_values(t *testing.T) {
 	for name, tc := range map[string]struct {
 		lines string
 		want  []string
@@ -64,7 +64,7 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 		"an unknown service":                   {"  nova:services: {auht: {replicas: 2}}\n", []string{`nova:services.auht: Forbidden: unknown service; did you mean "auth"?`}},
 		"an unknown environment":               {"  nova:environment: prod\n", []string{`nova:environment: Unsupported value: "prod": supported values: "development", "staging", "production"`}},
 		"a namespace with capitals":            {"  nova:namespace: Nova\n", []string{`nova:namespace: Invalid value: "Nova": is not a Kubernetes name`}},
-		"a namespace of Kubernetes":            {"  nova:namespace: kube-system\n", []string{"belongs to Kubernetes"}},
+		"a namespace of Kubernetes":            {"  nova:namespace: kube-system\n", []string{"is reserved by Kubernetes"}},
 		"production without a version":         {production + "  nova:images: {registry: registry.example.com}\n", []string{"nova:images.version: Required value: must be set in production"}},
 		"production without a registry":        {production + "  nova:images: {version: v1}\n  nova:aws: {repositories: {create: false}}\n", []string{"nova:images.registry: Required value: must be set in production"}},
 		"capitals in the path of repositories": {production + "  nova:aws: {account: \"123456789012\", oidcIssuer: \"https://oidc.example.com/id/1\", repositories: {prefix: Nova}}\n", []string{`nova:aws.repositories.prefix: Invalid value: "Nova": is not a repository path`}},
@@ -94,7 +94,7 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 		"a call to nobody":                {"  nova:services: {auth: {calls: [video]}}\n", []string{`service auth: calls unknown service "video"`}},
 		"a call to a disabled service":    {"  nova:services: {media: {enabled: false}}\n", []string{`service user: calls unknown service "media"`}},
 		"a call cycle":                    {"  nova:services: {auth: {calls: [user]}}\n", []string{"call cycle among"}},
-		"an unknown need":                 {"  nova:services: {auth: {needs: [oracle]}}\n", []string{`service auth: needs unknown dependency "oracle"`}},
+		"an unknown need":                 {"  nova:services: {auth: {needs: [oracle]}}\n", []string{`service auth: needs unknown store "oracle"`}},
 		"an unknown secret for a service": {"  nova:services: {auth: {secrets: [PASSWORD]}}\n", []string{`service auth: secret "PASSWORD" is not in the catalogue`}},
 		"a port variable by hand":         {"  nova:services: {auth: {env: {SERVER_PORT: '1'}}}\n", []string{"change nova:services.auth.httpPort"}},
 		"a secret in plain environment":   {"  nova:services: {auth: {env: {JWT_SECRET: hunter2hunter2}}}\n", []string{"nova:services.auth.env.JWT_SECRET: Invalid value: [secret]: is a secret"}},
@@ -161,8 +161,8 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 		"health for everybody":            {"  nova:services: {auth: {publicPaths: [/api/v1]}}\n", []string{`nova:services.auth.publicPaths[0]: Invalid value: "/api/v1": would publish /api/v1/health`}},
 		"one path of two services":        {"  nova:services: {cdn: {publicPaths: [/api/v1/videos]}}\n", []string{`nova:services.cdn.publicPaths[0]: Duplicate value: "/api/v1/videos": is published by nova:services.media.publicPaths[1] already`}},
 		"a path published twice":          {"  nova:services: {cdn: {publicPaths: [/api/v1/cdn, /api/v1/cdn]}}\n", []string{`nova:services.cdn.publicPaths[1]: Duplicate value: "/api/v1/cdn": is published by nova:services.cdn.publicPaths[0] already`}},
-		"a private network of IPv6":       {"  nova:network: {private: ['fd00::/8']}\n", []string{`nova:network.private[0]: Invalid value: "fd00::/8": cannot be left out of the internet`}},
-		"everything as private":           {"  nova:network: {private: [0.0.0.0/0]}\n", []string{`nova:network.private[0]: Invalid value: "0.0.0.0/0": cannot be left out of the internet`}},
+		"a private network of IPv6":       {"  nova:network: {private: ['fd00::/8']}\n", []string{`nova:network.private[0]: Invalid value: "fd00::/8": cannot be excluded from the internet`}},
+		"everything as private":           {"  nova:network: {private: [0.0.0.0/0]}\n", []string{`nova:network.private[0]: Invalid value: "0.0.0.0/0": cannot be excluded from the internet`}},
 		"a neighbour's label with spaces": {"  nova:network: {prometheus: {labels: {app: 'my prometheus'}}}\n", []string{`nova:network.prometheus.labels.app: Invalid value: "my prometheus": is not the value of a label`}},
 		"a neighbour's label, no key":     {"  nova:network: {dns: {labels: {'a b': c}}}\n", []string{`nova:network.dns.labels["a b"]: Invalid value: "c": is not a label`}},
 		"a class with capitals":           {"  nova:ingress: {kind: ingress, host: api.example.com, className: Nginx}\n", []string{`nova:ingress.className: Invalid value: "Nginx": is not a Kubernetes name`}},
@@ -205,7 +205,7 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 		"a receiver's Secret with capital": {watched + "{kind: slack, severity: warning, secret: {name: A, key: b}}]}\n", []string{`nova:monitoring.receivers[0].secret.name: Invalid value: "A": is not the name of a Secret`}},
 		"a key with a slash":               {watched + "{kind: slack, severity: warning, secret: {name: a, key: b/c}}]}\n", []string{`nova:monitoring.receivers[0].secret.key: Invalid value: "b/c": is not a key`}},
 		"a receiver of no team":            {watched + "{kind: slack, severity: warning, team: dta, secret: {name: a, key: b}}]}\n", []string{`nova:monitoring.receivers[0].team: Invalid value: "dta": is the team of no alert; did you mean "data"?`}},
-		"receivers that nobody tells":      {"  nova:monitoring: {receivers: [{kind: webhook, severity: watchdog, url: 'http://x'}]}\n", []string{"nova:monitoring.receivers: Forbidden: nobody would be told anything, since nova:monitoring.mode is none"}},
+		"receivers without monitoring":     {"  nova:monitoring: {receivers: [{kind: webhook, severity: watchdog, url: 'http://x'}]}\n", []string{"nova:monitoring.receivers: Forbidden: would receive nothing, since nova:monitoring.mode is none"}},
 		"no patience at all":               {"  nova:monitoring: {timing: {wait: 0s}}\n", []string{"nova:monitoring.timing.wait: Invalid value: 0s: is too short"}},
 		"a link that is none":              {"  nova:monitoring: {grafanaURL: grafana}\n", []string{`nova:monitoring.grafanaURL: Invalid value: "grafana": is not an address`}},
 		"a label that is a list":           {"  nova:monitoring: {labels: {rules: {app.kubernetes.io/name: [x]}}}\n", []string{`nova:monitoring.labels.rules["app.kubernetes.io/name"]: Invalid value: a list: must be text`}},
@@ -226,7 +226,7 @@ func TestEachMistakeIsNamedWithItsKeyAndWhatIsAllowed(t *testing.T) {
 	}
 }
 
-func TestAllMistakesOfAFileAreReportedTogether(t *testing.T) {
+func TestParse_reports_all_mistakes_together(t *testing.T) {
 	_, err := parse(t, "prod", production+"  nova:replicas: none\n  nova:mesh: x\n  nova:services: {auth: {httpPort: 8080}, nobody: {}}\n  nova:bogus: 1\n")
 	for _, want := range []string{
 		"configuration of stack prod: ", "nova:replicas", "nova:mesh", "nova:images.version", "nova:aws.account",
@@ -236,7 +236,7 @@ func TestAllMistakesOfAFileAreReportedTogether(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNoStackFileIsAnError(t *testing.T) {
+func TestFromFile_refuses_what_is_no_stack_file(t *testing.T) {
 	for name, text := range map[string]string{
 		"broken YAML":   "config: [",
 		"a doubled key": "config:\n  nova:images: {version: a, version: b}\n",
@@ -249,7 +249,7 @@ func TestAFileThatIsNoStackFileIsAnError(t *testing.T) {
 	}
 }
 
-func FuzzAnyStackFileEndsInAConfigurationOrAnError(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add("config:\n" + released)
 	f.Add("config:\n  nova:services: {auth: {replicas: [1]}}\n  nova:secrets: {SMTP_PASSWORD: {secure: x}}\n")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -20,10 +20,11 @@ const (
 	passphraseFileVariable = "PULUMI_CONFIG_PASSPHRASE_FILE"
 )
 
-// backendURL says where the state lives: the flag, Pulumi's own variable, the
-// project file, or else a directory of this checkout. A path is made absolute as
-// the stock command reads it: ~ is the user's home directory, anything relative
-// begins at the current directory. The engine runs in another one.
+// backendURL is the URL of the state backend: that of the flag, Pulumi's own
+// variable or the project file, or else a directory of this checkout. A path is
+// made absolute as the stock command reads it: ~ is the user's home directory,
+// a relative path starts at the current directory. The engine runs in another
+// one.
 func (p Project) backendURL(flag string) (string, error) {
 	given := cmp.Or(flag, os.Getenv(backendVariable))
 	if given == "" {
@@ -82,9 +83,9 @@ func localState(backend string) string {
 }
 
 // passphraseFile returns the file with the passphrase of this checkout's own
-// state, and makes one where there is none. It returns "" where the user gave a
-// passphrase, or where the state is not local and so the secrets provider is
-// the user's choice.
+// state, and creates it if it does not exist. It returns "" when the user gave
+// a passphrase, or when the state is not local: then the user chooses the
+// secrets provider.
 func (p Project) passphraseFile(backend string) (string, error) {
 	_, given := os.LookupEnv(passphraseVariable)
 	if given || os.Getenv(passphraseFileVariable) != "" || localState(backend) == "" {

@@ -9,7 +9,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 )
 
-// Change is what an operation does, or would do, to one resource.
+// Change is the change of one resource by an operation, made or planned.
 type Change struct {
 	Op   string `json:"op"`
 	Type string `json:"type"`
@@ -20,15 +20,15 @@ type Change struct {
 	Risk       Risk     `json:"risk"`
 }
 
-// Risk says how much attention a change deserves.
+// Risk is the class of risk of a change.
 type Risk string
 
 const (
-	// RiskLow changes touch nothing that runs.
+	// RiskLow changes affect nothing that runs.
 	RiskLow Risk = "low"
 	// RiskRolling changes replace pods one after another.
 	RiskRolling Risk = "rolling"
-	// RiskHigh changes take something away, or may lose data.
+	// RiskHigh changes remove something, or may lose data.
 	RiskHigh Risk = "high"
 )
 
@@ -74,7 +74,7 @@ func newChange(step apitype.StepEventMetadata) (Change, bool) {
 type Result struct {
 	// Changes are in order of type and name.
 	Changes []Change `json:"changes"`
-	// Unchanged counts the resources that stay as they are.
+	// Unchanged counts the resources without changes.
 	Unchanged int `json:"unchanged"`
 	// Warnings and Errors are the engine's messages.
 	Warnings []string `json:"warnings,omitempty"`

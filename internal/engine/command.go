@@ -14,15 +14,15 @@ import (
 	"nova.dev/infra/internal/toolchain"
 )
 
-// silence is how long an operation may go on without a running Pulumi command:
-// the SDK has little to do by itself, and waits for ever for the events of a
-// command that ended before it told of any.
+// silence is the time for which an operation may run without a Pulumi command:
+// the SDK does little by itself, but waits forever for the events of a command
+// that ended before its first event.
 const silence = 10 * time.Second
 
-// errSilent means that the Pulumi command ended and the SDK did not notice.
-var errSilent = errors.New("the pulumi command ended without telling what it did")
+// errSilent means that the Pulumi command ended and the SDK still waits for it.
+var errSilent = errors.New("the pulumi command ended without reporting a result")
 
-// command is the Pulumi command, which knows whether it runs.
+// command is the Pulumi command with a record of whether it runs.
 type command struct {
 	auto.PulumiCommand
 
@@ -63,7 +63,7 @@ func (c *command) Run(ctx context.Context, dir string, in io.Reader, out, errs [
 	return c.PulumiCommand.Run(ctx, dir, in, out, errs, env, args...)
 }
 
-// silent tells whether no command has run for a while.
+// silent reports whether no command has run for longer than silence.
 func (c *command) silent() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

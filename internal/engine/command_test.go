@@ -11,7 +11,7 @@ import (
 	"nova.dev/infra/internal/toolchain"
 )
 
-func TestThePulumiOfTheProjectOrOfPathIsUsedWhateverItsFolderIsCalled(t *testing.T) {
+func TestCommand_pulumi_of_the_project_or_of_PATH_is_used(t *testing.T) {
 	built, err := toolchain.Find("../..", "pulumi")
 	require.NoError(t, err)
 	module, err := filepath.Abs("../..")

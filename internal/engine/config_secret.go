@@ -15,8 +15,8 @@ import (
 )
 
 // SetSecrets encrypts values and writes them into the stack file, under
-// nova:secrets. They reach the Pulumi command by its standard input: what
-// stands on a command line can be read by everybody on the machine.
+// nova:secrets. They are passed to the Pulumi command on its standard input: a
+// command line can be read by every user of the machine.
 func (s *Stack) SetSecrets(ctx context.Context, values map[string]string) error {
 	o := s.options
 	path, err := toolchain.Find(o.Project.Root, "pulumi")
@@ -31,7 +31,7 @@ func (s *Stack) SetSecrets(ctx context.Context, values map[string]string) error 
 		for name, value := range s.env {
 			cmd.Env = append(cmd.Env, name+"="+value)
 		}
-		// One line break at the end is taken off again by the command.
+		// The command removes one line break at the end.
 		cmd.Stdin = strings.NewReader(values[key] + "\n")
 		var said bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &said, &said

@@ -15,7 +15,7 @@ import (
 	"nova.dev/infra/internal/config"
 )
 
-// LockedError says that another operation on the stack is under way.
+// LockedError means that another operation on the stack is running.
 type LockedError struct {
 	Stack  string
 	Holder string
@@ -25,8 +25,8 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("stack %s is locked by %s: wait until that operation ends", e.Stack, e.Holder)
 }
 
-// use keeps other processes of this checkout from changing the stack. The
-// backend has a lock of its own, which also keeps other machines out.
+// use locks the stack against other processes of this checkout. The backend's
+// own lock also excludes other machines.
 func (s *Stack) use() error {
 	name := s.options.Config.Stack
 	dir := filepath.Join(s.options.Project.LocalDir(), "workspace")
@@ -55,7 +55,7 @@ type lock struct {
 
 // releaseStaleLocks removes the locks that a killed process of this machine
 // left in a file backend. It returns how many it removed, and a *LockedError
-// for one whose holder may be alive.
+// for one whose holder may still run.
 func releaseStaleLocks(state, stack string) (int, error) {
 	folder := filepath.Join(state, ".pulumi", "locks", "organization", config.Project, stack)
 	files, err := fs.Glob(os.DirFS(folder), "*.json")
@@ -92,7 +92,7 @@ func releaseStaleLocks(state, stack string) (int, error) {
 	return released, nil
 }
 
-// alive reports whether a process exists; one of another user counts.
+// alive reports whether a process exists, also one of another user.
 func alive(pid int) bool {
 	return pid > 0 && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }

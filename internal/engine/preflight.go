@@ -15,8 +15,8 @@ import (
 )
 
 // preflight compares the objects that the program declares with the cluster
-// before the engine touches anything. Whatever would make the update fail, or
-// take an object from someone else, is a *RefusedError.
+// before the engine changes anything. An object that would make the update
+// fail, or that belongs to another owner, is a *RefusedError.
 func (s *Stack) preflight(ctx context.Context, state json.RawMessage) error {
 	o := s.options
 	client, err := kubeconfig.Client(o.Config.KubeconfigPath(o.Project.Root), o.Config.Cluster.Context)

@@ -13,13 +13,13 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
 )
 
-// heartbeat is how long an operation may be silent.
+// heartbeat is the maximum time between two lines of progress.
 const heartbeat = 10 * time.Second
 
 // progress turns the events of one operation into lines and a Result.
 type progress struct {
 	out io.Writer
-	// status, on a terminal, shows what is being waited for below the lines.
+	// status, on a terminal, shows the resources in progress below the lines.
 	status  *statusLine
 	preview bool
 
@@ -44,7 +44,7 @@ func newProgress(out io.Writer, terminal, preview bool) *progress {
 }
 
 // watch consumes events until the stream is closed or the operation has ended,
-// and says every heartbeat what is being waited for.
+// and prints the resources in progress every heartbeat.
 func (p *progress) watch(stream <-chan events.EngineEvent, ended <-chan struct{}) Result {
 	stop := make(chan struct{})
 	var ticking sync.WaitGroup
@@ -159,8 +159,8 @@ func (p *progress) diagnose(d *apitype.DiagnosticEvent) {
 	}
 }
 
-// tick shows what is being waited for: on a terminal all the time, otherwise
-// after a silence.
+// tick shows the resources in progress: on a terminal at every call, otherwise
+// when nothing was printed for a heartbeat.
 func (p *progress) tick() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

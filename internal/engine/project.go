@@ -21,7 +21,7 @@ type Project struct {
 	Root string
 }
 
-// FindProject finds the project that a directory lies in.
+// FindProject finds the project that contains a directory.
 func FindProject(dir string) (Project, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -63,12 +63,12 @@ func (p Project) Stacks() []string {
 	return names
 }
 
-// Config loads and checks the configuration of a stack.
+// Config loads and validates the configuration of a stack.
 func (p Project) Config(name string) (*stack.Stack, error) {
 	return p.ConfigWith(name, func(config.Input) {})
 }
 
-// ConfigWith is Config of a stack whose input is changed before it is checked.
+// ConfigWith is Config with input that is changed before it is validated.
 func (p Project) ConfigWith(name string, change func(config.Input)) (*stack.Stack, error) {
 	if !slices.Contains(p.Stacks(), name) {
 		return nil, fmt.Errorf("--stack: %q: there is no Pulumi.%s.yaml; stacks are %s", name, name, strings.Join(p.Stacks(), ", "))

@@ -10,7 +10,8 @@ import (
 	"nova.dev/infra/internal/toolchain"
 )
 
-// environment is what the Pulumi command gets on top of our own environment.
+// environment is added to the environment of this process for the Pulumi
+// command.
 func (s *Stack) environment(ctx context.Context, backend string) (map[string]string, error) {
 	o := s.options
 	env := map[string]string{
@@ -37,8 +38,9 @@ func (s *Stack) environment(ctx context.Context, backend string) (map[string]str
 	return env, nil
 }
 
-// useStandIns decides what serves the packages other than kubernetes. Staging
-// and production are never applied to a real cluster with stand-ins.
+// useStandIns reports whether stand-ins serve the packages other than
+// kubernetes. Staging and production are never applied to a real cluster with
+// stand-ins.
 func (o Options) useStandIns() (bool, error) {
 	switch o.Providers {
 	case "real":

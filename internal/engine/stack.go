@@ -22,10 +22,11 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-// Options say which stack to open and how to talk about it.
+// Options name the stack to open, its backend and providers, and where progress
+// is written.
 type Options struct {
 	Project Project
-	// Config is the checked configuration of the stack.
+	// Config is the validated configuration of the stack.
 	Config *stack.Stack
 	// Backend is the URL of the state backend; empty means the usual order.
 	Backend string
@@ -33,19 +34,19 @@ type Options struct {
 	// embedded control plane, the real plugins elsewhere), "real" or "stand-in".
 	// The provider for Kubernetes is the real one in any case.
 	Providers string
-	// Embedded says that the stack's kubeconfig leads to the embedded control
+	// Embedded is set when the stack's kubeconfig leads to the embedded control
 	// plane.
 	Embedded bool
 	// Progress receives a line for each step.
 	Progress io.Writer
-	// Terminal says that Progress is a terminal.
+	// Terminal is set when Progress is a terminal.
 	Terminal bool
 }
 
 // ProviderModes lists what Options.Providers may be.
 func ProviderModes() []string { return []string{"auto", "real", "stand-in"} }
 
-// RefusedError says that a guard forbids an operation.
+// RefusedError means that a guard refuses an operation.
 type RefusedError struct{ Reason string }
 
 func (e *RefusedError) Error() string { return "refused: " + e.Reason }
@@ -57,9 +58,9 @@ type Stack struct {
 	command *command
 	servers *plugin.Servers
 	state   string
-	// using is held for as long as the stack is open.
+	// using is the lock that is held while the stack is open.
 	using *flock.Flock
-	// env is what the Pulumi command gets on top of our own environment.
+	// env is added to the environment of this process for the Pulumi command.
 	env map[string]string
 }
 
@@ -125,7 +126,7 @@ func (s *Stack) open(ctx context.Context, env map[string]string) error {
 	return nil
 }
 
-// Close stops the providers and lets other processes change the stack.
+// Close stops the providers and releases the lock of the stack.
 func (s *Stack) Close() {
 	if s.servers != nil {
 		s.servers.Close()
@@ -135,8 +136,8 @@ func (s *Stack) Close() {
 	}
 }
 
-// Preview returns what Up would change. Objects that the stack would take from
-// someone else, and pods that the cluster would not admit, are a *RefusedError.
+// Preview returns what Up would change. Objects of another owner, and pods that
+// the cluster would not admit, are a *RefusedError.
 func (s *Stack) Preview(ctx context.Context) (Result, error) {
 	state, err := s.export(ctx)
 	if err != nil {
@@ -151,13 +152,14 @@ func (s *Stack) Preview(ctx context.Context) (Result, error) {
 	})
 }
 
-// Up makes the stack what the program says. It looks at the real state first,
-// so that changes made by others are undone, and settles what an interrupted
-// operation left. What Preview refuses it refuses, too.
+// Up brings the stack to the desired state. It refreshes the state first, so
+// that changes made by others are undone, and repairs what an interrupted
+// operation left. It refuses what Preview refuses.
 //
-// The cluster is read with the kubeconfig of now, not with the one in the state.
+// The cluster is read with the current kubeconfig, not with the one in the
+// state.
 func (s *Stack) Up(ctx context.Context) (Result, error) {
-	// Before it is settled the state knows what was being created.
+	// Before settle the state still has the creations in progress.
 	state, err := s.export(ctx)
 	if err != nil {
 		return Result{}, err
@@ -193,13 +195,13 @@ func (s *Stack) Destroy(ctx context.Context) (Result, error) {
 	})
 }
 
-// settle forgets creations that an interrupted operation did not finish; the
-// objects that exist all the same are adopted by server-side apply.
+// settle removes unfinished creations of an interrupted operation from the
+// state; objects that exist nevertheless are adopted by server-side apply.
 func (s *Stack) settle(ctx context.Context, state json.RawMessage) error {
 	if !hasPendingOperations(state) {
 		return nil
 	}
-	fmt.Fprintln(s.options.Progress, "  an earlier operation was interrupted: looking at what it left")
+	fmt.Fprintln(s.options.Progress, "  an earlier operation was interrupted: reading what it left")
 	_, err := s.run("refresh", false, func(stream chan<- events.EngineEvent) error {
 		_, err := s.stack.Refresh(ctx, optrefresh.ClearPendingCreates(), optrefresh.RunProgram(s.runsProgram()), optrefresh.EventStreams(stream), optrefresh.SuppressProgress())
 		return err
@@ -236,7 +238,7 @@ func (s *Stack) run(what string, preview bool, operation func(chan<- events.Engi
 	return result, nil
 }
 
-// OperationError says why the engine failed, in its own words.
+// OperationError is a failed operation with the messages of the engine.
 type OperationError struct {
 	What, Stack string
 	Reasons     []string
@@ -266,8 +268,7 @@ func (s *Stack) explain(what string, err error, result Result) error {
 	return &OperationError{what, s.options.Config.Stack, slices.Compact(reasons)}
 }
 
-// lastLines picks what the command said on standard error out of the SDK's
-// message.
+// lastLines extracts the command's standard error from the SDK's message.
 func lastLines(message string) string {
 	if _, stderr, ok := strings.Cut(message, "stderr:"); ok && strings.TrimSpace(stderr) != "" {
 		message = stderr

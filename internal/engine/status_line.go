@@ -30,7 +30,7 @@ func (s *statusLine) show(text string) { s.text.Store(&text) }
 // Write adds lines above the status.
 func (s *statusLine) Write(lines []byte) (int, error) { return s.screen.Write(lines) }
 
-// end takes the status away.
+// end removes the status line.
 func (s *statusLine) end() {
 	s.bar.Abort(true)
 	s.screen.Wait()

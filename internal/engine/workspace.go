@@ -12,9 +12,8 @@ import (
 
 // workspace prepares the directory that the engine works in: copies of the
 // project's files. The engine writes the salt of a local passphrase into the
-// stack file; in a copy, so that a run never changes a committed file.
-// kubernetes is the folder of the provider for Kubernetes; empty lets Pulumi
-// look for it.
+// stack file; with a copy, a run never changes a committed file. kubernetes is
+// the folder of the provider for Kubernetes; empty makes Pulumi look for it.
 func (p Project) workspace(stack, kubernetes string) (string, error) {
 	dir := filepath.Join(p.LocalDir(), "workspace", stack)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -35,9 +34,9 @@ func (p Project) workspace(stack, kubernetes string) (string, error) {
 	return dir, os.WriteFile(copyPath, text, 0o600)
 }
 
-// projectFile is the text of the project file for a workspace in dir. It says
-// that the program lies in the project: that is where the engine starts provider
-// plugins, which take relative paths from there, as under the stock command.
+// projectFile is the text of the project file for a workspace in dir. Its main
+// is the project's folder: the engine starts provider plugins there, so
+// relative paths mean the same as under the stock command.
 func (p Project) projectFile(dir, kubernetes string) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(p.Root, "Pulumi.yaml"))
 	if err != nil {
@@ -62,11 +61,12 @@ func (p Project) projectFile(dir, kubernetes string) ([]byte, error) {
 	return yaml.Marshal(&document)
 }
 
-// secretsProviderKeys say in a stack file how its secrets are encrypted.
+// secretsProviderKeys are the keys of a stack file that configure the
+// encryption of its secrets.
 var secretsProviderKeys = []string{"secretsprovider", "encryptedkey", "encryptionsalt"}
 
-// withSecretsProvider is the text of the committed stack file; where that names
-// no secrets provider, the one of the earlier copy is kept.
+// withSecretsProvider is the text of the committed stack file; if that names no
+// secrets provider, the one of the earlier copy is kept.
 func withSecretsProvider(committed, earlier string) ([]byte, error) {
 	text, err := os.ReadFile(committed)
 	if err != nil {
@@ -103,8 +103,8 @@ func withSecretsProvider(committed, earlier string) ([]byte, error) {
 	return yaml.Marshal(&document)
 }
 
-// setTopLevel sets a key of a YAML document. Everything else keeps the form in
-// which it is written, which for an unquoted number is what it means.
+// setTopLevel sets a key of a YAML document. Everything else keeps its form,
+// which decides the meaning of an unquoted number.
 func setTopLevel(document *yaml.Node, key string, value any) error {
 	mapping := document.Content[0]
 	if mapping.Kind != yaml.MappingNode {

@@ -1,7 +1,7 @@
 // Package envfile reads files of environment variables as Docker Compose does:
 // quotes, values over several lines, comments behind a value, "export". Nothing
 // is taken from the environment: a reference to a variable that the file does
-// not set is a mistake, for an empty text in its place would go unseen.
+// not set is a mistake, since an empty text in its place would go unnoticed.
 package envfile
 
 import (
@@ -17,7 +17,7 @@ import (
 
 var validName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// byteOrderMark is what some editors put in front of a text.
+// byteOrderMark is written by some editors at the start of a file.
 const byteOrderMark = "\ufeff"
 
 // Parse returns the variables of a file by name. All mistakes are reported
@@ -29,7 +29,7 @@ func Parse(text []byte) (map[string]string, error) {
 		return "", false
 	})
 	if err != nil {
-		// The library quotes the line, and so the value.
+		// The library's error quotes the line with the value.
 		return nil, errors.New("not an env file: expected NAME=value lines; check that every quote is closed")
 	}
 	var errs []error
@@ -51,7 +51,7 @@ func Parse(text []byte) (map[string]string, error) {
 	return values, errors.Join(errs...)
 }
 
-// parse guards against the library's own panics on input that is no env file.
+// parse turns panics of the library, on input that is no env file, into errors.
 func parse(text string, lookup func(string) (string, bool)) (values map[string]string, err error) {
 	defer func() {
 		if p := recover(); p != nil {

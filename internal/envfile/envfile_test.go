@@ -10,7 +10,7 @@ import (
 	"nova.dev/infra/internal/envfile"
 )
 
-func TestValuesMeanWhatTheirAuthorMeant(t *testing.T) {
+func TestParse_reads_values_as_written(t *testing.T) {
 	for name, tc := range map[string]struct{ text, want string }{
 		"a plain value":               {"X=abc\n", "abc"},
 		"a comment behind a value":    {"X=production  # the real one\n", "production"},
@@ -39,7 +39,7 @@ func TestValuesMeanWhatTheirAuthorMeant(t *testing.T) {
 	}
 }
 
-func TestMistakesAreReportedTogetherAndShowNoValue(t *testing.T) {
+func TestParse_reports_all_mistakes_without_values(t *testing.T) {
 	_, err := envfile.Parse([]byte("X=\"hunter2-${NOBODY}-${NOWHERE}\"\n"))
 	require.ErrorContains(t, err, "$NOBODY")
 	require.ErrorContains(t, err, "$NOWHERE")
@@ -51,7 +51,7 @@ func TestMistakesAreReportedTogetherAndShowNoValue(t *testing.T) {
 	}
 }
 
-func FuzzAnyTextEndsInVariablesOrAnError(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add("X=1\nexport Y=\"a\nb\" # c\n")
 	f.Add("A='$B'\nC=${A:-x}\n")
 	f.Fuzz(func(t *testing.T, text string) {

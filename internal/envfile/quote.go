@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// unquoted are values that need no quotes anywhere.
+// unquoted matches values that need no quotes in any reader.
 var unquoted = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,=-]*$`)
 
-// Quote returns a value in the form in which Docker Compose, dotenv libraries
-// and POSIX shells read it alike: as it is where nothing in it has a meaning,
-// otherwise in single quotes, or in double quotes where it holds a single one.
-// A value over several lines stays one. The error never contains the value.
+// Quote returns a value in a form that Docker Compose, dotenv libraries and
+// POSIX shells read alike: as it is when it has no special characters,
+// otherwise in single quotes, or in double quotes when it holds a single one. A
+// value over several lines keeps its lines. The error never contains the value.
 func Quote(value string) (string, error) {
 	switch {
 	case unquoted.MatchString(value):
@@ -23,5 +23,5 @@ func Quote(value string) (string, error) {
 	case !strings.ContainsAny(value, "\"$`\\!"):
 		return `"` + value + `"`, nil
 	}
-	return "", errors.New("holds characters that env files cannot carry for every reader: a backslash, a carriage return, or a single quote beside a double one, a dollar sign, a backtick or an exclamation mark")
+	return "", errors.New("holds characters that not every reader of env files reads alike: a backslash, a carriage return, or a single quote beside a double one, a dollar sign, a backtick or an exclamation mark")
 }

@@ -45,7 +45,7 @@ func readAlike(t *testing.T, value string) {
 
 const pemText = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC+/==\n-----END PRIVATE KEY-----\n"
 
-func TestEveryReaderTakesAQuotedValueForTheSame(t *testing.T) {
+func TestQuote_every_reader_reads_the_same_value(t *testing.T) {
 	for _, value := range []string{
 		"", "abc", "a b", "pa$$word", "${X}", "$(id)", "`id`", "a#b", "a # b", "#", "it's", "it's # here", `say "hi"`,
 		"a=b==", "=", "http://h:80/p?q=1&r=2", "*", "~", "a;b", "a|b", "<X>", "export", " lead", "trail ", "'", "''", `"`, `""`,
@@ -57,7 +57,7 @@ func TestEveryReaderTakesAQuotedValueForTheSame(t *testing.T) {
 	}
 }
 
-func TestWhatSomeReaderWouldTakeForSomethingElseIsRefusedWithoutShowingIt(t *testing.T) {
+func TestQuote_refuses_ambiguous_values_without_showing_them(t *testing.T) {
 	for _, value := range []string{`hunter2\`, `hunter2\n`, "hunter2\r", "hunter2\x00", `hunter2'"`, "hunter2'$x"} {
 		_, err := envfile.Quote(value)
 		require.Error(t, err, "%q", value)
@@ -65,7 +65,7 @@ func TestWhatSomeReaderWouldTakeForSomethingElseIsRefusedWithoutShowingIt(t *tes
 	}
 }
 
-func FuzzEveryReaderTakesAQuotedValueForTheSame(f *testing.F) {
+func FuzzQuote(f *testing.F) {
 	f.Add("a b")
 	f.Add("it's $x")
 	f.Add(pemText)

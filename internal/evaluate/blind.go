@@ -8,8 +8,8 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-// Blind returns a stack in which a text stands for every supplied value of a
-// secret, whether the value is known or encrypted.
+// Blind returns a stack in which every supplied value of a secret, known or
+// encrypted, is replaced by a text.
 func Blind(s *stack.Stack, text func(key string) string) (*stack.Stack, error) {
 	hidden := s.Config
 	hidden.Secrets = make(map[string]config.Secret, len(s.Secrets))

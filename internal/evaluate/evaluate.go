@@ -1,7 +1,7 @@
 // Package evaluate runs the program in this process, without an engine, a
-// cluster, state or credentials, and returns what it declares. What only a
-// provider could know is made up, and every made-up value can be told by its
-// text.
+// cluster, state or credentials, and returns what it declares. Outputs that
+// only a provider knows are fabricated, and every fabricated value is
+// recognizable by its text.
 package evaluate
 
 import (
@@ -39,7 +39,7 @@ type Resource struct {
 	IgnoreChanges []string
 }
 
-// Options say how the program is evaluated.
+// Options configure an evaluation.
 type Options struct {
 	// DryRun evaluates as a preview does.
 	DryRun bool
@@ -61,15 +61,15 @@ func Stack(c *stack.Stack, o Options) ([]Resource, error) {
 	return r.resources, err
 }
 
-// stackName stands in URNs for the name of the stack, so that those of two
-// stacks compare.
+// stackName replaces the name of the stack in URNs, so that those of two stacks
+// can be compared.
 const stackName = "stack"
 
-// kubeconfig stands where the provider takes the text of a kubeconfig; nobody
-// connects with it.
+// kubeconfig replaces the text of the provider's kubeconfig, which is not used
+// for a connection.
 const kubeconfig = "evaluated without a cluster"
 
-// recorder stands for the engine and the providers.
+// recorder takes the place of the engine and the providers.
 type recorder struct {
 	options   Options
 	config    *stack.Stack
@@ -114,8 +114,8 @@ func urnOf(parent, typ, name string) string {
 	return string(urn.New(stackName, config.Project, parentType, tokens.Type(typ), name))
 }
 
-// aliases are the URNs of a resource's aliases. As in the engine, what an alias
-// does not say is that of the resource itself.
+// aliases are the URNs of a resource's aliases. As in the engine, the fields
+// that an alias leaves out are those of the resource itself.
 func aliases(rpc *pulumirpc.RegisterResourceRequest, of Resource) []string {
 	urns := rpc.GetAliasURNs()
 	for _, alias := range rpc.GetAliases() {
@@ -135,7 +135,7 @@ func aliases(rpc *pulumirpc.RegisterResourceRequest, of Resource) []string {
 	return urns
 }
 
-// fabricate adds what only a provider knows.
+// fabricate adds the outputs that only a provider knows.
 func (r *recorder) fabricate(args pulumi.MockResourceArgs, outputs resource.PropertyMap) {
 	secret := func(output string) {
 		outputs[resource.PropertyKey(output)] = resource.MakeSecret(resource.NewStringProperty(r.made(args.Name, output)))

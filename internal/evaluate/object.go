@@ -14,14 +14,13 @@ import (
 type Object struct {
 	URN    string
 	Object *unstructured.Unstructured
-	// Unknown are the paths of values that are not known, where the text
-	// UnknownValue stands.
+	// Unknown are the paths of unknown values, whose text is UnknownValue.
 	Unknown []string
 	// Secrets are the texts that are marked as secret.
 	Secrets []string
 }
 
-// UnknownValue stands in an Object for a value that is not known.
+// UnknownValue is the text of an unknown value in an Object.
 const UnknownValue = "not-known-yet"
 
 // Objects converts the resources of the Kubernetes provider, in their order.

@@ -18,16 +18,16 @@ type Document struct {
 type Statement struct {
 	ID     string `json:"Sid,omitempty"`
 	Effect Effect
-	// Principal is whom the statement concerns; nil in the policy of a role,
-	// which concerns the role itself.
+	// Principal is whom the statement applies to; nil in the policy of a role,
+	// which applies to the role itself.
 	Principal *Principal `json:",omitempty"`
 	Actions   []string   `json:"Action"`
-	// Resources are ARNs; none in a trust policy, which concerns its role.
+	// Resources are ARNs; none in a trust policy, which applies to its role.
 	Resources  []string   `json:"Resource,omitempty"`
 	Conditions Conditions `json:"Condition,omitempty"`
 }
 
-// Effect is what a statement does.
+// Effect is Allow or Deny.
 type Effect string
 
 // The effects.
@@ -36,7 +36,7 @@ const (
 	Deny  Effect = "Deny"
 )
 
-// Principal is whom a statement concerns.
+// Principal is whom a statement applies to.
 type Principal struct {
 	AWS       []string `json:",omitempty"`
 	Federated []string `json:",omitempty"`
@@ -46,7 +46,7 @@ type Principal struct {
 // of them must hold.
 type Conditions map[string]map[string][]string
 
-// everybody is the principal of a statement that concerns all.
+// everybody is the principal that matches everyone.
 const everybody = "*"
 
 func newDocument(statements ...Statement) Document {

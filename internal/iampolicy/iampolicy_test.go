@@ -18,7 +18,7 @@ func account() iampolicy.ServiceAccount {
 	}
 }
 
-func TestDocumentsAreWrittenAsAWSReadsThem(t *testing.T) {
+func TestDocument_is_written_as_AWS_reads_it(t *testing.T) {
 	for name, tc := range map[string]struct {
 		document iampolicy.Document
 		want     string
@@ -56,7 +56,7 @@ func TestDocumentsAreWrittenAsAWSReadsThem(t *testing.T) {
 	}
 }
 
-func TestADocumentThatGrantsTooMuchIsNotWritten(t *testing.T) {
+func TestDocument_that_grants_too_much_is_refused(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil func(*iampolicy.Statement)
 		want  string
@@ -84,7 +84,7 @@ func TestADocumentThatGrantsTooMuchIsNotWritten(t *testing.T) {
 	}
 }
 
-func TestEveryProblemOfADocumentIsReported(t *testing.T) {
+func TestDocument_reports_every_problem(t *testing.T) {
 	err := iampolicy.Document{Version: "2008-10-17"}.Validate()
 	assert.ErrorContains(t, err, `version "2008-10-17" is not 2012-10-17`)
 	assert.ErrorContains(t, err, "no statement")

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// audience is whom a service account's token must be made for; it is the
+// audience is the required audience of a service account's token; it is the
 // default of the EKS pod identity webhook.
 const audience = "sts.amazonaws.com"
 
@@ -17,8 +17,8 @@ func BucketARN(bucket string) string { return bucketPrefix + bucket }
 
 func objectsOf(bucket string) string { return BucketARN(bucket) + "/*" }
 
-// ServiceAccount is the identity of pods, as the OIDC issuer of their cluster
-// vouches for it.
+// ServiceAccount is the identity of pods that the OIDC issuer of their cluster
+// attests.
 type ServiceAccount struct {
 	// AWSAccount is the account in which the issuer is registered, 12 digits.
 	AWSAccount string
@@ -28,8 +28,8 @@ type ServiceAccount struct {
 	Name      string
 }
 
-// Trust lets a service account, and nobody else, take on the role that has this
-// trust policy: the token must be of this subject and made for AWS.
+// Trust is the trust policy of a role that only this service account may
+// assume: the token must have this subject and the audience of AWS.
 func Trust(account ServiceAccount) Document {
 	return newDocument(Statement{
 		Effect: Allow,
@@ -44,15 +44,15 @@ func Trust(account ServiceAccount) Document {
 	})
 }
 
-// Grant is what a role may do to the objects of a bucket.
+// Grant is the actions of a role on the objects of a bucket.
 type Grant struct {
 	Bucket  string
 	Actions []string
 }
 
-// ObjectAccess allows exactly what the grants say. kmsKey is the ARN of the key
-// that encrypts the buckets; where it is set, the role may also use the key as
-// far as the grants need it. Empty means keys managed by S3, which need no
+// ObjectAccess allows exactly the grants. kmsKey is the ARN of the key that
+// encrypts the buckets; where it is set, the role may also use the key as far
+// as the grants need it. Empty means keys managed by S3, which need no
 // permission.
 func ObjectAccess(grants []Grant, kmsKey string) Document {
 	document := newDocument()
@@ -71,8 +71,8 @@ func ObjectAccess(grants []Grant, kmsKey string) Document {
 	return document
 }
 
-// keyActions are the uses of a KMS key that actions on objects imply: S3
-// encrypts on behalf of who writes and decrypts on behalf of who reads.
+// keyActions are the actions on a KMS key that actions on objects imply: S3
+// encrypts with the rights of the writer and decrypts with those of the reader.
 func keyActions(actions []string) []string {
 	var implied []string
 	for _, action := range actions {

@@ -50,7 +50,7 @@ func (s Statement) problems() []string {
 	return found
 }
 
-// excesses are what an allowing statement may not say.
+// excesses are the faults of a statement that allows too much.
 func (s Statement) excesses() []string {
 	var found []string
 	add := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }

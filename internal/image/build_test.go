@@ -94,7 +94,7 @@ func (o output) compiled() []string {
 	return crates
 }
 
-func TestTheDockerfileBuildsServicesThatRunAsTheClusterRunsThem(t *testing.T) {
+func TestDockerfile_builds_services_that_run_as_on_the_cluster(t *testing.T) {
 	engine := startDaemon(t)
 	root := workspace(t)
 	host := testRegistry(t) + "/nova/"

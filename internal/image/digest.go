@@ -55,8 +55,8 @@ func Tag(digest string) string {
 	return "src-" + strings.TrimPrefix(digest, "sha256:")[:20]
 }
 
-// CheckContext says what is wrong where a folder is not the root of Nova's Cargo
-// workspace.
+// CheckContext returns an error for a folder that is not the root of Nova's
+// Cargo workspace.
 func CheckContext(root string) error {
 	for _, name := range []string{"Cargo.toml", "Cargo.lock", servicesDir} {
 		_, err := os.Stat(filepath.Join(root, name))
@@ -70,7 +70,8 @@ func CheckContext(root string) error {
 	return nil
 }
 
-// addField adds a name and a text so that no two lists of fields look alike.
+// addField adds a name and a text so that different lists of fields have
+// different digests.
 func addField(sum hash.Hash, name, text string) {
 	fmt.Fprintf(sum, "%d %s %d\n%s\n", len(name), name, len(text), text)
 }
@@ -108,12 +109,12 @@ type contextFile struct {
 func (f contextFile) link() bool    { return f.mode&fs.ModeSymlink != 0 }
 func (f contextFile) program() bool { return executable(f.mode) }
 
-// executable is all of a file's permissions that counts: Git keeps no more.
+// executable is the only permission that counts, as in Git.
 func executable(mode fs.FileMode) bool { return mode&0o100 != 0 }
 
 // contextFiles are the files of a build context under its ignore patterns, in
 // the order of their paths. Matching is that of BuildKit: by the same library,
-// with what was decided about the parent folder.
+// with the result of the parent folder.
 func contextFiles(root string, patterns []string) ([]contextFile, error) {
 	matcher, err := patternmatcher.New(patterns)
 	if err != nil {

@@ -22,7 +22,7 @@ func digest(t *testing.T, root, service string) string {
 	return sum
 }
 
-func TestADigestFollowsTheInputsOfItsServiceAndNothingElse(t *testing.T) {
+func TestDigest_depends_on_the_inputs_of_the_service_only(t *testing.T) {
 	for name, tc := range map[string]struct {
 		change     func(t *testing.T, root string)
 		auth, feed bool // whether the digest changes
@@ -82,7 +82,7 @@ func TestADigestFollowsTheInputsOfItsServiceAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestADigestFollowsTheRecipe(t *testing.T) {
+func TestDigest_depends_on_the_recipe(t *testing.T) {
 	root := workspace(t)
 	base := testRecipe(t, "auth")
 	seen := map[string]string{}
@@ -105,11 +105,11 @@ func TestADigestFollowsTheRecipe(t *testing.T) {
 	}
 }
 
-func TestATagIsShortAndValid(t *testing.T) {
+func TestTag_is_short_and_valid(t *testing.T) {
 	assert.Regexp(t, `^src-[0-9a-f]{20}$`, Tag(digest(t, workspace(t), "auth")))
 }
 
-func TestAFolderThatIsNoWorkspaceIsNamed(t *testing.T) {
+func TestCheckContext_reports_a_folder_that_is_no_workspace(t *testing.T) {
 	for missing, want := range map[string]string{
 		"Cargo.toml":           "has no Cargo.toml: it must be the root of Nova's Cargo workspace",
 		"Cargo.lock":           "has no Cargo.lock",
@@ -125,7 +125,7 @@ func TestAFolderThatIsNoWorkspaceIsNamed(t *testing.T) {
 	assert.ErrorContains(t, err, `"video" is not a service; services are auth, user`)
 }
 
-func TestEveryServiceHasARecipe(t *testing.T) {
+func TestRecipes_exist_for_every_service(t *testing.T) {
 	for _, service := range catalog.Services() {
 		recipe, err := NewRecipe(service.Name)
 		require.NoError(t, err)
@@ -136,7 +136,7 @@ func TestEveryServiceHasARecipe(t *testing.T) {
 	}
 }
 
-func TestTheDockerfileNeedsNoDownloadedFrontendAndHasNoSecondDefault(t *testing.T) {
+func TestDockerfile_needs_no_frontend_and_has_no_second_default(t *testing.T) {
 	assert.NotContains(t, dockerfile, "# syntax=")
 	assert.Equal(t, servicesDir, argument("SERVICES_DIR"))
 	assert.Equal(t, catalog.DocumentedHealth().Startup, argument("HEALTH_PATH"))

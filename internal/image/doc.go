@@ -1,5 +1,5 @@
-// Package image says how the container images of the services are made: one
-// Dockerfile for all of them, which files of Nova's workspace each service's
-// image depends on, a digest over exactly these, and building and publishing
-// with a Docker engine. It knows no Pulumi.
+// Package image builds the container images of the services: it holds one
+// Dockerfile for all of them and the files of Nova's workspace that each image
+// depends on, computes a digest over exactly these, and builds and publishes
+// with a Docker engine. It does not use Pulumi.
 package image

@@ -13,8 +13,8 @@ import (
 var dockerfile string
 
 // The names of the files that a build needs beside Nova's workspace. BuildKit
-// reads the ignore file that is called like the Dockerfile, from its folder, so
-// that neither has to lie in the workspace.
+// reads the ignore file named after the Dockerfile, from the same folder, so
+// neither has to be in the workspace.
 const (
 	dockerfileName = "Dockerfile"
 	ignoreName     = dockerfileName + ".dockerignore"
@@ -34,8 +34,8 @@ func ignoreText(patterns []string) string {
 	return "# Nothing enters the build but what is named here; secrets never do.\n" + strings.Join(patterns, "\n") + "\n"
 }
 
-// argument is the default that the Dockerfile gives a build argument. Defaults
-// are written nowhere else.
+// argument is the default of a build argument in the Dockerfile, the only place
+// of these defaults.
 func argument(name string) string {
 	for line := range strings.Lines(dockerfile) {
 		if value, found := strings.CutPrefix(strings.TrimSpace(line), "ARG "+name+"="); found {

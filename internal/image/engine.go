@@ -27,9 +27,10 @@ type Engine struct {
 	Network string
 }
 
-// Labels describe an image. They are no inputs: changing them compiles nothing.
+// Labels describe an image. They are no inputs: a change of them causes no
+// build.
 type Labels struct {
-	// Version is the version that people know.
+	// Version is the released version.
 	Version string
 	// Revision is the commit of the sources.
 	Revision string
@@ -46,11 +47,11 @@ type Labels struct {
 // inputsLabel is the label that holds Labels.Inputs.
 const inputsLabel = "dev.nova.inputs"
 
-// needsBuildx is the first major version of the client that has no BuildKit
-// of its own and hands builds to its plugin buildx.
+// needsBuildx is the first major version of the client that builds through its
+// plugin buildx only.
 const needsBuildx = 23
 
-// Check says what is missing for a build with BuildKit.
+// Check returns an error that names what is missing for a build with BuildKit.
 func (e Engine) Check(ctx context.Context) error {
 	out, err := e.run(ctx, nil, "version", "--format", "{{.Client.Version}} {{.Server.Version}}")
 	if err != nil {
@@ -111,7 +112,7 @@ func (e Engine) build(ctx context.Context, recipe Recipe, root string, ignore []
 	return err
 }
 
-// interruptPatience is how long the client may take to end after an interrupt.
+// interruptPatience is the time that the client gets to end after an interrupt.
 const interruptPatience = 10 * time.Second
 
 // run runs the client and returns what it printed. What it printed also goes to
@@ -141,7 +142,7 @@ func (e Engine) run(ctx context.Context, log io.Writer, args ...string) (string,
 
 // environ is the environment of the client.
 func (e Engine) environ() []string {
-	// One image, one manifest: attestations would make each push another digest.
+	// No attestations: with them each push would have another digest.
 	return append(append(os.Environ(), "DOCKER_BUILDKIT=1", "BUILDX_NO_DEFAULT_ATTESTATIONS=1"), e.Environment...)
 }
 

@@ -15,11 +15,11 @@ const servicesDir = "backend"
 var sharedDirs = []string{"libs", "proto"}
 
 // embeddedDirs are further folders in servicesDir that a service compiles into
-// its binary, by service. The shared migrations are embedded by auth alone.
+// its binary, by service. The shared migrations are embedded by auth only.
 var embeddedDirs = map[string][]string{"auth": {"migrations"}}
 
-// neverInAnImage are patterns of files that must not reach a builder: keys,
-// settings with passwords, and what only makes the context large.
+// neverInAnImage are patterns of files that must not be in a build context:
+// keys, settings with passwords, and large files that no build needs.
 var neverInAnImage = []string{
 	"**/.git", "**/target", "**/node_modules",
 	"**/.env", "**/.env.*",
@@ -28,8 +28,8 @@ var neverInAnImage = []string{
 
 // Ignore returns the ignore patterns of one service: an allow-list of its own
 // folder, of what services share, and of every manifest, which Cargo needs to
-// read the workspace. What changes outside leaves the service's build context,
-// and so its image and its digest, as they were.
+// read the workspace. Changes of other files change neither the service's build
+// context nor its image nor its digest.
 func Ignore(service catalog.Service) []string { return ignore(service) }
 
 // IgnoreAll returns the ignore patterns of a context that serves every service.
@@ -38,8 +38,8 @@ func IgnoreAll() []string { return ignore(catalog.Services()...) }
 func ignore(services ...catalog.Service) []string {
 	patterns := []string{"*", "!Cargo.toml", "!Cargo.lock", "!.cargo/config.toml"}
 	for _, s := range catalog.Services() {
-		// Named one by one: clients before Docker 23 do not look for what a
-		// pattern may match inside a folder that is left out.
+		// Named one by one: clients before Docker 23 do not match patterns inside
+		// an excluded folder.
 		patterns = append(patterns, "!"+servicesDir+"/"+s.KubernetesName()+"/Cargo.toml")
 	}
 	dirs := slices.Clone(sharedDirs)

@@ -10,9 +10,9 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-// Pin reads the sources of every image that a stack builds by itself and returns
-// what they are made of, by service. root is the folder of the project. The error
-// is a *config.Error.
+// Pin reads the sources of every image that a stack builds by itself and
+// returns their digests, by service. root is the folder of the project. The
+// error is a *config.Error.
 func Pin(c *config.Config, root string) (map[string]stack.Pin, error) {
 	pins := map[string]stack.Pin{}
 	for _, name := range catalog.Names() {
@@ -25,7 +25,7 @@ func Pin(c *config.Config, root string) (map[string]stack.Pin, error) {
 		}
 		inputs, err := recipe.Digest(workspaceOf(c, root))
 		if err != nil {
-			// The other services would say the same.
+			// The error would be the same for the other services.
 			return nil, &config.Error{Stack: c.Stack, Mistakes: field.ErrorList{
 				field.Invalid(field.NewPath("nova:images.build.context"), c.Images.Build.Context, err.Error()),
 			}}
@@ -35,9 +35,10 @@ func Pin(c *config.Config, root string) (map[string]stack.Pin, error) {
 	return pins, nil
 }
 
-// RecipeOf is the recipe of a service's image where a stack builds it by itself.
-// It is that of `nova images build`, for the stack's platform: what a stack
-// overrides is told to the container, so that one image serves every stack.
+// RecipeOf is the recipe of a service's image where a stack builds it by
+// itself. It is that of `nova images build`, for the stack's platform:
+// overrides of a stack are passed to the container as variables, so that every
+// stack can use the same image.
 func RecipeOf(c *config.Config, service string) (Recipe, error) {
 	recipe, err := NewRecipe(service)
 	recipe.Platform = c.Images.Build.Platform

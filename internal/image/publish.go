@@ -12,23 +12,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Order says which images to build and where to put them.
+// Order lists the images to build and where to publish them.
 type Order struct {
 	// Root is the root of Nova's Cargo workspace.
 	Root string
 	// Targets are the images.
 	Targets []Target
-	// Version is the tag of all. Empty means that each has the tag of its inputs.
+	// Version is the tag of all images. Empty means that each is tagged by its
+	// inputs.
 	Version string
-	// Labels go to all; Version and Inputs are filled in.
+	// Labels are set on all images; Version and Inputs are filled in.
 	Labels Labels
 	// Push sends the images to their registry.
 	Push bool
-	// Parallel is how many builds run at once; at least 1.
+	// Parallel is the number of builds that run at once; at least 1.
 	Parallel int
 	// Logs is the folder of the builds' full output, one file for each service.
 	Logs string
-	// Progress is told what happens, one call at a time.
+	// Progress receives progress messages, one call at a time.
 	Progress func(service, event string)
 }
 
@@ -39,7 +40,7 @@ type Target struct {
 	Repository string
 }
 
-// Result is what became of one target.
+// Result is the outcome for one target.
 type Result struct {
 	Service string `json:"service"`
 	// Reference is the repository with its tag.
@@ -54,9 +55,10 @@ type Result struct {
 	Digest string `json:"digest,omitempty"`
 }
 
-// Publish builds the images of an order and pushes them if it says so. What the
-// registry already has from the same inputs is not built again. A tag that holds
-// anything else is refused with an *ExistsError before the first build.
+// Publish builds the images of an order and pushes them if Push is set. An
+// image that the registry has from the same inputs is not built again. A tag
+// that holds anything else is refused with an *ExistsError before the first
+// build.
 //
 // Where some images cannot be built the others are; the error holds all
 // failures, and the results those that succeeded.
@@ -74,7 +76,7 @@ func (e Engine) Publish(ctx context.Context, order Order) ([]Result, error) {
 		}
 	}
 	if len(run.missing()) > 1 {
-		// Builds that start at once might all begin the same compilation.
+		// Without this, builds that start at once would compile the same crates.
 		if err := run.dependencies(ctx); err != nil {
 			return nil, err
 		}
@@ -106,7 +108,7 @@ type run struct {
 	told    sync.Mutex
 }
 
-// prepare computes digests and references and asks the registry what it has.
+// prepare computes digests and references and looks them up in the registry.
 func (r *run) prepare(ctx context.Context) error {
 	refused := &ExistsError{}
 	for i, target := range r.order.Targets {
@@ -206,7 +208,8 @@ func (r *run) make(ctx context.Context, i int) error {
 		return nil
 	}
 
-	// A build takes long: somebody else may have pushed the tag meanwhile.
+	// A build takes minutes: the tag may have been pushed from elsewhere
+	// meanwhile.
 	if err := r.look(ctx, i); err != nil || result.Digest != "" {
 		return err
 	}

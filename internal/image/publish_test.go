@@ -57,7 +57,7 @@ func testOrder(t *testing.T, services ...string) Order {
 	return order
 }
 
-func TestAnImageOfTheSameInputsIsNotBuiltAgain(t *testing.T) {
+func TestPublish_does_not_build_the_same_inputs_again(t *testing.T) {
 	order := testOrder(t, "auth", "feed")
 	want := map[string]string{}
 	for _, target := range order.Targets {
@@ -72,7 +72,7 @@ func TestAnImageOfTheSameInputsIsNotBuiltAgain(t *testing.T) {
 	}
 }
 
-func TestTagsOfOtherInputsAreRefusedAllTogetherBeforeAnythingIsBuilt(t *testing.T) {
+func TestPublish_refuses_all_tags_of_other_inputs_before_building(t *testing.T) {
 	order := testOrder(t, "auth", "feed")
 	pushed(t, order.Targets[0].Repository+":v1.0.0", "sha256:other")
 	pushed(t, order.Targets[1].Repository+":v1.0.0", "") // Not made by this program.
@@ -83,7 +83,7 @@ func TestTagsOfOtherInputsAreRefusedAllTogetherBeforeAnythingIsBuilt(t *testing.
 	assert.ErrorContains(t, err, "choose another version")
 }
 
-func TestWithoutAVersionTheTagFollowsFromTheInputs(t *testing.T) {
+func TestPublish_without_version_tags_by_inputs(t *testing.T) {
 	order := testOrder(t, "auth")
 	order.Version = ""
 	inputs := digest(t, order.Root, "auth")
@@ -93,7 +93,7 @@ func TestWithoutAVersionTheTagFollowsFromTheInputs(t *testing.T) {
 	assert.Equal(t, want, results[0].Digest)
 }
 
-func TestAMissingEngineAndAMissingRegistryAreSaid(t *testing.T) {
+func TestPublish_reports_a_missing_Docker_engine_or_registry(t *testing.T) {
 	order := testOrder(t, "auth")
 	_, err := noEngine.Publish(t.Context(), order)
 	assert.ErrorContains(t, err, "the Docker engine does not answer")
@@ -104,7 +104,7 @@ func TestAMissingEngineAndAMissingRegistryAreSaid(t *testing.T) {
 	assert.ErrorContains(t, err, "read 127.0.0.1:1/nova/auth-service:v1.0.0")
 }
 
-func TestLookupNamesEverythingThatIsMissing(t *testing.T) {
+func TestLookup_reports_every_missing_image(t *testing.T) {
 	order := testOrder(t, "auth", "feed", "user")
 	want := pushed(t, order.Targets[1].Repository+":v1.0.0", "sha256:x")
 	results, err := Lookup(t.Context(), order.Targets, "v1.0.0")
@@ -114,7 +114,7 @@ func TestLookupNamesEverythingThatIsMissing(t *testing.T) {
 	assert.ErrorContains(t, err, "user-service:v1.0.0 is not in the registry")
 }
 
-func TestALabelCarriesNoCredentials(t *testing.T) {
+func TestLabels_carry_no_credentials(t *testing.T) {
 	for url, want := range map[string]string{
 		"https://user:secret@example.com/nova.git": "https://example.com/nova.git",
 		"https://example.com/a@b":                  "https://example.com/a@b",

@@ -10,8 +10,7 @@ import (
 	"nova.dev/infra/catalog"
 )
 
-// Recipe is everything but the sources that decides what is in one service's
-// image.
+// Recipe is every input of one service's image except the sources.
 type Recipe struct {
 	Service catalog.Service
 	// Platform is the platform that the image runs on, such as linux/amd64.

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// SourceLabels are the labels that Git knows about a folder: commit, the commit's
-// time and the repository's URL. A folder outside Git has none. A commit with
+// SourceLabels are the labels of a folder from Git: commit, the commit's time
+// and the repository's URL. A folder outside Git has none. A commit with
 // changes on top is marked "-dirty".
 func SourceLabels(ctx context.Context, root string) Labels {
 	git := func(args ...string) string {

@@ -13,12 +13,12 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-// stagedPatience is how long a build context that no command wants any more is
-// kept: an update that another one overtook may still read it.
+// stagedPatience is the time for which an unused build context is kept: a
+// concurrent update may still read it.
 const stagedPatience = 24 * time.Hour
 
-// ContextDir is where Stage puts the build context of a service with pinned
-// sources, relative to the folder of the project.
+// ContextDir is the folder in which Stage puts the build context of a service
+// with pinned sources, relative to the folder of the project.
 func ContextDir(s stack.Service) string {
 	return path.Join(contextsDir(s), Tag(s.Inputs))
 }
@@ -27,15 +27,15 @@ func contextsDir(s stack.Service) string {
 	return path.Join(config.LocalDir, "build", s.KubernetesName())
 }
 
-// ContextDockerfile is where the Dockerfile lies in a service's ContextDir.
+// ContextDockerfile is the path of the Dockerfile in a service's ContextDir.
 func ContextDockerfile(s stack.Service) string {
 	return path.Join(ContextDir(s), dockerfileName)
 }
 
-// Stage copies what each image that a stack builds by itself is made of into a
+// Stage copies the inputs of each image that a stack builds by itself into a
 // folder of its own under the project's folder root: the files that the
-// service's ignore patterns let through, and the Dockerfile. So a builder gets
-// exactly these, and no secret, whether or where it looks for an ignore file.
+// service's ignore patterns let through, and the Dockerfile. A builder then
+// gets exactly these, and no secret, whether or not it reads an ignore file.
 //
 // A folder is named after the digest of what it holds and never changes. Modes
 // are 0644 or 0755, so that it is the same on every machine. c must have been
@@ -100,14 +100,13 @@ func (r Recipe) stage(workspace, inputs, staged string) error {
 	}
 	err = os.Rename(unfinished, staged)
 	if errors.Is(err, fs.ErrExist) {
-		// Another command was faster, with the same files.
+		// Another command has created it meanwhile, with the same files.
 		return nil
 	}
 	return err
 }
 
-// removeStaged removes the contexts in a folder that were not wanted since a
-// time.
+// removeStaged removes the contexts in a folder that are unused since a time.
 func removeStaged(all string, since time.Time) error {
 	entries, err := os.ReadDir(all)
 	if err != nil {
@@ -160,8 +159,8 @@ func copyFile(to, from string, file contextFile) error {
 	return os.WriteFile(to, content, file.mode.Perm())
 }
 
-// settleModes gives everything in a folder the mode 0644, or 0755 to folders and
-// programs, whatever the umask and the sources have.
+// settleModes sets the mode of every file in a folder to 0644, and of folders
+// and programs to 0755, independent of the umask and the modes of the sources.
 func settleModes(dir string) error {
 	return filepath.WalkDir(dir, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.Type()&fs.ModeSymlink != 0 {

@@ -66,7 +66,7 @@ func stagedOf(c *stack.Stack, root string, i int) string {
 	return filepath.Join(root, filepath.FromSlash(ContextDir(c.Services[i])))
 }
 
-func TestABuildContextHoldsTheInputsOfOneServiceAndItsDockerfile(t *testing.T) {
+func TestStage_context_holds_the_inputs_of_one_service_and_its_Dockerfile(t *testing.T) {
 	c, root := building(t)
 	require.NoError(t, Stage(c, root))
 	for i, s := range c.Services[:2] {
@@ -102,7 +102,7 @@ func TestABuildContextHoldsTheInputsOfOneServiceAndItsDockerfile(t *testing.T) {
 	assert.NoDirExists(t, filepath.Join(root, ".nova", "build", "cdn-service"), "it is not built")
 }
 
-func TestABuildContextIsTheSameOnEveryMachine(t *testing.T) {
+func TestStage_context_is_the_same_on_every_machine(t *testing.T) {
 	one, root := building(t)
 	require.NoError(t, os.Symlink("main.rs", filepath.Join(root, "nova/backend/auth-service/src/link.rs")))
 	require.NoError(t, os.Chmod(filepath.Join(root, "nova/backend/auth-service/build.rs"), 0o744))
@@ -123,7 +123,7 @@ func TestABuildContextIsTheSameOnEveryMachine(t *testing.T) {
 	assert.Equal(t, want, listed(t, stagedOf(two, careful, 0)))
 }
 
-func TestABuildContextNeverChangesAndIsRemovedWhenNobodyWantsIt(t *testing.T) {
+func TestStage_context_never_changes_and_is_removed_when_unused(t *testing.T) {
 	c, root := building(t)
 	require.NoError(t, Stage(c, root))
 	first := stagedOf(c, root, 1)
@@ -152,7 +152,7 @@ func TestABuildContextNeverChangesAndIsRemovedWhenNobodyWantsIt(t *testing.T) {
 	assert.Equal(t, filepath.Base(second), entries[0].Name())
 }
 
-func TestSourcesThatChangeWhileTheyAreReadAreNotBuilt(t *testing.T) {
+func TestStage_refuses_sources_that_change_while_they_are_read(t *testing.T) {
 	c, root := building(t)
 	write(t, root, "nova/backend/feed-service/src/main.rs", "fn main() {}")
 	err := Stage(c, root)
@@ -163,7 +163,7 @@ func TestSourcesThatChangeWhileTheyAreReadAreNotBuilt(t *testing.T) {
 	assert.Empty(t, entries, "no context is half-written")
 }
 
-func TestAStackBuildsWhatTheCommandBuilds(t *testing.T) {
+func TestStage_stack_and_command_build_the_same(t *testing.T) {
 	c, root := building(t)
 	port, other := 7000, c.Config
 	other.Overrides = maps.Clone(other.Overrides)

@@ -23,7 +23,7 @@ const maxMessage = 400 << 20
 
 // server serves one package. The engine opens one connection for each provider
 // instance of a run where it would otherwise start one plugin process, so each
-// connection is given a provider of its own, which lives as long.
+// connection has a provider of its own, which ends with it.
 type server struct {
 	pkg      string
 	listener net.Listener
@@ -84,7 +84,7 @@ func (s *server) serve(conn net.Conn) {
 	if errors.Is(err, net.ErrClosed) || errors.Is(err, grpc.ErrServerStopped) {
 		err = nil
 	}
-	// Handlers still running belong to an engine which is gone.
+	// Handlers that still run belong to an engine that has ended.
 	if cancelErr := provider.SignalCancellation(context.Background()); err == nil {
 		err = cancelErr
 	}
@@ -118,8 +118,8 @@ func (d detailed) Diff(ctx context.Context, req *pulumirpc.DiffRequest) (*pulumi
 	return resp, err
 }
 
-// recoverPanic keeps a fault in one call from ending the process which hosts
-// the provider.
+// recoverPanic turns a panic in one call into an error, so that the process
+// which hosts the provider goes on.
 func (s *server) recoverPanic(
 	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
 ) (resp any, err error) {

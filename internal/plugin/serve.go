@@ -1,6 +1,6 @@
 // Package plugin serves stand-ins for the Pulumi provider plugins that can be
-// neither fetched nor built everywhere: random, tls, docker and aws. It tells the
-// Pulumi engine how to reach them.
+// neither fetched nor built everywhere: random, tls, docker and aws. It
+// provides the value by which the Pulumi engine reaches them.
 //
 // A served provider is attached by the environment variable
 // PULUMI_DEBUG_PROVIDERS, for the Automation API and for the pulumi command
@@ -32,8 +32,8 @@ const EnvVar = "PULUMI_DEBUG_PROVIDERS"
 
 // Options for Serve. The zero value is usable.
 type Options struct {
-	// Logger receives what concerns no single resource; nothing is logged
-	// without it. It never receives a secret.
+	// Logger receives messages that belong to no single resource; nothing is
+	// logged without it. It never receives a secret.
 	Logger *slog.Logger
 }
 

@@ -47,7 +47,7 @@ func dial(t *testing.T, port string) (pulumirpc.ResourceProviderClient, *grpc.Cl
 	return pulumirpc.NewResourceProviderClient(conn), conn
 }
 
-func TestEveryPackageIsServedOnLoopbackWithTheVersionOfItsSDK(t *testing.T) {
+func TestServe_every_package_on_loopback_with_the_version_of_its_SDK(t *testing.T) {
 	servers, ports := serve(t)
 	if !regexp.MustCompile(`^random:\d+,tls:\d+,docker:\d+,aws:\d+$`).MatchString(servers.Env()) {
 		t.Errorf("the variable is %s", servers.Env())
@@ -91,7 +91,7 @@ func sdkVersions(t *testing.T) map[string]string {
 	return versions
 }
 
-func TestEachConnectionHasAProviderOfItsOwn(t *testing.T) {
+func TestServe_gives_each_connection_its_own_provider(t *testing.T) {
 	_, ports := serve(t)
 	region := func(client pulumirpc.ResourceProviderClient) string {
 		answer, err := client.Invoke(t.Context(), &pulumirpc.InvokeRequest{Tok: "aws:index/getRegion:getRegion"})
@@ -118,7 +118,7 @@ func TestEachConnectionHasAProviderOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestAProviderTellsTheEngineWhatItUnderstands(t *testing.T) {
+func TestServe_handshake_reports_the_features_of_a_provider(t *testing.T) {
 	_, ports := serve(t)
 	for pkg, port := range ports {
 		client, _ := dial(t, port)
@@ -132,7 +132,7 @@ func TestAProviderTellsTheEngineWhatItUnderstands(t *testing.T) {
 	}
 }
 
-func TestADiffNamesItsPaths(t *testing.T) {
+func TestServe_diff_names_its_paths(t *testing.T) {
 	_, ports := serve(t)
 	client, _ := dial(t, ports["aws"])
 	olds, _ := structpb.NewStruct(map[string]any{"bucket": "a", "tags": map[string]any{"x": "1"}})
@@ -148,7 +148,7 @@ func TestADiffNamesItsPaths(t *testing.T) {
 	}
 }
 
-func TestCloseStopsEverythingAndMayBeRepeated(t *testing.T) {
+func TestClose_stops_everything_and_may_be_repeated(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	servers, err := plugin.Serve(ctx, plugin.Options{})
@@ -171,7 +171,7 @@ func TestCloseStopsEverythingAndMayBeRepeated(t *testing.T) {
 	}
 }
 
-func TestTheEndOfTheContextStopsEverything(t *testing.T) {
+func TestClose_follows_the_end_of_the_context(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	servers, err := plugin.Serve(ctx, plugin.Options{})
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-// newImages declares the images that the stack builds by itself, by service. root
-// is the folder of the project; empty takes it that every context is there.
+// newImages declares the images that the stack builds by itself, by service.
+// root is the folder of the project; empty assumes that every context exists.
 func newImages(ctx *pulumi.Context, s *stack.Stack, root string, opts ...pulumi.ResourceOption) (map[string]*docker.Image, error) {
 	if !s.BuildsImages() {
 		return nil, nil
@@ -44,9 +44,9 @@ func newImages(ctx *pulumi.Context, s *stack.Stack, root string, opts ...pulumi.
 	return build.Images, nil
 }
 
-// contextPath is a path of a build context. A preview stages none, and a provider
-// reads the context of an image also then: one that is not there is not known
-// yet.
+// contextPath is a path of a build context. A preview stages none, but a
+// provider reads the context of an image also in a preview: one that does not
+// exist is unknown.
 func contextPath(ctx *pulumi.Context, root string, service stack.Service, path string) pulumi.StringInput {
 	if root == "" || !ctx.DryRun() || image.Staged(service, root) {
 		return pulumi.String(path)

@@ -9,7 +9,7 @@ import (
 	"nova.dev/infra/internal/workload"
 )
 
-// newMonitoring declares what watches the stack, unless nothing does.
+// newMonitoring declares the monitoring of the stack, if it has any.
 func newMonitoring(ctx *pulumi.Context, s *stack.Stack, workloads []workload.Workload, infra *components.InfraStack, opts ...pulumi.ResourceOption) error {
 	if s.Monitoring.Mode == config.MonitoringNone {
 		return nil

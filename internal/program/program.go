@@ -46,9 +46,9 @@ func At(root string) pulumi.RunFunc {
 	}
 }
 
-// Declare declares a stack without looking at the files of its project.
-// kubeconfig is the text of the kubeconfig file; it is handed to the Kubernetes
-// provider as a secret.
+// Declare declares a stack without reading the files of its project. kubeconfig
+// is the text of the kubeconfig file; the Kubernetes provider gets it as a
+// secret.
 func Declare(ctx *pulumi.Context, s *stack.Stack, kubeconfig string) error {
 	return declare(ctx, s, kubeconfig, "")
 }

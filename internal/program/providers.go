@@ -57,8 +57,8 @@ func newProviders(ctx *pulumi.Context, c *stack.Stack, kubeconfig string) (pulum
 }
 
 // newAWSProvider declares the provider for the stack's account. Credentials are
-// those of whoever runs the program; in any other account the provider refuses
-// to work.
+// those of the user who runs the program; the provider refuses any other
+// account.
 func newAWSProvider(ctx *pulumi.Context, c *stack.Stack) (*aws.Provider, error) {
 	return aws.NewProvider(ctx, "aws", &aws.ProviderArgs{
 		Region:            pulumi.String(c.Storage.Region),

@@ -32,8 +32,8 @@ func readConfig(ctx *pulumi.Context) (*stack.Stack, error) {
 }
 
 // readKubeconfig returns the context that the stack uses out of its kubeconfig
-// file, as kubectl understands it: what the file names relative to itself is
-// found there, and the contents of the files that it names are in the result.
+// file, as kubectl reads it: relative paths in it are relative to the file, and
+// the contents of the files that it names are in the result.
 func readKubeconfig(root string, c *stack.Stack) (string, error) {
 	path := c.KubeconfigPath(root)
 	text, err := kubeconfig.Read(path, c.Cluster.Context)

@@ -12,14 +12,14 @@ import (
 	"nova.dev/infra/internal/workload"
 )
 
-// scope is where the objects of a stack belong.
+// scope is the namespace and the labels of a stack's objects.
 func scope(s *stack.Stack, infra *components.InfraStack) components.Scope {
 	return components.Scope{Namespace: infra.Namespace, Environment: s.Environment}
 }
 
 // newServices declares the services along the call graph: a caller is not
-// touched before its callees are ready, since some callers exit when a callee
-// is away.
+// changed before its callees are ready, since some callers exit when a callee
+// is unavailable.
 func newServices(ctx *pulumi.Context, s *stack.Stack, workloads []workload.Workload, infra *components.InfraStack, images map[string]*docker.Image, opts ...pulumi.ResourceOption) (map[string]*components.NovaService, error) {
 	waves, err := catalog.Waves(s.CatalogServices())
 	if err != nil {
@@ -54,8 +54,7 @@ func newServices(ctx *pulumi.Context, s *stack.Stack, workloads []workload.Workl
 	return services, nil
 }
 
-// export gives the stack its outputs, which other programs and `nova status`
-// read.
+// export sets the outputs of the stack, which other programs read.
 func export(ctx *pulumi.Context, s *stack.Stack, infra *components.InfraStack, services map[string]*components.NovaService) {
 	ctx.Export("namespace", infra.Namespace)
 	ctx.Export("environment", pulumi.String(s.Environment))

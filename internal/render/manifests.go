@@ -102,7 +102,8 @@ func manifest(c *stack.Stack, objects []object) ([]byte, error) {
 	return append([]byte(head), documents.Bytes()...), nil
 }
 
-// kindOrder is the order of objects within a file: what others need comes first.
+// kindOrder is the order of objects within a file: those that others need come
+// first.
 func kindOrder(kind string) int {
 	order := []string{
 		"Namespace", "PriorityClass", "ResourceQuota", "LimitRange", "ServiceAccount", "Role", "RoleBinding",
@@ -118,9 +119,9 @@ func kindOrder(kind string) int {
 // services has at most 11 waves.
 const firstWave = 30
 
-// placement says in which file an object is written. The numbers are the order of
-// creation: namespace, policies, configuration, stores, services along their
-// calls, the way in from outside, monitoring.
+// placement assigns objects to files. The numbers are the order of creation:
+// namespace, policies, configuration, stores, services along their calls, the
+// ingress, monitoring.
 type placement struct {
 	// wave is the wave of each service along the call graph.
 	wave map[string]int

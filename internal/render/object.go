@@ -46,8 +46,8 @@ func newObject(r evaluate.Resource, owner component) (object, error) {
 // providerPrefix begins the annotations that only Pulumi's provider reads.
 const providerPrefix = "pulumi.com/"
 
-// withoutHints drops what means something to Pulumi alone: its annotations, and a
-// replica count that the program leaves to an autoscaler after the creation.
+// withoutHints removes what only Pulumi reads: its annotations, and a replica
+// count that the program leaves to an autoscaler after the creation.
 func withoutHints(r evaluate.Resource, fields map[string]any) {
 	metadata, _ := fields["metadata"].(map[string]any)
 	if annotations, ok := metadata["annotations"].(map[string]any); ok {
@@ -61,7 +61,7 @@ func withoutHints(r evaluate.Resource, fields map[string]any) {
 	}
 }
 
-// plainObject drops the marks of secrets and shows placeholders in their place.
+// plainObject unwraps secrets and replaces their values by placeholders.
 func plainObject(m resource.PropertyMap) map[string]any {
 	fields := make(map[string]any, len(m))
 	for key, value := range m {
@@ -89,7 +89,7 @@ func plain(v resource.PropertyValue) any {
 		return v.NumberValue()
 	case v.IsArray():
 		if len(v.ArrayValue()) == 0 {
-			return nil // To the API server it is the same, to kubectl a difference.
+			return nil // The API server treats null as absent, kubectl does not.
 		}
 		list := make([]any, 0, len(v.ArrayValue()))
 		for _, each := range v.ArrayValue() {
@@ -103,7 +103,7 @@ func plain(v resource.PropertyValue) any {
 }
 
 // readable moves the data of a Secret to stringData, where its placeholders can
-// be read and filled in. What is no text stays as it is.
+// be read and filled in. Data that is no text stays as it is.
 func readable(fields map[string]any) {
 	data, _ := fields["data"].(map[string]any)
 	texts, _ := fields["stringData"].(map[string]any)

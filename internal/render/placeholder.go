@@ -10,12 +10,12 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-// publicKeyOutput is the public half of the signing key, which is made together
-// with the private one.
+// publicKeyOutput is the public half of the signing key, which is generated
+// together with the private one.
 const publicKeyOutput = "publicKeyPem"
 
 // While the program is evaluated a secret's value is a marker with its name. A
-// marker consists of letters that no encoding of URLs changes, so it is found
+// marker consists of letters that URL encoding does not change, so it is found
 // wherever the program puts it.
 const (
 	markerBefore = "nova-secret-"
@@ -24,7 +24,7 @@ const (
 
 var marker = regexp.MustCompile(markerBefore + "([A-Z0-9_]+)" + markerAfter)
 
-// placeholder is what stands in a file for the value of a secret.
+// placeholder is the text that replaces the value of a secret in a file.
 var placeholder = regexp.MustCompile("<[A-Z0-9_]+>")
 
 func mark(key string) string { return markerBefore + key + markerAfter }
@@ -37,8 +37,8 @@ func showPlaceholders(text string) string {
 	return marker.ReplaceAllString(text, "<$1>")
 }
 
-// markers returns the values that generators make: markers with the key of the
-// secret, or with the key and a suffix for the values before its last rotation.
+// markers returns the values of generators: markers with the key of the secret,
+// or with the key and a suffix for the values before its last rotation.
 func markers(c *stack.Stack) func(resourceName, output string) string {
 	keys := map[string]string{}
 	for _, secret := range catalog.Secrets() {

@@ -12,14 +12,14 @@ import (
 	"nova.dev/infra/monitoring/scrape"
 )
 
-// plainMonitoringFolder holds what a Prometheus and an Alertmanager read that run
-// on the stack's cluster without an operator.
+// plainMonitoringFolder holds the files of a Prometheus and an Alertmanager
+// that run on the stack's cluster without an operator.
 const plainMonitoringFolder = "without-operator/"
 
 // plainMonitoring returns the files of that folder: the configuration of both,
-// the rules, and the rights that Prometheus needs. Dashboards are in the
-// manifests: Grafana's sidecar needs no operator. Where nothing watches the
-// stack there are none.
+// the rules, and the RBAC objects that Prometheus needs. Dashboards are in the
+// manifests: Grafana's sidecar needs no operator. There are none in monitoring
+// mode none.
 func plainMonitoring(c *stack.Stack) (map[string][]byte, error) {
 	if c.Monitoring.Mode == config.MonitoringNone {
 		return nil, nil

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func FuzzARecordIsReadAsItIsWrittenOrRefused(f *testing.F) {
+func FuzzRecord(f *testing.F) {
 	f.Add(string(record{"kubernetes/a b.yaml": digest(nil), "x": digest([]byte("x"))}.text()))
 	f.Add("00  x\n")
 	f.Fuzz(func(t *testing.T, text string) {

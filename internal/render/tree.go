@@ -12,9 +12,8 @@ import (
 )
 
 // Tree returns all deployment files of a stack by their path below the output
-// folder, with slashes. stacks are those whose differences the comments of
-// .env.example tell, in the order in which they are told. Nothing but the
-// arguments is read.
+// folder, with slashes. stacks are those whose differences are listed in the
+// comments of .env.example, in their order. Only the arguments are read.
 func Tree(c *stack.Stack, stacks ...*stack.Stack) (map[string][]byte, error) {
 	parts := []struct {
 		what   string

@@ -15,17 +15,17 @@ import (
 	"strings"
 )
 
-// recordName is the file in which an output folder keeps what was written to
-// it, in the format of sha256sum: `sha256sum -c .nova-render` tells what was
-// changed by hand since.
+// recordName is the file that lists what was written to an output folder, in
+// the format of sha256sum: `sha256sum -c .nova-render` shows the files that
+// were changed by hand since.
 const recordName = ".nova-render"
 
-// OccupiedError says that writing would destroy what is not ours.
+// OccupiedError means that writing would overwrite files of others.
 type OccupiedError struct {
 	Dir string
 	// Foreign are files in the way that were not written here; Edited are files
 	// that were, and then changed. Both empty means that the folder holds other
-	// things and was never written to.
+	// files and was never written to.
 	Foreign, Edited []string
 }
 
@@ -39,11 +39,11 @@ func (e *OccupiedError) Error() string {
 	return fmt.Sprintf("%s: is not empty and was not written by nova render; use another folder, or add to this one with --force", e.Dir)
 }
 
-// Write makes a folder hold a tree. Files that an earlier Write put there and
-// that the tree no longer has are removed; whatever else lies in the folder is
-// never touched. Without force it refuses, with an *OccupiedError, a folder
-// with contents of which none was written here, and to overwrite what was not
-// written here or was changed since. If it fails the folder is as it was.
+// Write writes a tree into a folder. Files that an earlier Write put there and
+// that the tree no longer has are removed; other files in the folder are never
+// changed. Without force it refuses, with an *OccupiedError, a folder with
+// contents of which none was written here, and to overwrite what was not
+// written here or was changed since. If it fails, the folder is restored.
 func Write(dir string, tree map[string][]byte, force bool) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
@@ -99,7 +99,7 @@ func writeInto(dir string, tree map[string][]byte, force bool) error {
 			}
 		}
 	}
-	// The record comes last: until then it still tells of the earlier files.
+	// The record is written last: until then it still lists the earlier files.
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(name string) bool { return name == recordName })
 	for _, name := range append(names, recordName) {
 		if err := c.put(name); err != nil {
@@ -150,7 +150,7 @@ func parseRecord(text string) (record, error) {
 	return r, nil
 }
 
-// checkOccupied compares what lies in the folder with what was written to it.
+// checkOccupied compares the files in the folder with the record.
 func checkOccupied(root *os.Root, dir string, tree map[string][]byte, before record) error {
 	if before == nil {
 		entries, err := fs.ReadDir(root.FS(), ".")
@@ -189,8 +189,8 @@ func checkOccupied(root *os.Root, dir string, tree map[string][]byte, before rec
 // change replaces files of a folder in a way that can be undone. New files are
 // written to a staging folder inside it and renamed into place; what they
 // replace is renamed into the staging folder. The folder itself and those below
-// it are not exchanged: files of others lie in them, and a bind mount of a
-// running container or a mount point would keep the old ones.
+// it are not replaced: they hold files of others, and a bind mount of a running
+// container or a mount point would keep the old ones.
 type change struct {
 	root    *os.Root
 	staging string
@@ -216,7 +216,7 @@ func (c *change) stage(name string, content []byte) error {
 	return c.root.WriteFile(staged, content, 0o644)
 }
 
-// remove takes a file away, if it is there.
+// remove removes a file, if it exists.
 func (c *change) remove(name string) error {
 	if _, err := c.root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -239,7 +239,7 @@ func (c *change) put(name string) error {
 	return c.move(path.Join(c.staging, "new", name), name)
 }
 
-// makeFolder makes a folder and those above it, and remembers which it made.
+// makeFolder creates a folder and those above it, and records which it created.
 func (c *change) makeFolder(name string) error {
 	if name == "." {
 		return nil
@@ -266,7 +266,7 @@ func (c *change) move(from, to string) error {
 	return nil
 }
 
-// undo puts everything back after a failure, and returns the failure.
+// undo restores everything after a failure, and returns the failure.
 func (c *change) undo(failure error) error {
 	for _, step := range slices.Backward(c.undoing) {
 		if err := step(); err != nil {

@@ -43,7 +43,7 @@ func put(t *testing.T, dir, name, text string) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 }
 
-func TestWriteCreatesAFolderThatAllCanRead(t *testing.T) {
+func TestWrite_creates_a_world_readable_folder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	require.NoError(t, render.Write(dir, tree("x", "1", "k/y", "2"), false))
 	assert.Equal(t, map[string]string{"x": "1", "k/y": "2"}, contents(t, dir))
@@ -56,7 +56,7 @@ func TestWriteCreatesAFolderThatAllCanRead(t *testing.T) {
 	assert.NoError(t, err, string(out))
 }
 
-func TestWriteReplacesAnEarlierTreeAndNothingElse(t *testing.T) {
+func TestWrite_replaces_an_earlier_tree_and_nothing_else(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, render.Write(dir, tree("x", "1", "old/y", "2", "shared/z", "3"), false))
 	put(t, dir, ".env", "mine")
@@ -67,7 +67,7 @@ func TestWriteReplacesAnEarlierTreeAndNothingElse(t *testing.T) {
 	require.NoError(t, render.Write(dir, tree("x", "4"), false), "once more changes nothing")
 }
 
-func TestWriteKeepsTheFoldersThatContainersMount(t *testing.T) {
+func TestWrite_keeps_the_folders_that_containers_mount(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, render.Write(dir, tree("k/x", "1", "y", "1"), false))
 	for _, folder := range []string{dir, filepath.Join(dir, "k")} {
@@ -80,7 +80,7 @@ func TestWriteKeepsTheFoldersThatContainersMount(t *testing.T) {
 	}
 }
 
-func TestWriteRefusesWhatIsNotItsOwnAndLeavesItAlone(t *testing.T) {
+func TestWrite_refuses_files_that_it_did_not_write(t *testing.T) {
 	rendered := func(t *testing.T) string {
 		dir := t.TempDir()
 		require.NoError(t, render.Write(dir, tree("x", "1", "gone", "1"), false))
@@ -130,7 +130,7 @@ func TestWriteRefusesWhatIsNotItsOwnAndLeavesItAlone(t *testing.T) {
 	}
 }
 
-func TestWriteLeavesTheFolderAsItWasOnFailure(t *testing.T) {
+func TestWrite_restores_the_folder_after_a_failure(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, render.Write(dir, tree("a", "1", "gone/b", "1"), false))
 	put(t, dir, "m", "a file where the tree has a folder")
@@ -147,7 +147,7 @@ func TestWriteLeavesTheFolderAsItWasOnFailure(t *testing.T) {
 	require.Error(t, render.Write(missing, tree("a", "1"), false))
 }
 
-func TestWriteFollowsNoLinkOutOfTheFolder(t *testing.T) {
+func TestWrite_follows_no_link_out_of_the_folder(t *testing.T) {
 	outside, dir := t.TempDir(), t.TempDir()
 	require.NoError(t, render.Write(dir, tree("x", "1"), false))
 	require.NoError(t, os.Symlink(outside, filepath.Join(dir, "k")))
@@ -155,7 +155,7 @@ func TestWriteFollowsNoLinkOutOfTheFolder(t *testing.T) {
 	assert.Empty(t, contents(t, outside))
 }
 
-func TestWriteReportsADamagedRecord(t *testing.T) {
+func TestWrite_reports_a_damaged_record(t *testing.T) {
 	for _, text := range []string{"nonsense\n", "00  x\n", digestOf + "  ../x\n", digestOf + "  /x\n", digestOf + "  .nova-render\n", "\n"} {
 		dir := t.TempDir()
 		put(t, dir, ".nova-render", text)

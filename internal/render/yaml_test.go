@@ -45,7 +45,7 @@ func oddStack(t *testing.T) *stack.Stack {
 func open11(r io.Reader) decoder { return yaml11.NewDecoder(r) }
 func open12(r io.Reader) decoder { return yaml12.NewDecoder(r) }
 
-func TestTreeReadsTheSameInYAML11And12(t *testing.T) {
+func TestTree_reads_the_same_in_YAML_1_1_and_1_2(t *testing.T) {
 	trees := map[string]map[string][]byte{"odd": rendered(t, oddStack(t))}
 	for _, name := range stacks {
 		trees[name] = rendered(t, load(t, name))

@@ -139,7 +139,7 @@ func (s *Stack) checkSecrets(found *config.Mistakes) {
 	switch path := field.NewPath("nova:variables").Child(config.PublicKeyVariable); {
 	case set && !s.signsElsewhere():
 		v, _ := catalog.FindVariable(config.PublicKeyVariable)
-		found.Invalid(path, key, "follows from other facts and cannot be set: %s", v.Doc)
+		found.Invalid(path, key, "is derived from other facts and cannot be set: %s", v.Doc)
 	case s.signsElsewhere() && !config.IsPublicKey(key):
 		found.Invalid(path, key, "is not the PEM of an RSA public key, which is required when JWT_PRIVATE_KEY_PEM is external: the program never sees the private half")
 	}

@@ -42,8 +42,8 @@ func (s Service) pool(values map[string]string) (largest int, wrong string) {
 	return largest, ""
 }
 
-// checkConnections adds up the connections of the worst moment: every pool
-// full, in every pod, in the middle of an update of all services.
+// checkConnections sums the maximum of connections: every pool full, in every
+// pod, in the middle of an update of all services.
 func (s *Stack) checkConnections(found *config.Mistakes) {
 	values := s.VariableValues()
 	var terms []string

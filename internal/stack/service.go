@@ -20,7 +20,7 @@ type Service struct {
 	Replicas int
 	// Image is the full image reference.
 	Image string
-	// Built says that the stack builds the image by itself.
+	// Built is set when the stack builds the image by itself.
 	Built bool
 	// Inputs is the digest of what a built image is made of; empty until the
 	// stack is pinned.
@@ -31,7 +31,7 @@ type Service struct {
 	Disruption config.Disruption
 	// Autoscaling has MinReplicas filled in.
 	Autoscaling config.Autoscaling
-	// PeakPods is how many of its pods run at the worst moment.
+	// PeakPods is the maximum number of its pods, with those of an update.
 	PeakPods int
 }
 
@@ -89,8 +89,8 @@ func (s *Stack) services() []Service {
 	return all
 }
 
-// peakPods is how many pods of a service run at the worst moment: all of its
-// replicas and those that an update or a canary puts beside them.
+// peakPods is the maximum number of pods of a service: all of its replicas and
+// those that an update or a canary puts beside them.
 func (s *Stack) peakPods(service Service) int {
 	replicas := service.Replicas
 	if service.Autoscaling.Enabled {
@@ -178,7 +178,7 @@ func apply(o config.Override, record catalog.Service) catalog.Service {
 	return record
 }
 
-// over returns r with what it leaves empty taken from base.
+// over returns r with its empty fields filled in from base.
 func over(r, base config.Resources) config.Resources {
 	fill := func(q, base config.Quantities) config.Quantities {
 		setText(&base.CPU, q.CPU)

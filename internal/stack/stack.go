@@ -14,11 +14,12 @@ import (
 // the configuration and resolves that.
 type Stack struct {
 	config.Config
-	// Compose says that the stack runs under Docker Compose; Local makes such.
+	// Compose is set when the stack runs under Docker Compose; Local returns
+	// such a stack.
 	Compose bool
 	// Services are the enabled services, in the order of the catalogue.
 	Services []Service
-	// Stores are all stateful systems, whoever runs them, in their order of
+	// Stores are all stores, in the cluster and external, in their order of
 	// start.
 	Stores []Store
 

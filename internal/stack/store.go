@@ -7,12 +7,12 @@ import (
 	"nova.dev/infra/internal/config"
 )
 
-// Store is a stateful system as the services find it, whoever runs it.
+// Store is a store of the stack: one that it runs itself, or an external one.
 type Store struct {
 	catalog.Store
-	// Spec is what the configuration says about it.
+	// Spec is its configuration.
 	Spec config.Store
-	// InCluster says that the stack runs it.
+	// InCluster is set when the stack runs it.
 	InCluster bool
 	// Replicas is how many pods it has where the stack runs it.
 	Replicas int

@@ -25,7 +25,7 @@ func (s *Stack) CatalogEnvironment() catalog.Environment {
 }
 
 // VariableValues are the keys and values of ConfigMap nova-backend-config,
-// without those that only the deployment knows (JWT_PUBLIC_KEY_PEM).
+// without those that are known at deployment only (JWT_PUBLIC_KEY_PEM).
 func (s *Stack) VariableValues() map[string]string {
 	environment := s.CatalogEnvironment()
 	values := map[string]string{}

@@ -16,7 +16,7 @@ func digest(service, value string) Setting {
 	return Setting{Path: []string{"nova:services", service, "image", "digest"}, Value: value}
 }
 
-func TestDigestsAreWrittenIntoAStackFileBesideWhatIsThere(t *testing.T) {
+func TestSet_writes_digests_beside_what_is_there(t *testing.T) {
 	for name, tc := range map[string]struct{ before, after string }{
 		"a file without services": {
 			before: "# Why.\nconfig:\n  pulumi:disable-default-providers: [kubernetes, aws]\n  nova:replicas: 3 # three zones\n",
@@ -54,7 +54,7 @@ func TestDigestsAreWrittenIntoAStackFileBesideWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestAStackFileThatHoldsTheDigestsIsNotEvenReformatted(t *testing.T) {
+func TestSet_leaves_a_file_that_holds_the_digests_as_it_is(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "Pulumi.prod.yaml")
 	text := "config:\n\n    nova:services:   {auth: {image: {digest: \"sha256:aaaa\"}}}\n"
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
@@ -66,7 +66,7 @@ func TestAStackFileThatHoldsTheDigestsIsNotEvenReformatted(t *testing.T) {
 	assert.Equal(t, text, string(after))
 }
 
-func TestAStackFileOfAnotherShapeIsLeftAlone(t *testing.T) {
+func TestSet_leaves_a_file_of_another_shape_alone(t *testing.T) {
 	for text, want := range map[string]string{
 		"config:\n  nova:services: [auth]\n":            "line 2: nova:services must be an object",
 		"config:\n  nova:services:\n    auth: latest\n": "line 3: auth must be an object",
@@ -83,7 +83,7 @@ func TestAStackFileOfAnotherShapeIsLeftAlone(t *testing.T) {
 	}
 }
 
-func TestANumberIsWrittenAsOne(t *testing.T) {
+func TestSet_writes_a_number_as_a_number(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "Pulumi.dev.yaml")
 	require.NoError(t, os.WriteFile(path, []byte("config:\n  nova:secretSources:\n    rotation:\n      JWT_SECRET: 1 # in May\n"), 0o600))
 	_, err := Set(path, []Setting{{Path: []string{"nova:secretSources", "rotation", "JWT_SECRET"}, Value: 2}})

@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	// heartbeat is how often a running build tells how far it is.
+	// heartbeat is the interval of progress lines of a running build.
 	heartbeat = 15 * time.Second
-	// stopGrace is how long an interrupted build may take to clean up before
-	// it is killed.
+	// stopGrace is the time that an interrupted build gets to clean up before it
+	// is killed.
 	stopGrace = 5 * time.Second
 	// buildPrefix names the directories in bin/ in which programs are built
 	// before they are moved into place.
@@ -62,7 +62,7 @@ func (i installation) build(ctx context.Context, g group) error {
 			return fmt.Errorf("toolchain: the new %s does not work: %w", t.Name, err)
 		}
 		if version != t.Version {
-			return fmt.Errorf("toolchain: the new %s says it is %s, want %s; its version stamp in internal/toolchain is wrong", t.Name, version, t.Version)
+			return fmt.Errorf("toolchain: the new %s reports version %s, want %s; its version stamp in internal/toolchain is wrong", t.Name, version, t.Version)
 		}
 		if err := os.Rename(program, binPath(i.root, t)); err != nil {
 			return fmt.Errorf("toolchain: %w", err)
@@ -96,8 +96,8 @@ func (i installation) compile(ctx context.Context, g group, dir string, start ti
 	for {
 		select {
 		case err := <-done:
-			// What is left of the process group, such as a compiler that
-			// outlived an interrupted go command.
+			// What is left of the process group, such as a compiler that is still
+			// running after an interrupted go command.
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 			switch {
 			case ctx.Err() != nil:

@@ -22,7 +22,7 @@ type moduleFiles struct {
 }
 
 // crdFiles are the custom resource definitions that stacks and kwok use. The
-// modules have more, which nobody needs to wait for.
+// modules have more, which are not needed.
 var crdFiles = []moduleFiles{
 	{"github.com/cert-manager/cert-manager", "deploy/crds", []string{"cert-manager.io_certificates.yaml"}},
 	{"github.com/external-secrets/external-secrets", "config/crds/bases", []string{
@@ -39,8 +39,8 @@ var crdFiles = []moduleFiles{
 	{kwokModule, "kustomize/crd/bases", []string{"kwok.x-k8s.io_stages.yaml"}},
 }
 
-// stageFiles are kwok's own Stages: those that it has built in where it is
-// started without any.
+// stageFiles are kwok's built-in Stages, which it uses when it is started
+// without any.
 var stageFiles = []moduleFiles{
 	{kwokModule, "kustomize/stage/node/fast", []string{"node-initialize.yaml"}},
 	{kwokModule, "kustomize/stage/node/heartbeat", []string{"node-heartbeat.yaml"}},
@@ -59,8 +59,8 @@ type CRDs struct {
 	Stages [][]byte
 }
 
-// crdPath is where they lie: one JSON file, which is read in a fraction of the
-// time that their YAML takes.
+// crdPath is the path of the definitions: one JSON file, which is read in a
+// fraction of the time that their YAML takes.
 func crdPath(root string) string { return filepath.Join(binDir(root), "crds.json") }
 
 // crdSum identifies the pinned modules and what is taken from them.
@@ -77,9 +77,9 @@ func crdSum(root string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil))[:32], nil
 }
 
-// FindCRDs returns the definitions in bin/ of the repository at root. Where they
-// are missing, or others than those that are pinned, the error wraps
-// ErrNotInstalled and says how to install them.
+// FindCRDs returns the definitions in bin/ of the repository at root. When they
+// are missing or not the pinned ones, the error wraps ErrNotInstalled and names
+// the command that installs them.
 func FindCRDs(root string) (CRDs, error) {
 	want, err := crdSum(root)
 	if err != nil {

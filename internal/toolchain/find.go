@@ -14,7 +14,7 @@ var ErrNotInstalled = errors.New("not installed")
 // Find returns the absolute path of the tool with the given name: the one in
 // bin/ of the repository at root when it is the pinned one, and otherwise a
 // suitable one on PATH. When there is neither, the error wraps ErrNotInstalled
-// and says how to install it.
+// and names the command that installs it.
 func Find(root, name string) (string, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 	"nova.dev/infra/internal/toolchain/dirlock"
 )
 
-// Install puts the tools with the given names, or all and the custom resource
-// definitions, into bin/ of the repository at root, and writes what it does to progress. A tool that is there
-// as pinned, or on PATH in a suitable version, is left alone, so a second call
-// takes milliseconds. Concurrent calls wait for one another, and a call that is
-// interrupted leaves only complete programs behind; its error then wraps that
-// of ctx.
+// Install puts the tools with the given names into bin/ of the repository at
+// root, or all tools and the custom resource definitions, and writes what it
+// does to progress. A tool that is there as pinned, or on PATH in a suitable
+// version, is left alone, so a second call takes milliseconds. Concurrent calls
+// wait for one another, and a call that is interrupted leaves only complete
+// programs behind; its error then wraps that of ctx.
 func Install(ctx context.Context, root string, progress io.Writer, names ...string) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -54,7 +54,7 @@ func Install(ctx context.Context, root string, progress io.Writer, names ...stri
 type installation struct {
 	root  string
 	tools []Tool
-	// crds says that the custom resource definitions are wanted, too.
+	// crds is set when the custom resource definitions are wanted, too.
 	crds     bool
 	goSeries string
 	progress io.Writer
@@ -64,7 +64,7 @@ func (i installation) say(format string, args ...any) {
 	fmt.Fprintf(i.progress, format+"\n", args...)
 }
 
-// inPlace says whether bin/ holds every tool as pinned.
+// inPlace reports whether bin/ holds every tool as pinned.
 func (i installation) inPlace() bool {
 	for _, t := range i.tools {
 		if checkBin(i.root, t, i.goSeries) != nil {

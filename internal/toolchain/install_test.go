@@ -35,7 +35,7 @@ func run(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-func TestInstallBuildsEveryToolOnce(t *testing.T) {
+func TestInstall_builds_every_tool_once(t *testing.T) {
 	isolatePath(t)
 	root := pinned.write(t)
 	progress := install(t, root)
@@ -123,7 +123,7 @@ func TestInstallBuildsEveryToolOnce(t *testing.T) {
 	})
 }
 
-func TestInstallUsesSuitableToolsOnPath(t *testing.T) {
+func TestInstall_uses_suitable_tools_on_PATH(t *testing.T) {
 	dir := t.TempDir()
 	program(t, dir, "pulumi", "echo v3.300.0")
 	program(t, dir, "kwok", "echo kwok version v0.6.1")
@@ -141,14 +141,14 @@ func TestInstallUsesSuitableToolsOnPath(t *testing.T) {
 	}
 }
 
-func TestInstallNamesEveryUnknownTool(t *testing.T) {
+func TestInstall_reports_every_unknown_tool(t *testing.T) {
 	err := Install(t.Context(), pinned.write(t), &bytes.Buffer{}, "etdc", "pulumi", "helm")
 	if err == nil || !strings.Contains(err.Error(), `"etdc", "helm"`) || !strings.Contains(err.Error(), "known are etcd, kube-apiserver") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestInstallShowsWhyABuildFails(t *testing.T) {
+func TestInstall_reports_why_a_build_fails(t *testing.T) {
 	isolatePath(t)
 	root := pinned.write(t)
 	writeFiles(t, root, map[string]string{"tools/etcd/src/0/main.go": "package main\n\nfunc main() { undefined() }\n"})
@@ -162,12 +162,12 @@ func TestInstallShowsWhyABuildFails(t *testing.T) {
 	}
 }
 
-func TestInstallRefusesAToolThatReportsAnotherVersion(t *testing.T) {
+func TestInstall_refuses_a_tool_of_another_version(t *testing.T) {
 	isolatePath(t)
 	root := pinned.write(t)
 	writeFiles(t, root, map[string]string{"tools/etcd/src/0/main.go": mainPackage(`"etcd Version: 3.6.15"`, "")})
 	err := Install(t.Context(), root, &bytes.Buffer{}, "etcd")
-	if err == nil || !strings.Contains(err.Error(), "says it is v3.6.15, want v3.6.16") {
+	if err == nil || !strings.Contains(err.Error(), "reports version v3.6.15, want v3.6.16") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Find(root, "etcd"); !errors.Is(err, ErrNotInstalled) {
@@ -175,7 +175,7 @@ func TestInstallRefusesAToolThatReportsAnotherVersion(t *testing.T) {
 	}
 }
 
-func TestConcurrentInstallsBuildOnce(t *testing.T) {
+func TestInstall_concurrent_runs_build_once(t *testing.T) {
 	isolatePath(t)
 	root := pinned.write(t)
 	var progress [3]bytes.Buffer
@@ -198,7 +198,7 @@ func TestConcurrentInstallsBuildOnce(t *testing.T) {
 	}
 }
 
-func TestInterruptedInstallLeavesNothing(t *testing.T) {
+func TestInstall_interrupted_leaves_nothing(t *testing.T) {
 	isolatePath(t)
 	root := pinned.write(t)
 	started := filepath.Join(t.TempDir(), "started")
@@ -256,7 +256,7 @@ func mustEnd(t *testing.T, pid string) {
 	t.Errorf("compiler %d still runs", n)
 }
 
-func TestInstallRemovesWhatAKilledBuildLeft(t *testing.T) {
+func TestInstall_removes_the_remains_of_a_killed_build(t *testing.T) {
 	isolatePath(t)
 	root := pinned.write(t)
 	left := filepath.Join(root, "bin", buildPrefix+"123", "server")
@@ -267,7 +267,7 @@ func TestInstallRemovesWhatAKilledBuildLeft(t *testing.T) {
 	}
 }
 
-func TestStampDecidesWhetherAToolIsInPlace(t *testing.T) {
+func TestStamp_decides_whether_a_tool_is_built(t *testing.T) {
 	root := pinned.write(t)
 	tools, err := choose(root, []string{"etcd"})
 	if err != nil {
@@ -344,7 +344,7 @@ func TestStampDecidesWhetherAToolIsInPlace(t *testing.T) {
 	}
 }
 
-func TestBuildLogCountsAndKeepsErrors(t *testing.T) {
+func TestBuildLog_counts_packages_and_keeps_errors(t *testing.T) {
 	var log buildLog
 	for _, part := range []string{"go: downloading a v1.0.0\ninter", "nal/abi\nruntime\n# example.invalid/x\n", "x.go:3:4: undefined: y\nlast"} {
 		if n, err := log.Write([]byte(part)); n != len(part) || err != nil {
@@ -359,7 +359,7 @@ func TestBuildLogCountsAndKeepsErrors(t *testing.T) {
 	}
 }
 
-func TestBuildErrorsSayWhatToDo(t *testing.T) {
+func TestBuildError_says_what_to_do(t *testing.T) {
 	g := group{tools: []Tool{{Name: "etcd", ModuleDir: "tools/etcd"}}}
 	for tail, want := range map[string]string{
 		"dial tcp 10.0.0.1:443: connect: connection refused": "check the network",
@@ -373,7 +373,7 @@ func TestBuildErrorsSayWhatToDo(t *testing.T) {
 	}
 }
 
-func TestReportTellsWhatIsMissingAndHowToGetIt(t *testing.T) {
+func TestReport_shows_what_is_missing_and_how_to_get_it(t *testing.T) {
 	dir := t.TempDir()
 	program(t, dir, "docker", "echo Docker version 28.2.2, build e6534b4")
 	program(t, dir, "kwok", "echo kwok version v0.6.1")
@@ -407,7 +407,7 @@ func TestReportTellsWhatIsMissingAndHowToGetIt(t *testing.T) {
 	}
 }
 
-func TestReportOfAnOldGo(t *testing.T) {
+func TestReport_of_an_old_Go(t *testing.T) {
 	root := pinned.write(t)
 	writeFiles(t, root, map[string]string{"go.mod": "module x\n\ngo 1.99.0\n"})
 	t.Setenv("GOTOOLCHAIN", "local")

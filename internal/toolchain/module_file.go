@@ -46,8 +46,8 @@ func writeOverlay(ctx context.Context, root string, t Tool, dir string) (string,
 	return overlay, os.WriteFile(overlay, text, 0o600)
 }
 
-// moduleFolders runs a go command that prints modules as JSON in the folder of a
-// go.mod, and returns where they lie, by path.
+// moduleFolders runs a go command that prints modules as JSON in the folder of
+// a go.mod, and returns their folders, by module path.
 func moduleFolders(ctx context.Context, dir, command string, args ...string) (map[string]string, error) {
 	cmd := exec.CommandContext(ctx, "go", append([]string{command}, args...)...)
 	cmd.Dir = dir

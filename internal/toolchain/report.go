@@ -17,22 +17,21 @@ import (
 type Status struct {
 	// Name is the program's file name.
 	Name string
-	// Wanted describes the versions that will do; empty when any will.
+	// Wanted describes the suitable versions; empty when any is.
 	Wanted string
 	// Found is the version that was found; empty when there is none.
 	Found string
 	// Path is the absolute path at which it was found.
 	Path string
-	// Optional programs are missed only by the command that needs them.
+	// Optional programs are needed by some commands only.
 	Optional bool
-	// Problem says what is wrong, Remedy what to do about it. Both are empty
-	// when all is well.
+	// Problem describes the fault, Remedy what to do about it. Both are empty
+	// when there is none.
 	Problem, Remedy string
 }
 
-// Report says for go, every tool, and the programs that some commands can use,
-// whether they are there in the right version and what to do if not. It asks
-// every program for its version, which takes a second or two.
+// Report returns the status of go, of every tool and of the optional programs.
+// It runs every program to read its version, which takes a second or two.
 func Report(root string) []Status {
 	ctx := context.Background()
 	if absolute, err := filepath.Abs(root); err == nil {
@@ -82,7 +81,7 @@ func goStatus(ctx context.Context, root string) Status {
 	return s
 }
 
-// goDirective is the Go version that the repository's go.mod asks for.
+// goDirective is the Go version in the repository's go.mod.
 func goDirective(root string) (string, error) {
 	name := filepath.Join(root, "go.mod")
 	data, err := os.ReadFile(name)

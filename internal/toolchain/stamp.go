@@ -19,11 +19,11 @@ type stamp struct {
 	Flags    []string `json:"flags"`
 	Module   string   `json:"module"`
 	Platform string   `json:"platform"`
-	// Go is the release series of the compiler, such as "go1.26". A patch
-	// release alone is no reason to build for minutes again.
+	// Go is the release series of the compiler, such as "go1.26". A new patch
+	// release does not cause a new build, which takes minutes.
 	Go string `json:"go"`
-	// Size is the length of the program in bytes; it gives away a file that
-	// was cut short or replaced.
+	// Size is the length of the program in bytes, by which a truncated or
+	// replaced file is detected.
 	Size int64 `json:"size"`
 }
 
@@ -51,8 +51,8 @@ func stampPath(root string, t Tool) string {
 }
 
 // checkBin returns nil when bin/ holds the tool as pinned, and otherwise an
-// error that wraps errStale and says what is different. An empty goSeries
-// accepts every compiler.
+// error that wraps errStale and names the difference. An empty goSeries accepts
+// every compiler.
 func checkBin(root string, t Tool, goSeries string) error {
 	info, err := os.Stat(binPath(root, t))
 	switch {

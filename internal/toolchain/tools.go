@@ -32,8 +32,8 @@ type Tool struct {
 	Package string
 	// Version is the pinned version, such as "v1.36.3".
 	Version string
-	// Suitable holds the versions that may take the tool's place when PATH
-	// has one.
+	// Suitable holds the versions that may take the tool's place when PATH has
+	// one of them.
 	Suitable Range
 
 	// stamps are the string variables, as import path and name, that the
@@ -64,7 +64,7 @@ type Range struct {
 	Min, Below string
 }
 
-// Contains says whether the semantic version v lies in the range.
+// Contains reports whether the semantic version v lies in the range.
 func (r Range) Contains(v string) bool {
 	return semver.IsValid(v) && semver.Prerelease(v) == "" &&
 		semver.Compare(v, r.Min) >= 0 && semver.Compare(v, r.Below) < 0
@@ -89,8 +89,8 @@ type definition struct {
 	plugin  string
 }
 
-// definitions is in the order of building: the smallest first, so that
-// something is seen to be done early.
+// definitions is in the order of building: the smallest first, so that progress
+// is visible early.
 var definitions = []definition{
 	{
 		name: "etcd", dir: "tools/etcd", pkg: "go.etcd.io/etcd/server/v3",
@@ -143,11 +143,11 @@ const KubernetesProvider = "pulumi-resource-kubernetes"
 
 const kubernetesProviderModule = "github.com/pulumi/pulumi-kubernetes/provider/v4"
 
-// noStamps serves programs whose version is a constant of their source.
+// noStamps is for programs whose version is a constant in their source.
 func noStamps(string) []string { return nil }
 
-// kubernetesStamps keeps clients from stumbling over the placeholder
-// "v0.0.0-master+$Format:%H$" that an unstamped API server reports.
+// kubernetesStamps replaces the placeholder "v0.0.0-master+$Format:%H$" that an
+// unstamped API server reports and that clients cannot parse.
 func kubernetesStamps(version string) []string {
 	const pkg = "k8s.io/component-base/version."
 	major, minor := majorMinor(version)
@@ -167,20 +167,22 @@ func pulumiStamps(version string) []string {
 	return []string{"github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=" + version}
 }
 
-// kubernetesProviderStamps gives the provider the version that it tells the
-// engine, without a leading v.
+// kubernetesProviderStamps gives the provider the version that it reports to
+// the engine, without a leading v.
 func kubernetesProviderStamps(version string) []string {
 	return []string{kubernetesProviderModule + "/pkg/version.Version=" + strings.TrimPrefix(version, "v")}
 }
 
-// exactly suits programs that must have the version of a library in use.
+// exactly is the range of programs that must have the version of a library in
+// use.
 func exactly(version string) Range {
 	major, minor := majorMinor(version)
 	patch, _ := strconv.Atoi(strings.TrimPrefix(semver.Canonical(version), fmt.Sprintf("v%d.%d.", major, minor)))
 	return Range{Min: version, Below: fmt.Sprintf("v%d.%d.%d", major, minor, patch+1)}
 }
 
-// sameMinor suits programs that promise compatibility within a minor version.
+// sameMinor is the range of programs that promise compatibility within a minor
+// version.
 func sameMinor(version string) Range {
 	major, minor := majorMinor(version)
 	return Range{
@@ -189,7 +191,7 @@ func sameMinor(version string) Range {
 	}
 }
 
-// sameMajor suits programs that follow semantic versioning strictly.
+// sameMajor is the range of programs that follow semantic versioning strictly.
 func sameMajor(version string) Range {
 	major, _ := majorMinor(version)
 	return Range{Min: version, Below: fmt.Sprintf("v%d.0.0", major+1)}

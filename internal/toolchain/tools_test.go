@@ -14,7 +14,7 @@ import (
 // repository is the root of the repository, seen from this package.
 const repository = "../.."
 
-func TestEveryToolDirectiveIsATool(t *testing.T) {
+func TestTools_match_the_tool_directives(t *testing.T) {
 	tools, err := Tools(repository)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestEveryToolDirectiveIsATool(t *testing.T) {
 	}
 }
 
-func TestToolsOfThisRepositoryAreSuitableForThemselves(t *testing.T) {
+func TestTools_of_this_repository_are_suitable_themselves(t *testing.T) {
 	tools, err := Tools(repository)
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestToolsOfThisRepositoryAreSuitableForThemselves(t *testing.T) {
 	}
 }
 
-func TestVersionsFollowTheGoModFiles(t *testing.T) {
+func TestTools_versions_are_those_of_the_go_mod_files(t *testing.T) {
 	f := fixture{etcd: "v3.9.1", kubernetes: "v1.99.7", kwok: "v0.42.0", pulumi: "v3.999.0", provider: "v4.99.0"}
 	tools, err := Tools(f.write(t))
 	if err != nil {
@@ -87,7 +87,7 @@ func TestVersionsFollowTheGoModFiles(t *testing.T) {
 	}
 }
 
-func TestToolsNeedEveryModule(t *testing.T) {
+func TestTools_need_every_module(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil func(t *testing.T, root string)
 		want  string
@@ -126,7 +126,7 @@ func remove(t *testing.T, root, name string) {
 	}
 }
 
-func TestSuitableVersions(t *testing.T) {
+func TestVersion_suitable_versions(t *testing.T) {
 	for _, test := range []struct {
 		suitable Range
 		version  string
@@ -155,7 +155,7 @@ func TestSuitableVersions(t *testing.T) {
 	}
 }
 
-func TestExecutableIsNamedAsGoBuildNamesIt(t *testing.T) {
+func TestTools_executable_is_named_as_by_go_build(t *testing.T) {
 	for pkg, want := range map[string]string{
 		"go.etcd.io/etcd/server/v3":               "server",
 		"k8s.io/kubernetes/cmd/kube-apiserver":    "kube-apiserver",

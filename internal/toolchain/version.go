@@ -15,8 +15,8 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// versionTimeout bounds a question for a version. The slowest, the Pulumi CLI,
-// needs about half a second on a cold disk.
+// versionTimeout bounds a run of a program that prints its version. The
+// slowest, the Pulumi CLI, needs about half a second on a cold disk.
 const versionTimeout = 10 * time.Second
 
 var versionPattern = regexp.MustCompile(`\d+\.\d+(?:\.\d+)?(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?`)
@@ -73,7 +73,7 @@ func goSeries(version string) string {
 
 var goSeriesPattern = regexp.MustCompile(`^go\d+\.\d+`)
 
-// candidate is a program on PATH and what is known about its version.
+// candidate is a program on PATH with its version.
 type candidate struct {
 	path    string
 	version string
@@ -82,8 +82,8 @@ type candidate struct {
 
 // onPath returns the first program on PATH that can take the tool's place. When
 // there is none, it returns the first program of that name, if any, and why it
-// will not do. The repository's own bin/ does not count: what is there and has
-// no current stamp is out of date.
+// is not suitable. The repository's own bin/ does not count: a program there
+// without a current stamp is out of date.
 func onPath(ctx context.Context, root string, t Tool) (candidate, error) {
 	if t.plugin != "" {
 		return installedPlugin(t)
@@ -117,9 +117,9 @@ func onPath(ctx context.Context, root string, t Tool) (candidate, error) {
 	}
 }
 
-// installedPlugin returns the provider that `pulumi plugin install` has put in
-// its place, in the version that is wanted. A provider on PATH does not say its
-// version and is not taken.
+// installedPlugin returns the provider that `pulumi plugin install` installed,
+// in the wanted version. A provider on PATH is not used, since it reports no
+// version.
 func installedPlugin(t Tool) (candidate, error) {
 	home, err := workspace.GetPulumiHomeDir()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-func TestVersionIsReadFromWhatProgramsPrint(t *testing.T) {
+func TestVersion_is_read_from_the_output_of_programs(t *testing.T) {
 	for output, want := range map[string]string{
 		"Kubernetes v1.36.3\n": "v1.36.3",
 		"etcd Version: 3.6.16\nGit SHA: Not provided\nGo Version: go1.26.8\n": "v3.6.16",
@@ -28,7 +28,7 @@ func TestVersionIsReadFromWhatProgramsPrint(t *testing.T) {
 	}
 }
 
-func FuzzParsedVersionsAreValid(f *testing.F) {
+func FuzzVersion(f *testing.F) {
 	f.Add("Kubernetes v1.36.3\n")
 	f.Add("etcd Version: 3.6.16\nGit SHA: x")
 	f.Add("01.2.3-00+..")
@@ -39,7 +39,7 @@ func FuzzParsedVersionsAreValid(f *testing.F) {
 	})
 }
 
-func TestGoSeriesIgnoresThePatchRelease(t *testing.T) {
+func TestVersion_Go_series_ignores_the_patch_release(t *testing.T) {
 	for version, want := range map[string]string{
 		"go1.26.8": "go1.26", "go1.26": "go1.26", "go1.27rc1": "go1.27", "devel go1.28-abc": "",
 	} {
@@ -49,7 +49,7 @@ func TestGoSeriesIgnoresThePatchRelease(t *testing.T) {
 	}
 }
 
-func TestToolOnPath(t *testing.T) {
+func TestOnPath(t *testing.T) {
 	tool := Tool{Name: "etcd", Version: "v3.6.16", Suitable: sameMinor("v3.6.16"), versionArgs: []string{"--version"}}
 	for name, test := range map[string]struct {
 		// scripts are the programs in the directories of PATH, in order; an
@@ -90,7 +90,7 @@ func TestToolOnPath(t *testing.T) {
 	}
 }
 
-func TestOutdatedToolInBinIsNotTakenFromPath(t *testing.T) {
+func TestTools_outdated_in_bin_is_not_taken_from_PATH(t *testing.T) {
 	root := pinned.write(t)
 	program(t, root+"/bin", "etcd", "echo 3.6.16")
 	isolatePath(t, root+"/bin")

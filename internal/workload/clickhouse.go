@@ -80,7 +80,7 @@ func clickHouseServer() string {
 			"endpoint": "/metrics", "port": clickHouseMetrics,
 			"metrics": true, "events": true, "asynchronous_metrics": true,
 		},
-		// Protocols that nobody speaks here.
+		// Protocols that are not used.
 		"mysql_port": removed, "postgresql_port": removed, "interserver_http_port": removed,
 	})
 }

@@ -41,12 +41,12 @@ func (w *Workload) connect(name string, ports ...int) {
 	w.Dependencies = append(w.Dependencies, Connection{Peer{Workload: name}, ports})
 }
 
-// scraped lets Prometheus in.
+// scraped allows connections of Prometheus.
 func (w *Workload) scraped(s *stack.Stack, ports ...int) {
 	w.Clients = append(w.Clients, Connection{Peer{Pods: &s.Network.Prometheus}, ports})
 }
 
-// connectTo adds the dependency on a store, whoever runs it.
+// connectTo adds the dependency on a store, in the cluster or external.
 func (w *Workload) connectTo(s *stack.Stack, system catalog.Dependency) {
 	store := s.Store(system)
 	if store.InCluster {

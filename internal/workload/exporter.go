@@ -16,10 +16,10 @@ var exporterResources = config.Resources{
 	Limits:   config.Quantities{CPU: "100m", Memory: "128Mi", EphemeralStorage: "128Mi"},
 }
 
-// exporter is the exporter of a store, whoever runs the store. It is one pod,
-// since it holds nothing and two would count everything twice; an update puts a
-// second one beside the first. It asks its store only when it is scraped, so an
-// open port says all about the exporter itself.
+// exporter is the exporter of a store, in the cluster or external. It is one
+// pod, since it holds nothing and two would count everything twice; an update
+// puts a second one beside the first. It queries its store only when it is
+// scraped, so an open port is a sufficient check of the exporter itself.
 func exporter(s *stack.Stack, from stack.Store) Workload {
 	open := Check{Port: from.Exporter.Port}
 	w := &Workload{
@@ -74,7 +74,7 @@ func (w *Workload) exportRedis(at catalog.Endpoint) {
 	}
 }
 
-// exportKafka names every broker, so that one that is away does not blind it.
+// exportKafka names every broker, so that it works while one is unavailable.
 func (w *Workload) exportKafka(at catalog.Endpoint) {
 	for _, broker := range strings.Split(at.Address(), ",") {
 		w.Args = append(w.Args, "--kafka.server="+broker)

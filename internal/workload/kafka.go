@@ -27,8 +27,8 @@ const kafkaLogging = "-Dlog4j.configuration=file:" + settingsPath + "/log4j.prop
 const kafkaController = 9093
 
 // kafka runs Kafka without ZooKeeper: every member is broker and controller.
-// The clients at commit 94b91e29 know neither SASL nor TLS, so who may connect
-// is left to network policies alone.
+// The clients at commit 94b91e29 support neither SASL nor TLS, so who may
+// connect is left to network policies alone.
 func kafka(s *stack.Stack, w *Workload) *Workload {
 	spec := s.Dependencies.Kafka
 	w.start(kafkaStartScript)
@@ -43,8 +43,7 @@ func kafka(s *stack.Stack, w *Workload) *Workload {
 	w.Env = texts(map[string]string{
 		"CLUSTER_ID":    kafkaClusterID(s.Stack + "/" + s.Namespace),
 		"MEMBER_DOMAIN": memberDomain(s, w.Name),
-		// The other half of the memory caches pages, which is what Kafka lives
-		// on.
+		// The other half of the memory is the page cache, on which Kafka depends.
 		"KAFKA_HEAP_OPTS":  fmt.Sprintf("-Xms%dm -Xmx%dm", heap, heap),
 		"KAFKA_LOG4J_OPTS": kafkaLogging,
 		"LOG_DIR":          scratch,
@@ -68,7 +67,7 @@ func kafkaSettings(s *stack.Stack, w *Workload) []setting {
 		voters = append(voters, fmt.Sprintf("%d@%s:%d", n, member(s, w.Name, n), kafkaController))
 	}
 	copies := strconv.Itoa(w.Replicas)
-	// One member may be away, while the others still take writes.
+	// One member may be unavailable while the others still accept writes.
 	inSync := strconv.Itoa(max(1, w.Replicas-1))
 	return []setting{
 		{"process.roles", "broker,controller"},
@@ -116,8 +115,8 @@ func kafkaOpen(port int) Check {
 }
 
 // kafkaClusterID makes the 16 bytes in base64 that all members must agree on.
-// The first bit is cleared, or the text might begin with a dash and be taken
-// for an option.
+// The first bit is cleared: otherwise the text could begin with a dash and be
+// read as an option.
 func kafkaClusterID(stack string) string {
 	sum := sha256.Sum256([]byte("kafka/" + stack))
 	sum[0] &= 0x7f

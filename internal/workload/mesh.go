@@ -6,7 +6,7 @@ import (
 )
 
 // sidecarResources are those of a mesh's sidecar, asked of its injector by
-// annotations of the pod, so that the quota knows them. Local disk cannot be
+// annotations of the pod, so that the quota includes them. Local disk cannot be
 // asked for everywhere: there the LimitRange gives the default of services.
 var sidecarResources = config.Resources{
 	Requests: config.Quantities{CPU: "100m", Memory: "128Mi"},

@@ -16,8 +16,8 @@ var (
 	objectStoreSetup string
 )
 
-// Ports of SeaweedFS beside that of S3. They are for the set-up alone: whoever
-// reaches them reads and writes everything without a key.
+// Ports of SeaweedFS beside that of S3. They are for the set-up only: a client
+// of these ports reads and writes everything without a key.
 const (
 	seaweedMaster    = 9333
 	seaweedFiler     = 8888

@@ -98,8 +98,8 @@ func (p Peer) peers() []networkingv1.NetworkPolicyPeer {
 	return peers
 }
 
-// neighbour picks pods of another namespace: one peer with both selectors, for
-// two peers would mean either.
+// neighbour selects pods of another namespace: one peer with both selectors,
+// for two peers would mean either.
 func neighbour(p config.Peer) networkingv1.NetworkPolicyPeer {
 	peer := networkingv1.NetworkPolicyPeer{
 		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{labelNamespace: p.Namespace}},

@@ -33,7 +33,7 @@ func Quota(s *stack.Stack, all []Workload) corev1.ResourceList {
 		}
 		plan[name] = quantity
 	}
-	// Claims that stay behind when a system is taken out count, too.
+	// Claims that are kept when a store is removed count, too.
 	plan[corev1.ResourcePersistentVolumeClaims] = *resource.NewQuantity(int64(2*claims), resource.DecimalSI)
 	storage.Mul(2)
 	plan[corev1.ResourceRequestsStorage] = storage

@@ -33,8 +33,8 @@ func redis(s *stack.Stack, w *Workload) *Workload {
 		{"maxmemory", strconv.FormatInt(memory.Value(), 10)},
 		// It keeps revoked tokens, sign-in state and message streams. Eviction
 		// would bring a revoked token back to life; the volatile policies too,
-		// since a revocation expires with its token. A full Redis refuses
-		// writes instead, and an alert tells before.
+		// since a revocation expires with its token. A full Redis refuses writes
+		// instead, and an alert fires before that.
 		{"maxmemory-policy", "noeviction"},
 	})
 	w.Env = map[string]Value{

@@ -48,9 +48,8 @@ func store(s *stack.Stack, from stack.Store) []Workload {
 // pullOnce is the pull policy of images with an exact version.
 const pullOnce = "IfNotPresent"
 
-// checks are the health checks of a store: ready tells whether it serves
-// requests, live whether it need not be restarted, which is also true of one
-// that recovers.
+// checks are the health checks of a store: ready succeeds when it serves
+// requests, live when it need not be restarted, also while it recovers.
 func (w *Workload) checks(ready, live Check) {
 	w.Checks = &Checks{Startup: Probe{live, startupTiming}, Ready: Probe{ready, readinessTiming}, Live: Probe{live, livenessTiming}}
 }

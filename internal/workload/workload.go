@@ -41,7 +41,7 @@ type Workload struct {
 
 	// Image is the reference of the image.
 	Image string
-	// PullPolicy says when the kubelet pulls it.
+	// PullPolicy is the pull policy of the image.
 	PullPolicy string
 	// User is the uid and gid that it runs as.
 	User int
@@ -62,7 +62,7 @@ type Workload struct {
 	Volume Volume
 	// Ports are what it listens on; the first is where clients connect.
 	Ports []Port
-	// Checks are its health checks; nil where nobody asks.
+	// Checks are its health checks; nil without any.
 	Checks *Checks
 	// PreStopSeconds pass between the removal of a pod from its endpoints and
 	// its signal to stop; GraceSeconds, which include them, until it is killed.
@@ -77,9 +77,9 @@ type Workload struct {
 	PodLabels, PodAnnotations map[string]string
 	// Replicas is how many pods it has.
 	Replicas int
-	// PeakPods is how many run at the worst moment, with those of an update.
+	// PeakPods is the maximum number of pods, with those of an update.
 	PeakPods int
-	// FindEachOther says that members must resolve each other before any of
+	// FindEachOther is set when members must resolve each other before any of
 	// them is ready.
 	FindEachOther bool
 
@@ -107,10 +107,10 @@ type Value struct {
 	// Previous asks for the secret's value before the last rotation, or for the
 	// current one where there was none.
 	Previous bool
-	// Once says that the process reads the variable only when it makes its
+	// Once is set when the process reads the variable only when it creates its
 	// data, so that a new value need not restart it.
 	Once bool
-	// Optional says that the process runs without it.
+	// Optional is set when the process runs without it.
 	Optional bool
 }
 

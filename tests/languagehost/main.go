@@ -1,8 +1,8 @@
-// Command languagehost does what the Go language host of the stock pulumi
-// command does, as far as it is needed to run a program: it builds the
-// project's build target and starts it with the engine's addresses and the
-// stack's configuration. Tests put it on PATH as pulumi-language-go where the
-// stock one cannot be had.
+// Command languagehost implements the part of the Go language host of the stock
+// pulumi command that is needed to run a program: it builds the project's build
+// target and starts it with the engine's addresses and the stack's
+// configuration. Tests put it on PATH as pulumi-language-go if the stock one is
+// not available.
 package main
 
 import (
@@ -86,7 +86,7 @@ func (h *host) Run(ctx context.Context, req *pulumirpc.RunRequest) (*pulumirpc.R
 		pulumi.EnvEngine+"="+h.engine,
 	)
 	if err := program.Run(); err != nil {
-		// The program has told the engine what went wrong.
+		// The program has reported its error to the engine.
 		return &pulumirpc.RunResponse{Error: err.Error(), Bail: true}, nil
 	}
 	return &pulumirpc.RunResponse{}, nil

@@ -10,7 +10,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/plugin"
 )
 
-// Kind is a resource type: its inputs, its outputs and how to make them.
+// Kind is a resource type: its inputs, its outputs and the function that
+// computes them.
 type Kind struct {
 	Inputs map[resource.PropertyKey]Input
 	// Outputs are made from the inputs.
@@ -21,8 +22,8 @@ type Kind struct {
 	// Schema is the version of the Terraform schema behind the real plugin,
 	// which it expects in the state.
 	Schema int
-	// Make answers the id and the outputs. All inputs are known, and those
-	// with a default are there.
+	// Make returns the id and the outputs. All inputs are known, and defaults
+	// are filled in.
 	Make func(inputs resource.PropertyMap) (id string, outputs resource.PropertyMap, err error)
 	// Rules reports mistakes in the inputs taken together. Optional.
 	Rules func(inputs resource.PropertyMap) []plugin.CheckFailure
@@ -95,11 +96,11 @@ func (i Input) Required() Input { i.required = true; return i }
 // Or gives the input a default.
 func (i Input) Or(standard any) Input { i.standard = resource.NewPropertyValue(standard); return i }
 
-// Alias gives the input another name, whose value is taken when it is missing.
+// Alias gives the input another name, whose value is used when the input is
+// missing.
 func (i Input) Alias(name resource.PropertyKey) Input { i.alias = name; return i }
 
-// Plain takes a value out of the wrappers of secrets and outputs. What is
-// not known yet comes back as computed.
+// Plain unwraps secrets and outputs. An unknown value is returned as computed.
 func Plain(v resource.PropertyValue) resource.PropertyValue {
 	for {
 		switch {

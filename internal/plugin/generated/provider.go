@@ -1,6 +1,6 @@
-// Package generated serves providers whose resources are values that are made
-// once from their inputs and from then on live in the state alone. Any change
-// of an input makes a new value.
+// Package generated serves providers whose resources are values that are
+// generated once from their inputs and then kept in the state only. Any change
+// of an input generates a new value.
 package generated
 
 import (
@@ -36,7 +36,7 @@ func New(pkg, version string, logger *slog.Logger, kinds map[tokens.Type]Kind) *
 func (p *Provider) kindOf(token tokens.Type) (Kind, error) {
 	k, ok := p.kinds[token]
 	if !ok {
-		return Kind{}, standin.Failed("the stand-in %s provider does not know %s; it knows %s",
+		return Kind{}, standin.Failed("the stand-in %s provider has no type %s; it has %s",
 			p.pkg, token, joinTokens(slices.Sorted(maps.Keys(p.kinds))))
 	}
 	return k, nil
@@ -108,7 +108,7 @@ func (p *Provider) Create(_ context.Context, req plugin.CreateRequest) (plugin.C
 	return plugin.CreateResponse{ID: resource.ID(id), Properties: k.conceal(state)}, nil
 }
 
-// Update is called only to write the state anew; the value stays.
+// Update is called only to rewrite the state; the value stays.
 func (p *Provider) Update(_ context.Context, req plugin.UpdateRequest) (plugin.UpdateResponse, error) {
 	k, err := p.kindOf(req.Type)
 	if err != nil {
@@ -119,7 +119,7 @@ func (p *Provider) Update(_ context.Context, req plugin.UpdateRequest) (plugin.U
 	return plugin.UpdateResponse{Properties: k.conceal(state)}, nil
 }
 
-// Read answers the state, which is the only place where the value is.
+// Read returns the state, the only place of the value.
 func (p *Provider) Read(_ context.Context, req plugin.ReadRequest) (plugin.ReadResponse, error) {
 	if len(req.State) == 0 {
 		return plugin.ReadResponse{}, standin.Failed("the stand-in %s provider cannot import %s", p.pkg, req.Type)
@@ -127,7 +127,7 @@ func (p *Provider) Read(_ context.Context, req plugin.ReadRequest) (plugin.ReadR
 	return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: req.ID, Inputs: req.Inputs, Outputs: req.State}}, nil
 }
 
-// Delete forgets the value.
+// Delete does nothing: the engine removes the value from the state.
 func (p *Provider) Delete(context.Context, plugin.DeleteRequest) (plugin.DeleteResponse, error) {
 	return plugin.DeleteResponse{}, nil
 }

@@ -105,8 +105,8 @@ func drawString(inputs resource.PropertyMap) (string, resource.PropertyMap, erro
 	return drawn, resource.PropertyMap{"result": resource.NewStringProperty(drawn)}, err
 }
 
-// longestHashed is how many bytes bcrypt takes; the plugin hashes only these
-// as well.
+// longestHashed is the number of bytes that bcrypt hashes; the plugin also
+// truncates to it.
 const longestHashed = 72
 
 func drawPassword(inputs resource.PropertyMap) (string, resource.PropertyMap, error) {

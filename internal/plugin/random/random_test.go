@@ -56,7 +56,7 @@ func draw(t *testing.T, kind string, in map[string]any) (plugin.CreateResponse, 
 	return created, plain
 }
 
-func TestAPasswordFollowsItsInputs(t *testing.T) {
+func TestPassword_depends_on_its_inputs(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
 		in    map[string]any
@@ -96,7 +96,7 @@ func count(text, set string) int {
 	return n
 }
 
-func TestAPasswordIsKeptAsThePluginKeepsIt(t *testing.T) {
+func TestPassword_state_has_the_form_of_the_plugin(t *testing.T) {
 	created, state := draw(t, "RandomPassword", map[string]any{"length": 100, "keepers": map[string]any{"a": "1"}})
 	if created.ID != "none" || state["id"] != "none" || state["__meta"] != `{"schema_version":"3"}` {
 		t.Errorf("id %s, state id %v, meta %v", created.ID, state["id"], state["__meta"])
@@ -120,7 +120,7 @@ func TestAPasswordIsKeptAsThePluginKeepsIt(t *testing.T) {
 	}
 }
 
-func TestOtherValuesFollowTheirInputs(t *testing.T) {
+func TestValues_depend_on_their_inputs(t *testing.T) {
 	text, state := draw(t, "RandomString", map[string]any{"length": 12})
 	if string(text.ID) != state["result"] || text.Properties["result"].IsSecret() || state["__meta"] != `{"schema_version":"2"}` {
 		t.Errorf("a string is %v", text)
@@ -152,7 +152,7 @@ func TestOtherValuesFollowTheirInputs(t *testing.T) {
 	}
 }
 
-func TestTwoValuesDiffer(t *testing.T) {
+func TestValues_differ_from_each_other(t *testing.T) {
 	seen := map[any]bool{}
 	for range 100 {
 		_, state := draw(t, "RandomUuid", map[string]any{})
@@ -163,7 +163,7 @@ func TestTwoValuesDiffer(t *testing.T) {
 	}
 }
 
-func TestWrongInputsAreNamed(t *testing.T) {
+func TestInputs_that_are_wrong_are_reported(t *testing.T) {
 	for _, tc := range []struct {
 		name, kind string
 		in         map[string]any
@@ -180,7 +180,7 @@ func TestWrongInputsAreNamed(t *testing.T) {
 		{"a broken number", "RandomBytes", map[string]any{"length": 1.5}, []string{"length must be a whole number"}},
 		{"a keeper which is no string", "RandomUuid", map[string]any{"keepers": map[string]any{"a": 1}}, []string{"keepers must be a map of strings"}},
 		{"an empty range", "RandomInteger", map[string]any{"min": 3, "max": 2}, []string{"max is 2, must be at least min, 3"}},
-		{"a type that is not there", "RandomPet", map[string]any{}, []string{"does not know random:index/randomPet:RandomPet; it knows"}},
+		{"a type that is not there", "RandomPet", map[string]any{}, []string{"has no type random:index/randomPet:RandomPet; it has"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got := check(t, tc.kind, inputs(tc.in))
@@ -193,7 +193,7 @@ func TestWrongInputsAreNamed(t *testing.T) {
 	}
 }
 
-func TestAnyOtherInputDrawsAnew(t *testing.T) {
+func TestInputs_that_change_replace_the_value(t *testing.T) {
 	for _, tc := range []struct {
 		name          string
 		before, after map[string]any
@@ -218,7 +218,7 @@ func TestAnyOtherInputDrawsAnew(t *testing.T) {
 	}
 }
 
-func TestAPreviewDrawsNothing(t *testing.T) {
+func TestPreview_draws_nothing(t *testing.T) {
 	u := urn("RandomPassword")
 	created, err := random.New(nil).Create(t.Context(), plugin.CreateRequest{
 		URN: u, Type: u.Type(), Properties: inputs(map[string]any{"length": 8}), Preview: true,

@@ -24,18 +24,18 @@ func NewAWS(logger *slog.Logger) *Provider {
 		name:   "aws",
 		notice: "aws: recorded only: no AWS account is touched",
 		kinds:  awsKinds,
-		// In another region there is nothing yet: the plugin makes everything anew.
+		// Another region has none of the resources: the plugin replaces all.
 		fixed:  []resource.PropertyKey{"region"},
 		fill:   fillAWS,
 		invoke: invokeAWS,
 	})
 }
 
-// bucketOwner is the account that a part of a bucket is looked for in.
+// bucketOwner is the input of parts of a bucket that names its account.
 var bucketOwner = []resource.PropertyKey{"expectedBucketOwner"}
 
-// awsKinds are what the program declares. What is fixed is what the plugin's
-// schema forces a replacement for.
+// awsKinds are the types that the program declares. Fixed inputs are those for
+// which the plugin's schema forces a replacement.
 var awsKinds = map[string]kind{
 	"aws:s3/bucket:Bucket":                                                                       {name: "bucket"},
 	"aws:s3/bucketV2:BucketV2":                                                                   {name: "bucket", fixed: []resource.PropertyKey{"objectLockEnabled"}},

@@ -1,8 +1,8 @@
 // Package recorded holds stand-ins for the Pulumi aws and docker provider
 // plugins which only record resources in the state of a stack. They accept any
-// resource of their package. Inputs are kept and come back as outputs, beside
-// ids, ARNs and names as the cloud would give them, made from the inputs alone.
-// Nothing outside the state is touched.
+// resource of their package. Inputs are kept and returned as outputs, beside
+// ids, ARNs and names in the form of the cloud's, computed from the inputs
+// only. Nothing outside the state is changed.
 package recorded
 
 import (
@@ -33,35 +33,35 @@ type Provider struct {
 	told   sync.Once
 }
 
-// service is what a package makes of its resources.
+// service is the behaviour of one package.
 type service struct {
 	name string
 	// notice is shown once in each run.
 	notice string
-	// kinds has the types whose outputs are known better than others.
+	// kinds has the types with outputs of their own.
 	kinds map[string]kind
-	// fixed are the provider's own inputs whose change makes another provider,
-	// and with it other resources.
+	// fixed are the inputs of the provider whose change replaces the provider
+	// and its resources.
 	fixed []resource.PropertyKey
-	// fill adds what the cloud would add.
+	// fill adds the outputs that the cloud would add.
 	fill func(*record)
-	// invoke answers a function of the package.
+	// invoke evaluates a function of the package.
 	invoke func(config resource.PropertyMap, token string, args resource.PropertyMap) (resource.PropertyMap, bool)
 }
 
-// kind is how a type names its resources.
+// kind describes the names and the fixed inputs of a type.
 type kind struct {
-	// name is the input which names the resource. It is generated when it is
-	// not given, unless the kind names itself after another resource.
+	// name is the input which names the resource. It is generated when it is not
+	// given, unless it is the name of another resource.
 	name resource.PropertyKey
-	// borrowed tells that the name is another resource's.
+	// borrowed is set when the name is that of another resource.
 	borrowed bool
 	// fixed are the inputs, beside the naming ones, that the cloud cannot
-	// change: another value makes another resource.
+	// change: another value replaces the resource.
 	fixed []resource.PropertyKey
 }
 
-// record is a resource on its way into the state.
+// record is a resource that is about to be written into the state.
 type record struct {
 	urn    resource.URN
 	config resource.PropertyMap
@@ -70,7 +70,7 @@ type record struct {
 	state  resource.PropertyMap
 }
 
-// naming are the inputs whose change makes another resource.
+// naming are the inputs whose change replaces the resource.
 var naming = []resource.PropertyKey{
 	"name", "namePrefix", "bucket", "bucketPrefix", "repository", "role", "user", "group", "policyArn", "url",
 }
@@ -81,7 +81,7 @@ func newProvider(version string, logger *slog.Logger, pkg service) *Provider {
 	return &Provider{Base: standin.NewBase(pkg.name, version, logger), pkg: pkg}
 }
 
-// Configure keeps the inputs of the provider, from which names are made.
+// Configure keeps the inputs of the provider, from which names are computed.
 func (p *Provider) Configure(_ context.Context, req plugin.ConfigureRequest) (plugin.ConfigureResponse, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,8 +132,8 @@ func (p *Provider) Check(ctx context.Context, req plugin.CheckRequest) (plugin.C
 	return plugin.CheckResponse{Properties: inputs}, nil
 }
 
-// Diff compares inputs; another name is another resource, and so is another
-// value of what cannot change.
+// Diff compares inputs; another name or another value of a fixed input replaces
+// the resource.
 func (p *Provider) Diff(_ context.Context, req plugin.DiffRequest) (plugin.DiffResponse, error) {
 	diff := req.OldInputs.Diff(req.NewInputs, resource.IsInternalPropertyKey)
 	if diff == nil {
@@ -170,13 +170,13 @@ func (p *Provider) Create(_ context.Context, req plugin.CreateRequest) (plugin.C
 	return plugin.CreateResponse{ID: resource.ID(id), Properties: state}, nil
 }
 
-// Update records a resource anew.
+// Update records a resource again.
 func (p *Provider) Update(_ context.Context, req plugin.UpdateRequest) (plugin.UpdateResponse, error) {
 	_, state := p.recorded(req.URN, req.NewInputs)
 	return plugin.UpdateResponse{Properties: state}, nil
 }
 
-// Read answers what is recorded.
+// Read returns the recorded state.
 func (p *Provider) Read(_ context.Context, req plugin.ReadRequest) (plugin.ReadResponse, error) {
 	if len(req.State) == 0 {
 		return plugin.ReadResponse{}, standin.Failed("%s %s cannot be read: %s", req.Type, req.ID, p.pkg.notice)
@@ -184,12 +184,12 @@ func (p *Provider) Read(_ context.Context, req plugin.ReadRequest) (plugin.ReadR
 	return plugin.ReadResponse{ReadResult: plugin.ReadResult{ID: req.ID, Inputs: req.Inputs, Outputs: req.State}}, nil
 }
 
-// Delete forgets a resource.
+// Delete does nothing: the engine removes the resource from the state.
 func (p *Provider) Delete(context.Context, plugin.DeleteRequest) (plugin.DeleteResponse, error) {
 	return plugin.DeleteResponse{}, nil
 }
 
-// Invoke answers the few functions which need no account.
+// Invoke evaluates the few functions that need no account.
 func (p *Provider) Invoke(_ context.Context, req plugin.InvokeRequest) (plugin.InvokeResponse, error) {
 	p.mu.Lock()
 	config := p.config
@@ -208,7 +208,7 @@ func (p *Provider) recorded(urn resource.URN, inputs resource.PropertyMap) (stri
 	p.mu.Unlock()
 	r := &record{urn: urn, config: config, kind: p.pkg.kinds[string(urn.Type())], state: maps.Clone(inputs)}
 	if inputs.ContainsUnknowns() {
-		// What follows from inputs is not known before they are.
+		// Outputs that follow from unknown inputs are unknown.
 		return "", r.state
 	}
 	r.id = r.text(r.kind.name)
@@ -243,7 +243,7 @@ func (r *record) add(key resource.PropertyKey, value string) {
 	}
 }
 
-// digest identifies the resource, always the same.
+// digest is a stable identifier of the resource.
 func (r *record) digest() string {
 	sum := sha256.Sum256([]byte(r.urn))
 	return hex.EncodeToString(sum[:])

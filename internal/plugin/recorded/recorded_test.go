@@ -37,7 +37,7 @@ func create(t *testing.T, p *recorded.Provider, token string, in resource.Proper
 	return created
 }
 
-func TestResourcesGetWhatTheCloudWouldGiveThem(t *testing.T) {
+func TestResources_get_the_outputs_that_the_cloud_gives(t *testing.T) {
 	p := aws(t, map[string]any{"region": "eu-central-1", "allowedAccountIds": []any{"111122223333"}})
 	for _, tc := range []struct {
 		token string
@@ -78,7 +78,7 @@ func TestResourcesGetWhatTheCloudWouldGiveThem(t *testing.T) {
 	}
 }
 
-func TestAnyOtherResourceIsRecordedTheSameEachTime(t *testing.T) {
+func TestResources_of_other_kinds_are_recorded_the_same_each_time(t *testing.T) {
 	in := resource.PropertyMap{
 		"size":     resource.NewNumberProperty(3),
 		"password": resource.MakeSecret(resource.NewStringProperty("sesame")),
@@ -90,7 +90,7 @@ func TestAnyOtherResourceIsRecordedTheSameEachTime(t *testing.T) {
 	}
 }
 
-func TestABucketWithoutNameGetsOneAndKeepsIt(t *testing.T) {
+func TestBucket_without_name_gets_one_and_keeps_it(t *testing.T) {
 	p := aws(t, nil)
 	created := create(t, p, "aws:s3/bucketV2:BucketV2", resource.PropertyMap{})
 	if len(created.ID) != len("media-")+7 {
@@ -105,7 +105,7 @@ func TestABucketWithoutNameGetsOneAndKeepsIt(t *testing.T) {
 	}
 }
 
-func TestAnotherNameIsAnotherResource(t *testing.T) {
+func TestDiff_another_name_replaces_the_resource(t *testing.T) {
 	for _, tc := range []struct {
 		name          string
 		before, after map[string]any
@@ -129,7 +129,7 @@ func TestAnotherNameIsAnotherResource(t *testing.T) {
 	}
 }
 
-func TestWhatTheCloudCannotChangeMakesAnotherResource(t *testing.T) {
+func TestDiff_immutable_properties_replace_the_resource(t *testing.T) {
 	for _, tc := range []struct {
 		token         string
 		before, after map[string]any
@@ -160,7 +160,7 @@ func TestWhatTheCloudCannotChangeMakesAnotherResource(t *testing.T) {
 	}
 }
 
-func TestAnotherRegionIsAnotherProvider(t *testing.T) {
+func TestDiff_another_region_replaces_the_provider(t *testing.T) {
 	before := map[string]any{"region": "eu-west-1", "allowedAccountIds": `["111122223333"]`}
 	for key, replace := range map[string]bool{"region": true, "allowedAccountIds": false} {
 		after := resource.NewPropertyMapFromMap(before)
@@ -174,7 +174,7 @@ func TestAnotherRegionIsAnotherProvider(t *testing.T) {
 	}
 }
 
-func TestNothingIsMadeUpFromWhatIsNotKnownYet(t *testing.T) {
+func TestPreview_unknown_inputs_give_unknown_outputs(t *testing.T) {
 	unknown := resource.MakeComputed(resource.NewStringProperty(""))
 	urn := urnOf("aws:s3/bucketVersioningV2:BucketVersioningV2", "media")
 	created, err := aws(t, nil).Create(t.Context(), plugin.CreateRequest{
@@ -185,7 +185,7 @@ func TestNothingIsMadeUpFromWhatIsNotKnownYet(t *testing.T) {
 	}
 }
 
-func TestAnImageHasADigestOfItsName(t *testing.T) {
+func TestImage_has_a_digest_of_its_name(t *testing.T) {
 	p := recorded.NewDocker(nil)
 	in := func(name string) resource.PropertyMap {
 		return resource.NewPropertyMapFromMap(map[string]any{"imageName": name, "build": map[string]any{"context": "."}})
@@ -206,7 +206,7 @@ func TestAnImageHasADigestOfItsName(t *testing.T) {
 	}
 }
 
-func TestFunctionsNeedNoAccount(t *testing.T) {
+func TestFunctions_need_no_account(t *testing.T) {
 	p := aws(t, map[string]any{"region": "eu-west-1"})
 	answer, err := p.Invoke(t.Context(), plugin.InvokeRequest{Tok: "aws:index/getRegion:getRegion"})
 	if err != nil || answer.Properties["name"].StringValue() != "eu-west-1" {

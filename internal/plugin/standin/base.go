@@ -4,7 +4,7 @@
 //
 // A stand-in takes the place of a Pulumi provider plugin that cannot be
 // fetched. It keeps the state of a stack in the shape of the real plugin, so
-// that the real plugin can take over later.
+// that the real plugin can manage the resources later.
 package standin
 
 import (
@@ -22,7 +22,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Base answers the calls which do not differ between stand-ins. Embed it in a
+// Base implements the calls that are the same in all stand-ins. Embed it in a
 // provider; the zero value is not usable, see NewBase.
 type Base struct {
 	plugin.UnimplementedProvider
@@ -55,7 +55,7 @@ func NewBase(pkg, version string, logger *slog.Logger) *Base {
 	}
 }
 
-// Logger is where the provider logs what does not belong to a resource.
+// Logger receives messages that belong to no resource.
 func (b *Base) Logger() *slog.Logger { return b.logger }
 
 // Handshake connects to the engine and agrees on secrets and outputs as first
@@ -128,7 +128,7 @@ func (b *Base) SignalCancellation(context.Context) error {
 	return nil
 }
 
-// Close stops running operations and leaves the engine.
+// Close stops running operations and disconnects from the engine.
 func (b *Base) Close() error {
 	b.cancel()
 	b.mu.Lock()
@@ -149,7 +149,7 @@ func (b *Base) Running(call context.Context) (context.Context, context.CancelFun
 	return ctx, func() { stop(); cancel() }
 }
 
-// Cancelled tells whether the engine signalled cancellation.
+// Cancelled reports whether the engine signalled cancellation.
 func (b *Base) Cancelled() bool { return b.running.Err() != nil }
 
 // Log adds a lasting diagnostic to a resource. With an empty URN it belongs to
@@ -181,7 +181,7 @@ func (b *Base) log(
 	}
 }
 
-// Failed is an error after which the engine knows that nothing has changed.
+// Failed is an error that reports to the engine that nothing has changed.
 func Failed(format string, args ...any) error {
 	return status.Error(codes.FailedPrecondition, fmt.Sprintf(format, args...))
 }

@@ -193,7 +193,7 @@ func subjectOf(v resource.PropertyValue) (pkix.Name, error) {
 				Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, Value: generated.String(value),
 			})
 		default:
-			return name, fmt.Errorf("subject.%s is no part of a distinguished name", key)
+			return name, fmt.Errorf("subject.%s is not a field of a distinguished name", key)
 		}
 	}
 	return name, nil

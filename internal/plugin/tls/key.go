@@ -114,8 +114,8 @@ func texts(values map[resource.PropertyKey]string) resource.PropertyMap {
 	return m
 }
 
-// parseKey reads a private key in any of the forms above. Its errors do not
-// repeat it.
+// parseKey reads a private key in any of the forms above. Its errors never
+// contain it.
 func parseKey(property resource.PropertyKey, text string) (crypto.Signer, string, error) {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {

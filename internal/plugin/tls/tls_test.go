@@ -54,7 +54,7 @@ func block(t *testing.T, text any) *pem.Block {
 	return b
 }
 
-func TestAKeyIsGivenInAllItsForms(t *testing.T) {
+func TestPrivateKey_is_given_in_all_forms(t *testing.T) {
 	for _, tc := range []struct {
 		name, kind string
 		in         map[string]any
@@ -106,7 +106,7 @@ func TestAKeyIsGivenInAllItsForms(t *testing.T) {
 	}
 }
 
-func TestACertificateAuthoritySignsARequest(t *testing.T) {
+func TestCertificate_authority_signs_a_request(t *testing.T) {
 	_, authorityKey := mustCreate(t, "PrivateKey", map[string]any{"algorithm": "ECDSA", "ecdsaCurve": "P256"})
 	_, key := mustCreate(t, "PrivateKey", map[string]any{"algorithm": "ED25519"})
 	created, authority := mustCreate(t, "SelfSignedCert", map[string]any{
@@ -144,7 +144,7 @@ func TestACertificateAuthoritySignsARequest(t *testing.T) {
 	}
 }
 
-func TestAMistakeInACertificateIsNamedWithoutTheKey(t *testing.T) {
+func TestCertificate_mistakes_are_reported_without_the_key(t *testing.T) {
 	_, key := mustCreate(t, "PrivateKey", map[string]any{"algorithm": "ED25519"})
 	valid := func(more map[string]any) map[string]any {
 		in := map[string]any{"privateKeyPem": key["privateKeyPem"], "validityPeriodHours": 1, "allowedUses": []any{"server_auth"}}
@@ -163,7 +163,7 @@ func TestAMistakeInACertificateIsNamedWithoutTheKey(t *testing.T) {
 		{"a broken key", valid(map[string]any{"privateKeyPem": "-----BEGIN PRIVATE KEY-----\nc2VzYW1l\n-----END PRIVATE KEY-----\n"}), "cannot be read"},
 		{"an unknown use", valid(map[string]any{"allowedUses": []any{"serve"}}), `allowedUses: "serve" is unknown; known are any_extended`},
 		{"a wrong address", valid(map[string]any{"ipAddresses": []any{"10.0.0"}}), `ipAddresses: "10.0.0" is no IP address`},
-		{"an unknown name", valid(map[string]any{"subject": map[string]any{"cn": "x"}}), "subject.cn is no part of a distinguished name"},
+		{"an unknown name", valid(map[string]any{"subject": map[string]any{"cn": "x"}}), "subject.cn is not a field of a distinguished name"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, _, err := create(t, "SelfSignedCert", tc.in)

@@ -35,7 +35,7 @@ func rules() []monitoringv1.Rule {
 	return all
 }
 
-func TestRulesHaveNoFindings(t *testing.T) {
+func TestRules_have_no_findings(t *testing.T) {
 	all := rules()
 	require.Greater(t, len(all), 80)
 	for _, r := range all {
@@ -45,7 +45,7 @@ func TestRulesHaveNoFindings(t *testing.T) {
 
 // The faults are those of the original alerts and of the collections that
 // people copy from.
-func TestExprFindsPlantedFaults(t *testing.T) {
+func TestExpr_finds_planted_faults(t *testing.T) {
 	for name, tc := range map[string]struct{ check, expr string }{
 		"an expression that does not parse":             {exprlint.Syntax, `sum by (app (up)`},
 		"a metric that nobody exports":                  {exprlint.Registry, `rate(pg_stat_statements_mean_exec_time_seconds[5m]) > 1`},
@@ -75,7 +75,7 @@ func TestExprFindsPlantedFaults(t *testing.T) {
 	}
 }
 
-func TestRuleFindsPlantedFaults(t *testing.T) {
+func TestRule_finds_planted_faults(t *testing.T) {
 	labels := map[string]string{"severity": "warning", "team": "data", "namespace": "n", "service": "redis"}
 	sound := monitoringv1.Rule{
 		Alert: "RedisDown", Expr: intstr.FromString(`max by (instance) (redis_up) == 0`), Labels: labels,
@@ -103,7 +103,7 @@ func TestRuleFindsPlantedFaults(t *testing.T) {
 
 // What a rule records must be what the register says, or the lints of
 // everything that uses it are worth nothing.
-func TestRecordedSeriesAreRegistered(t *testing.T) {
+func TestRules_recorded_series_are_registered(t *testing.T) {
 	recorded := map[string]bool{}
 	for _, r := range rules() {
 		if r.Record == "" {
