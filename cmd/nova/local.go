@@ -54,9 +54,8 @@ func newLocalDownCommand(g *globals) *cobra.Command {
 		Use:   "down",
 		Short: "Stop the embedded control plane and remove its data",
 		Long: `Stop every process of the embedded control plane by its process id and remove
-its data. The state of stacks that ran on it stays in .nova/state and names its
-address. To create their objects on the next control plane run the first up with
-PULUMI_RUN_PROGRAM=true: it then reads the new address and not the old one.`,
+its data. The state of stacks that ran on it stays in .nova/state; their next up
+creates their objects on the next control plane.`,
 		Example: "  nova local down",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -23,9 +23,10 @@ func newPreviewCommand(g *globals) *cobra.Command {
   rolling  replaces pods one after another
   high     removes something, or may lose data
 
-Every object is sent to the API server as a dry run, so a preview that succeeds
-was accepted by admission. Values of secrets are never shown. Exit code 0 with or
-without changes.`,
+Every object is sent to the API server as a dry run. A stack that would take an
+object from another stack or from somebody else, or whose pods the cluster would
+not admit, is refused with exit code 3 before anything else. Values of secrets
+are never shown. Exit code 0 with or without changes.`,
 		Example: "  nova preview --stack prod\n  nova preview --stack staging --format markdown",
 		Args:    cobra.NoArgs,
 	}
