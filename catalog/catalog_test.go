@@ -16,7 +16,7 @@ func production() catalog.Environment {
 	return catalog.Environment{
 		Name:      "production",
 		Namespace: "nova-backend",
-		Endpoints: map[catalog.Dependency]catalog.Endpoint{
+		Endpoints: map[catalog.StoreKind]catalog.Endpoint{
 			catalog.Kafka:         {Host: "k1.internal, k2.internal", Port: 9092},
 			catalog.ClickHouse:    {Host: "clickhouse.internal", Port: 8443, TLS: true},
 			catalog.Elasticsearch: {Host: "search.internal", Port: 9200},
@@ -49,7 +49,7 @@ func TestServices_follow_the_documented_contract(t *testing.T) {
 	for _, s := range catalog.Services() {
 		assert.Equal(t, catalog.DocumentedHealth(), s.Health, s.Name)
 		assert.Equal(t, "/metrics", s.MetricsPath, s.Name)
-		for _, need := range []catalog.Dependency{catalog.Postgres, catalog.Redis, catalog.Kafka} {
+		for _, need := range []catalog.StoreKind{catalog.Postgres, catalog.Redis, catalog.Kafka} {
 			assert.Contains(t, s.Needs, need, s.Name)
 		}
 		assert.True(t, slices.IsSorted(s.Variables), s.Name)
@@ -244,7 +244,7 @@ func TestValidate_reports_every_mistake(t *testing.T) {
 			func(s []catalog.Service) []catalog.Service {
 				s[0].Variables = []string{"NOPE"}
 				s[0].Secrets = []string{"NOPE_SECRET"}
-				s[0].Needs = []catalog.Dependency{"oracle"}
+				s[0].Needs = []catalog.StoreKind{"oracle"}
 				s[0].Buckets = []catalog.BucketUse{{Bucket: "bin", Variable: "B"}}
 				s[0].Class = "huge"
 				return s

@@ -6,9 +6,9 @@ type Secret struct {
 	Group Group
 	// Generate is the generator of the value when the stack supplies none.
 	Generate Generator
-	// System is the store for which the secret is a credential. A generated
+	// Store is the store for which the secret is a credential. A generated
 	// value is valid only for a store that the stack runs itself.
-	System Dependency
+	Store StoreKind
 	// Internal secrets are for the stores and their exporters; no service
 	// receives them.
 	Internal bool
@@ -52,19 +52,19 @@ const (
 // documentation.
 func Secrets() []Secret {
 	return []Secret{
-		{Key: "DATABASE_URL", Group: GroupPostgres, Generate: GenerateURL, System: Postgres, Doc: "Connection URL of PostgreSQL, with the password."},
-		{Key: "POSTGRES_PASSWORD", Group: GroupPostgres, Generate: GeneratePassword, System: Postgres, Doc: "Password of the application's PostgreSQL user; part of DATABASE_URL."},
-		{Key: "POSTGRES_SUPERUSER_PASSWORD", Group: GroupPostgres, Generate: GeneratePassword, System: Postgres, Internal: true, Doc: "Password of the superuser, which only sets up roles."},
-		{Key: "POSTGRES_EXPORTER_PASSWORD", Group: GroupPostgres, Generate: GeneratePassword, System: Postgres, Internal: true, Doc: "Password of the exporter's role, which may only read statistics."},
-		{Key: "REDIS_URL", Group: GroupRedis, Generate: GenerateURL, System: Redis, Doc: "Connection URL of Redis, with the password."},
-		{Key: "REDIS_PASSWORD", Group: GroupRedis, Generate: GeneratePassword, System: Redis, Doc: "Password of Redis; part of REDIS_URL."},
-		{Key: "REDIS_EXPORTER_PASSWORD", Group: GroupRedis, Generate: GeneratePassword, System: Redis, Internal: true, Doc: "Password of the exporter's user, which may read no values."},
-		{Key: "CLICKHOUSE_PASSWORD", Group: GroupClickHouse, Generate: GeneratePassword, System: ClickHouse, Doc: "Password of the ClickHouse user."},
+		{Key: "DATABASE_URL", Group: GroupPostgres, Generate: GenerateURL, Store: Postgres, Doc: "Connection URL of PostgreSQL, with the password."},
+		{Key: "POSTGRES_PASSWORD", Group: GroupPostgres, Generate: GeneratePassword, Store: Postgres, Doc: "Password of the application's PostgreSQL user; part of DATABASE_URL."},
+		{Key: "POSTGRES_SUPERUSER_PASSWORD", Group: GroupPostgres, Generate: GeneratePassword, Store: Postgres, Internal: true, Doc: "Password of the superuser, which only sets up roles."},
+		{Key: "POSTGRES_EXPORTER_PASSWORD", Group: GroupPostgres, Generate: GeneratePassword, Store: Postgres, Internal: true, Doc: "Password of the exporter's role, which may only read statistics."},
+		{Key: "REDIS_URL", Group: GroupRedis, Generate: GenerateURL, Store: Redis, Doc: "Connection URL of Redis, with the password."},
+		{Key: "REDIS_PASSWORD", Group: GroupRedis, Generate: GeneratePassword, Store: Redis, Doc: "Password of Redis; part of REDIS_URL."},
+		{Key: "REDIS_EXPORTER_PASSWORD", Group: GroupRedis, Generate: GeneratePassword, Store: Redis, Internal: true, Doc: "Password of the exporter's user, which may read no values."},
+		{Key: "CLICKHOUSE_PASSWORD", Group: GroupClickHouse, Generate: GeneratePassword, Store: ClickHouse, Doc: "Password of the ClickHouse user."},
 		{Key: "JWT_PRIVATE_KEY_PEM", Group: GroupTokens, Generate: GenerateRSA, Doc: "RSA key that signs tokens; PEM, PKCS #8.", OnRotation: "every token that was issued becomes invalid, so everybody has to log in again"},
 		{Key: "JWT_SECRET", Group: GroupTokens, Generate: GeneratePassword, Doc: "Symmetric token secret of user; at least 32 characters.", OnRotation: "tokens that user signed with it become invalid"},
 		{Key: "MESSAGE_ENCRYPTION_MASTER_KEY", Group: GroupTokens, Generate: GenerateKey, Doc: "Master key of stored messages; base64 of 32 bytes.", OnRotation: "messages that are stored can never be read again"},
-		{Key: "AWS_ACCESS_KEY_ID", Group: GroupStorage, Generate: GeneratePassword, System: ObjectStorage, Doc: "Access key for object storage; user cannot work with a role."},
-		{Key: "AWS_SECRET_ACCESS_KEY", Group: GroupStorage, Generate: GeneratePassword, System: ObjectStorage, Doc: "Secret of the access key."},
+		{Key: "AWS_ACCESS_KEY_ID", Group: GroupStorage, Generate: GeneratePassword, Store: ObjectStorage, Doc: "Access key for object storage; user cannot work with a role."},
+		{Key: "AWS_SECRET_ACCESS_KEY", Group: GroupStorage, Generate: GeneratePassword, Store: ObjectStorage, Doc: "Secret of the access key."},
 		{Key: "CDN_SECRET_KEY", Group: GroupStorage, Generate: GeneratePassword, Doc: "Signs CDN URLs; the code's built-in default is public, so it is always set.", OnRotation: "signed URLs that are in use become invalid"},
 		{Key: "SMTP_PASSWORD", Group: GroupMail, Optional: true, Doc: "Password at the mail server."},
 		{Key: "GOOGLE_CLIENT_SECRET", Group: GroupOAuth, Optional: true, Doc: "OAuth client secret at Google.", Unread: true},

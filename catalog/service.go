@@ -21,7 +21,7 @@ type Service struct {
 	// that the service exports no metrics.
 	MetricsPath string
 	// Needs lists the stores that the service uses.
-	Needs []Dependency
+	Needs []StoreKind
 	// Calls lists the services it calls over gRPC, by Name.
 	Calls []string
 	// PoolVariables lists the variables that bound the PostgreSQL pool of one
@@ -70,22 +70,22 @@ func DocumentedHealth() Health {
 // DocumentedMetricsPath is the metrics contract of all services.
 const DocumentedMetricsPath = "/metrics"
 
-// Dependency identifies a store that services use.
-type Dependency string
+// StoreKind identifies a store that services use.
+type StoreKind string
 
 // The stores of Nova.
 const (
-	Postgres      Dependency = "postgres"
-	Redis         Dependency = "redis"
-	Kafka         Dependency = "kafka"
-	ClickHouse    Dependency = "clickhouse"
-	Elasticsearch Dependency = "elasticsearch"
-	ObjectStorage Dependency = "s3"
+	Postgres      StoreKind = "postgres"
+	Redis         StoreKind = "redis"
+	Kafka         StoreKind = "kafka"
+	ClickHouse    StoreKind = "clickhouse"
+	Elasticsearch StoreKind = "elasticsearch"
+	ObjectStorage StoreKind = "s3"
 )
 
-// Dependencies returns the stores in their order of start.
-func Dependencies() []Dependency {
-	return []Dependency{Postgres, Redis, ClickHouse, Kafka, Elasticsearch, ObjectStorage}
+// StoreKinds returns the stores in their order of start.
+func StoreKinds() []StoreKind {
+	return []StoreKind{Postgres, Redis, ClickHouse, Kafka, Elasticsearch, ObjectStorage}
 }
 
 // Bucket is a kind of object storage. Its name in a stack comes from
@@ -166,7 +166,7 @@ func (s Service) HeadlessHost(namespace string) string {
 // Clone returns a copy that shares no memory with s, so that a stack's
 // overrides never reach the catalogue.
 func (s Service) Clone() Service {
-	s.Needs = append([]Dependency(nil), s.Needs...)
+	s.Needs = append([]StoreKind(nil), s.Needs...)
 	s.Calls = append([]string(nil), s.Calls...)
 	s.PoolVariables = append([]string(nil), s.PoolVariables...)
 	s.Variables = append([]string(nil), s.Variables...)

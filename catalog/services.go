@@ -39,7 +39,7 @@ func Services() []Service {
 			Name:          "user",
 			HTTPPort:      8080,
 			PoolVariables: documentedPool,
-			Needs:         []Dependency{ClickHouse, ObjectStorage},
+			Needs:         []StoreKind{ClickHouse, ObjectStorage},
 			Calls:         []string{"auth", "content", "media"},
 			Variables: join(kafkaVariables, clickhouseVariables, smtpVariables, grpcClientVariables, storageVariables,
 				tokenVariables, []string{
@@ -57,7 +57,7 @@ func Services() []Service {
 			Name:          "content",
 			HTTPPort:      8081,
 			PoolVariables: documentedPool,
-			Needs:         []Dependency{ClickHouse},
+			Needs:         []StoreKind{ClickHouse},
 			Variables:     join(kafkaVariables, clickhouseVariables, []string{"CORS_ALLOWED_ORIGINS", "ENABLE_FEED_SORTING"}),
 			Secrets:       []string{"CLICKHOUSE_PASSWORD"},
 			// The code binds to this address; a DNS name here makes it panic.
@@ -68,7 +68,7 @@ func Services() []Service {
 			Name:          "feed",
 			HTTPPort:      8084,
 			PoolVariables: documentedPool,
-			Needs:         []Dependency{ClickHouse},
+			Needs:         []StoreKind{ClickHouse},
 			Calls:         []string{"content", "user"},
 			Variables: join(kafkaVariables, clickhouseVariables, grpcClientVariables, []string{
 				"KAFKA_BOOTSTRAP_SERVERS", "USER_SERVICE_GRPC_URL",
@@ -80,7 +80,7 @@ func Services() []Service {
 			Name:          "media",
 			HTTPPort:      8082,
 			PoolVariables: documentedPool,
-			Needs:         []Dependency{ObjectStorage},
+			Needs:         []StoreKind{ObjectStorage},
 			Variables:     join(kafkaVariables, storageVariables, []string{"AWS_REGION", "ENABLE_VIDEO_TRANSCODING"}),
 			// The code binds to this address; a DNS name here makes it panic.
 			Env:         map[string]string{"MEDIA_SERVICE_HOST": anyAddress},
@@ -91,7 +91,7 @@ func Services() []Service {
 		{
 			Name:     "messaging",
 			HTTPPort: 8085,
-			Needs:    []Dependency{ObjectStorage},
+			Needs:    []StoreKind{ObjectStorage},
 			Calls:    []string{"auth"},
 			Variables: join(kafkaVariables, storageVariables, grpcClientVariables,
 				[]string{"AWS_REGION", "GRPC_AUTH_SERVICE_URL", "ENABLE_GROUP_CALLS"}),
@@ -106,7 +106,7 @@ func Services() []Service {
 		{
 			Name:     "search",
 			HTTPPort: 8086,
-			Needs:    []Dependency{ClickHouse, Elasticsearch},
+			Needs:    []StoreKind{ClickHouse, Elasticsearch},
 			Variables: join(kafkaVariables, []string{
 				"CLICKHOUSE_URL", "ELASTICSEARCH_URL", "ELASTICSEARCH_POST_INDEX", "ELASTICSEARCH_USER_INDEX",
 			}),
@@ -128,7 +128,7 @@ func Services() []Service {
 		{
 			Name:      "cdn",
 			HTTPPort:  8089,
-			Needs:     []Dependency{ObjectStorage},
+			Needs:     []StoreKind{ObjectStorage},
 			Variables: join(kafkaVariables, storageVariables, []string{"AWS_REGION", "CDN_DOMAIN"}),
 			Secrets:   []string{"CDN_SECRET_KEY"},
 			Buckets:   []BucketUse{{BucketCDN, "S3_BUCKET", PutObjects()}},
@@ -165,7 +165,7 @@ func (s *Service) applyContract() {
 		s.Class = ClassAPI
 	}
 	s.PoolVariables = append([]string{"DB_MAX_CONNECTIONS"}, s.PoolVariables...)
-	s.Needs = append([]Dependency{Postgres, Redis, Kafka}, s.Needs...)
+	s.Needs = append([]StoreKind{Postgres, Redis, Kafka}, s.Needs...)
 	s.Variables = sorted(join(commonVariables, s.Variables))
 	s.Secrets = sorted(join([]string{"DATABASE_URL", "REDIS_URL"}, s.Secrets))
 }

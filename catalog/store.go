@@ -1,9 +1,9 @@
 package catalog
 
 // Store is a stateful system, such as PostgreSQL, as Nova runs it in a cluster
-// or under Docker Compose: one for each of Dependencies.
+// or under Docker Compose: one for each of StoreKinds.
 type Store struct {
-	System Dependency
+	Kind StoreKind
 	// Name is that of its Kubernetes Service, and its host name under Compose.
 	Name string
 	// Image is the reference of its image, with an exact version.
@@ -39,42 +39,42 @@ type Exporter struct {
 func Stores() []Store {
 	return []Store{
 		{
-			System: Postgres, Name: "postgres", Image: "docker.io/library/postgres:15.13-bookworm",
+			Kind: Postgres, Name: "postgres", Image: "docker.io/library/postgres:15.13-bookworm",
 			Port: 5432, User: 999, DataPath: "/var/lib/postgresql/data",
 			Exporter: &Exporter{Name: "postgres-exporter", Image: "quay.io/prometheuscommunity/postgres-exporter:v0.17.1", Port: 9187, User: 65534},
 		},
 		{
 			// The last line of versions under the BSD licence.
-			System: Redis, Name: "redis", Image: "docker.io/library/redis:7.2.7-bookworm",
+			Kind: Redis, Name: "redis", Image: "docker.io/library/redis:7.2.7-bookworm",
 			Port: 6379, User: 999, DataPath: "/data",
 			Exporter: &Exporter{Name: "redis-exporter", Image: "docker.io/oliver006/redis_exporter:v1.67.0", Port: 9121, User: 59000},
 		},
 		{
-			System: ClickHouse, Name: "clickhouse", Image: "docker.io/clickhouse/clickhouse-server:24.8.4.13",
+			Kind: ClickHouse, Name: "clickhouse", Image: "docker.io/clickhouse/clickhouse-server:24.8.4.13",
 			Port: 8123, User: 101, DataPath: "/var/lib/clickhouse", MetricsPort: 9363,
 		},
 		{
-			System: Kafka, Name: "kafka", Image: "docker.io/apache/kafka:3.8.1",
+			Kind: Kafka, Name: "kafka", Image: "docker.io/apache/kafka:3.8.1",
 			Port: 9092, User: 1000, DataPath: "/var/lib/kafka/data",
 			Exporter: &Exporter{Name: "kafka-exporter", Image: "docker.io/danielqsj/kafka-exporter:v1.8.0", Port: 9308, User: 65534},
 		},
 		{
-			System: Elasticsearch, Name: "elasticsearch", Image: "docker.elastic.co/elasticsearch/elasticsearch:8.11.4",
+			Kind: Elasticsearch, Name: "elasticsearch", Image: "docker.elastic.co/elasticsearch/elasticsearch:8.11.4",
 			Port: 9200, User: 1000, DataPath: "/usr/share/elasticsearch/data",
 			Exporter: &Exporter{Name: "elasticsearch-exporter", Image: "quay.io/prometheuscommunity/elasticsearch-exporter:v1.8.0", Port: 9114, User: 65534},
 		},
 		{
 			// Speaks S3, under the Apache licence.
-			System: ObjectStorage, Name: "object-store", Image: "docker.io/chrislusf/seaweedfs:3.80",
+			Kind: ObjectStorage, Name: "object-store", Image: "docker.io/chrislusf/seaweedfs:3.80",
 			Port: 8333, User: 1000, DataPath: "/data",
 		},
 	}
 }
 
-// FindStore returns the record of a store. Each of Dependencies has one.
-func FindStore(system Dependency) Store {
+// FindStore returns the record of a store. Each of StoreKinds has one.
+func FindStore(kind StoreKind) Store {
 	for _, s := range Stores() {
-		if s.System == system {
+		if s.Kind == kind {
 			return s
 		}
 	}

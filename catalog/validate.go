@@ -69,7 +69,7 @@ func (s Service) validate(names map[string]bool) []error {
 		}
 	}
 	for _, need := range s.Needs {
-		if !slices.Contains(Dependencies(), need) {
+		if !slices.Contains(StoreKinds(), need) {
 			report("needs unknown store %q", need)
 		}
 	}

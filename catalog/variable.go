@@ -69,7 +69,7 @@ type Environment struct {
 	// clients that balance by themselves.
 	HeadlessGRPC bool
 	// Endpoints are the addresses of the stores.
-	Endpoints map[Dependency]Endpoint
+	Endpoints map[StoreKind]Endpoint
 	// Region is the region of object storage.
 	Region string
 	// Buckets maps each bucket to its name in the stack.

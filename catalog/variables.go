@@ -195,19 +195,19 @@ func of(name string, derive func(Environment, Service) string) func(Environment)
 	}
 }
 
-func endpointURL(d Dependency) func(Environment) string {
+func endpointURL(d StoreKind) func(Environment) string {
 	return func(e Environment) string { return e.Endpoints[d].HTTP() }
 }
 
-func endpointAddress(d Dependency) func(Environment) string {
+func endpointAddress(d StoreKind) func(Environment) string {
 	return func(e Environment) string { return e.Endpoints[d].Address() }
 }
 
-func database(d Dependency) func(Environment) string {
+func database(d StoreKind) func(Environment) string {
 	return func(e Environment) string { return e.Endpoints[d].Database }
 }
 
-func user(d Dependency) func(Environment) string {
+func user(d StoreKind) func(Environment) string {
 	return func(e Environment) string { return e.Endpoints[d].User }
 }
 

@@ -120,7 +120,7 @@ func (v *secretValues) takeGenerated(secret catalog.Secret, generations []genera
 	if last.public != nil {
 		v.publicKey = last.public
 	}
-	if secret.System != "" && len(generations) > 1 {
+	if secret.Store != "" && len(generations) > 1 {
 		v.previous[secret.Key] = generations[len(generations)-2].value
 	}
 }

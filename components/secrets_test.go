@@ -33,7 +33,7 @@ func decoded(t *testing.T, all registrations, key string) string {
 }
 
 func TestSecrets(t *testing.T) {
-	password := catalog.Secret{Key: "POSTGRES_PASSWORD", Generate: catalog.GeneratePassword, System: catalog.Postgres}
+	password := catalog.Secret{Key: "POSTGRES_PASSWORD", Generate: catalog.GeneratePassword, Store: catalog.Postgres}
 	t.Run("keeps a generator for every rotation and the value before the last", func(t *testing.T) {
 		newSecrets(t, components.SecretsArgs{Protect: true, Secrets: []components.SecretArgs{{Secret: password, Source: config.SourceGenerated, Rotations: 2}}},
 			func(t *testing.T, s *components.Secrets, all registrations) {

@@ -167,7 +167,7 @@ func newBench(t *testing.T) *bench {
 		}
 	}
 	b.dependencies = newDependencies(t)
-	for dependency, exporter := range map[catalog.Dependency]*target{
+	for dependency, exporter := range map[catalog.StoreKind]*target{
 		catalog.Postgres: b.dependencies.postgres, catalog.Redis: b.dependencies.redis,
 		catalog.ClickHouse: b.dependencies.clickhouse, catalog.Kafka: b.dependencies.kafka,
 		catalog.Elasticsearch: b.dependencies.elasticsearch,

@@ -36,7 +36,7 @@ type Settings struct {
 	ServiceSLOs map[string]slo.Override
 	// Unexported are the systems without exporter. There are no alerts about
 	// them.
-	Unexported []catalog.Dependency
+	Unexported []catalog.StoreKind
 	// Limits are those of the dependencies; the zero value takes the
 	// defaults.
 	Limits slo.Dependencies
@@ -178,13 +178,13 @@ func (s Settings) delivery() alertmanager.Delivery {
 
 // dependencies are the systems that are watched, in order: those that any
 // enabled service needs and whose metrics are exported.
-func (s Settings) dependencies() []catalog.Dependency {
-	return slices.DeleteFunc(s.needed(), func(d catalog.Dependency) bool { return slices.Contains(s.Unexported, d) })
+func (s Settings) dependencies() []catalog.StoreKind {
+	return slices.DeleteFunc(s.needed(), func(d catalog.StoreKind) bool { return slices.Contains(s.Unexported, d) })
 }
 
 // needed are the systems that any enabled service needs.
-func (s Settings) needed() []catalog.Dependency {
-	return slices.DeleteFunc(catalog.Dependencies(), func(d catalog.Dependency) bool {
+func (s Settings) needed() []catalog.StoreKind {
+	return slices.DeleteFunc(catalog.StoreKinds(), func(d catalog.StoreKind) bool {
 		return !slices.ContainsFunc(s.Services, func(service catalog.Service) bool { return slices.Contains(service.Needs, d) })
 	})
 }

@@ -157,7 +157,7 @@ func TestServiceWithoutMetricsIsMonitoredByItsPods(t *testing.T) {
 
 func TestUnexportedDependencyHasNoAlerts(t *testing.T) {
 	s := settings()
-	s.Unexported = []catalog.Dependency{catalog.ClickHouse, catalog.ObjectStorage}
+	s.Unexported = []catalog.StoreKind{catalog.ClickHouse, catalog.ObjectStorage}
 	require.NoError(t, s.Validate())
 	notes := strings.Join(s.Notes(), "\n")
 	assert.Contains(t, notes, "nobody exports the metrics of clickhouse: no alert watches it")

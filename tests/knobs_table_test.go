@@ -94,10 +94,10 @@ var elsewhere = map[string]any{"images": map[string]any{"registry": "registry.ex
 var ownCluster = map[string]any{"cluster": map[string]any{"kubeconfig": "/etc/nova/kubeconfig", "identifier": "prod"}}
 
 // inCluster runs a system in the stack, before and after.
-func inCluster(system string) map[string]any {
+func inCluster(kind string) map[string]any {
 	return map[string]any{"dependencies": map[string]any{
 		"acknowledgeInCluster": true,
-		system:                 map[string]any{"mode": "inCluster", "host": "", "tls": false, "cidrs": []any{}},
+		kind:                   map[string]any{"mode": "inCluster", "host": "", "tls": false, "cidrs": []any{}},
 	}}
 }
 

@@ -153,22 +153,22 @@ func declared(c *stack.Stack, n network) map[string]bool {
 				add(s.KubernetesName(), callee.KubernetesName(), callee.HTTPPort+1000)
 			}
 		}
-		for _, system := range s.Needs {
-			if c.InCluster(system) {
-				store := catalog.FindStore(system)
+		for _, kind := range s.Needs {
+			if c.InCluster(kind) {
+				store := catalog.FindStore(kind)
 				add(s.KubernetesName(), store.Name, store.Port)
-				if system == catalog.Postgres {
+				if kind == catalog.Postgres {
 					add("migrations", store.Name, store.Port)
 				}
 			}
 		}
 	}
-	for _, system := range catalog.Dependencies() {
-		store := catalog.FindStore(system)
-		if !c.InCluster(system) {
+	for _, kind := range catalog.StoreKinds() {
+		store := catalog.FindStore(kind)
+		if !c.InCluster(kind) {
 			continue
 		}
-		if store.Exporter != nil && c.StoreSpec(system).Exporter {
+		if store.Exporter != nil && c.StoreSpec(kind).Exporter {
 			add(store.Exporter.Name, store.Name, store.Port)
 		}
 		inside := slices.DeleteFunc(n.ports(store.Name), func(port int) bool { return port == store.MetricsPort })
@@ -177,7 +177,7 @@ func declared(c *stack.Stack, n network) map[string]bool {
 				add(store.Name+"-setup", store.Name, port)
 			}
 			// Brokers, and the parts of the object store, talk by their names.
-			if system == catalog.Kafka || system == catalog.ObjectStorage {
+			if kind == catalog.Kafka || kind == catalog.ObjectStorage {
 				add(store.Name, store.Name, port)
 			}
 		}
@@ -215,7 +215,7 @@ func TestNetwork_allows_exactly_the_edges(t *testing.T) {
 }
 
 func TestNetwork_allows_exactly_the_edges_of_any_configuration(t *testing.T) {
-	names, systems := catalog.Names(), catalog.Dependencies()
+	names, systems := catalog.Names(), catalog.StoreKinds()
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			// The same shapes in every run: a failure can be repeated.
@@ -231,9 +231,9 @@ func TestNetwork_allows_exactly_the_edges_of_any_configuration(t *testing.T) {
 						calls = append(calls, names[callee])
 					}
 				}
-				for _, system := range systems {
+				for _, kind := range systems {
 					if draw.IntN(2) == 0 {
-						needs = append(needs, string(system))
+						needs = append(needs, string(kind))
 					}
 				}
 				fmt.Fprintf(&lines, "    %s: {enabled: %t, calls: [%s], needs: [%s], publicPaths: [], internetPorts: []}\n",

@@ -75,7 +75,7 @@ func TestMonitoring_objects_are_accepted_by_the_CRDs_of_the_operator(t *testing.
 		require.NoError(t, err)
 		settings := c.MonitoringSettings()
 		settings.Namespace, settings.Rollouts, settings.GrafanaURL = namespace, true, "https://grafana.example.com"
-		settings.Unexported = []catalog.Dependency{catalog.ObjectStorage}
+		settings.Unexported = []catalog.StoreKind{catalog.ObjectStorage}
 		objects, err := monitoring.Objects(settings)
 		require.NoError(t, err)
 		kinds := map[string]int{}

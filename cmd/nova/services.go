@@ -12,13 +12,13 @@ import (
 
 // serviceRow is one service in the JSON output, whose fields are a contract.
 type serviceRow struct {
-	Name     string               `json:"name"`
-	HTTPPort int                  `json:"http_port"`
-	GRPCPort int                  `json:"grpc_port"`
-	DNS      string               `json:"dns"`
-	Needs    []catalog.Dependency `json:"needs"`
-	Calls    []string             `json:"calls"`
-	Buckets  []catalog.Bucket     `json:"buckets"`
+	Name     string              `json:"name"`
+	HTTPPort int                 `json:"http_port"`
+	GRPCPort int                 `json:"grpc_port"`
+	DNS      string              `json:"dns"`
+	Needs    []catalog.StoreKind `json:"needs"`
+	Calls    []string            `json:"calls"`
+	Buckets  []catalog.Bucket    `json:"buckets"`
 }
 
 func newServicesCommand(g *globals) *cobra.Command {

@@ -58,7 +58,7 @@ func (c *Config) ExternalKey(key string) string {
 // CanGenerate reports whether a generated value of a secret can be valid: a
 // generated password is not that of a store that exists already.
 func (c *Config) CanGenerate(secret catalog.Secret) bool {
-	return secret.Generate != catalog.GenerateNone && (secret.System == "" || c.InCluster(secret.System))
+	return secret.Generate != catalog.GenerateNone && (secret.Store == "" || c.InCluster(secret.Store))
 }
 
 // Supplies reports whether nova:secrets has a value for a key.

@@ -84,8 +84,8 @@ type Topic struct {
 // defaultDependencies are the cheapest that work; memory figures are those with
 // which the stores start and are sufficient for a developer.
 func defaultDependencies() Dependencies {
-	base := func(system catalog.Dependency, storage string, requests, limits Quantities) Store {
-		store := catalog.FindStore(system)
+	base := func(kind catalog.StoreKind, storage string, requests, limits Quantities) Store {
+		store := catalog.FindStore(kind)
 		return Store{
 			Port: store.Port, Image: store.Image, Exporter: store.Exporter != nil, Storage: storage,
 			Resources: Resources{Requests: requests, Limits: limits},
@@ -114,8 +114,8 @@ func defaultDependencies() Dependencies {
 
 // StoreSpec returns what is configured about a store. Object storage has
 // a section of its own, nova:storage, of which the same fields are returned.
-func (c *Config) StoreSpec(system catalog.Dependency) Store {
-	switch system {
+func (c *Config) StoreSpec(kind catalog.StoreKind) Store {
+	switch kind {
 	case catalog.Postgres:
 		return c.Dependencies.Postgres.Store
 	case catalog.Redis:
@@ -132,13 +132,13 @@ func (c *Config) StoreSpec(system catalog.Dependency) Store {
 }
 
 // InCluster reports whether the stack runs a store itself.
-func (c *Config) InCluster(system catalog.Dependency) bool {
-	return c.StoreSpec(system).Mode == InCluster
+func (c *Config) InCluster(kind catalog.StoreKind) bool {
+	return c.StoreSpec(kind).Mode == InCluster
 }
 
 // StoreReplicas is the number of pods of a store in the cluster.
-func (c *Config) StoreReplicas(system catalog.Dependency) int {
-	if system == catalog.Kafka {
+func (c *Config) StoreReplicas(kind catalog.StoreKind) int {
+	if kind == catalog.Kafka {
 		return c.Dependencies.Kafka.Brokers
 	}
 	return 1
@@ -176,9 +176,9 @@ const (
 )
 
 func (c *Config) checkDependencies(found *mistakes) {
-	for _, system := range catalog.Dependencies() {
-		if system != catalog.ObjectStorage {
-			c.checkStoreSpec(system, found)
+	for _, kind := range catalog.StoreKinds() {
+		if kind != catalog.ObjectStorage {
+			c.checkStoreSpec(kind, found)
 		}
 	}
 	d := c.Dependencies
@@ -198,15 +198,15 @@ func (c *Config) checkDependencies(found *mistakes) {
 	c.checkKafka(found)
 }
 
-func (c *Config) checkStoreSpec(system catalog.Dependency, found *mistakes) {
-	d := c.StoreSpec(system)
-	key := at("nova:dependencies").Child(string(system))
+func (c *Config) checkStoreSpec(kind catalog.StoreKind, found *mistakes) {
+	d := c.StoreSpec(kind)
+	key := at("nova:dependencies").Child(string(kind))
 	oneOf(found, key.Child("mode"), d.Mode, InCluster, External)
 	between(found, key.Child("port"), d.Port, 1, 65535)
 	checkCIDRs(found, key.Child("cidrs"), d.CIDRs)
 	switch d.Mode {
 	case External:
-		checkHosts(found, key.Child("host"), d.Host, system == catalog.Kafka)
+		checkHosts(found, key.Child("host"), d.Host, kind == catalog.Kafka)
 		if d.Host == "" {
 			found.required(key.Child("host"), "must be set when mode is external (stack %s)", c.Stack)
 		}
@@ -214,7 +214,7 @@ func (c *Config) checkStoreSpec(system catalog.Dependency, found *mistakes) {
 		if c.Environment == Production && !c.Dependencies.AcknowledgeInCluster {
 			found.invalid(key.Child("mode"), d.Mode, "is refused in production: one copy of the data, no backup, no failover; use external, or accept it with nova:dependencies.acknowledgeInCluster")
 		}
-		for name, set := range map[string]bool{"host": d.Host != "", "tls": d.TLS, "port": d.Port != catalog.FindStore(system).Port, "cidrs": len(d.CIDRs) > 0} {
+		for name, set := range map[string]bool{"host": d.Host != "", "tls": d.TLS, "port": d.Port != catalog.FindStore(kind).Port, "cidrs": len(d.CIDRs) > 0} {
 			if set {
 				found.forbidden(key.Child(name), "is for mode external, but the mode is inCluster")
 			}

@@ -228,7 +228,7 @@ func (s *surfaces) service(c *stack.Stack, service stack.Service) {
 		secret, _ := catalog.FindSecret(key)
 		// A cluster may have no value of these: an optional one, or the keys of
 		// an object store where pods have roles.
-		absent := secret.Key != "" && !s.secretKeys[key] || secret.System == catalog.ObjectStorage && !c.InCluster(catalog.ObjectStorage)
+		absent := secret.Key != "" && !s.secretKeys[key] || secret.Store == catalog.ObjectStorage && !c.InCluster(catalog.ObjectStorage)
 		s.check(listed[key] || key == "HEALTH_PATH" || absent, "manifests: %s lacks %s", name, key)
 	}
 	if service.MetricsPath != "" {

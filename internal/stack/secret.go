@@ -17,7 +17,7 @@ func (s *Stack) Source(secret catalog.Secret) config.Source {
 		return config.Source(set)
 	}
 	if secret.Generate == catalog.GenerateURL {
-		password, _ := catalog.FindSecret(passwordOf[secret.System])
+		password, _ := catalog.FindSecret(passwordOf[secret.Store])
 		return s.Source(password)
 	}
 	switch {
@@ -40,7 +40,7 @@ func (s *Stack) uses(secret catalog.Secret) bool {
 		return s.InCluster(catalog.Postgres) || s.Dependencies.Postgres.Exporter
 	case "REDIS_EXPORTER_PASSWORD":
 		return s.InCluster(catalog.Redis) || s.Dependencies.Redis.Exporter
-	case passwordOf[secret.System]:
+	case passwordOf[secret.Store]:
 		return true
 	}
 	return slices.ContainsFunc(s.Services, func(each Service) bool { return slices.Contains(each.Secrets, secret.Key) })
@@ -48,20 +48,20 @@ func (s *Stack) uses(secret catalog.Secret) bool {
 
 // required reports whether the stack cannot run without a secret.
 func (s *Stack) required(secret catalog.Secret) bool {
-	if secret.Key == passwordOf[secret.System] && !s.InCluster(secret.System) && s.urlSupplied(secret.System) {
+	if secret.Key == passwordOf[secret.Store] && !s.InCluster(secret.Store) && s.urlSupplied(secret.Store) {
 		return false
 	}
 	return !secret.Optional && secret.Generate != catalog.GenerateURL && s.uses(secret)
 }
 
 // urlSupplied reports whether a connection URL comes whole, with its password.
-func (s *Stack) urlSupplied(system catalog.Dependency) bool {
-	url := urlOf[system]
+func (s *Stack) urlSupplied(kind catalog.StoreKind) bool {
+	url := urlOf[kind]
 	return s.Supplies(url) || s.SecretSources.Keys[url] == string(config.SourceExternal)
 }
 
 // urlOf names the secret with the connection URL of a system.
-var urlOf = map[catalog.Dependency]string{catalog.Postgres: "DATABASE_URL", catalog.Redis: "REDIS_URL"}
+var urlOf = map[catalog.StoreKind]string{catalog.Postgres: "DATABASE_URL", catalog.Redis: "REDIS_URL"}
 
 // signsElsewhere reports whether the private half of the signing key is not
 // known to the program.
@@ -71,6 +71,6 @@ func (s *Stack) signsElsewhere() bool {
 }
 
 // passwordOf names the secret with the services' password of a system.
-var passwordOf = map[catalog.Dependency]string{
+var passwordOf = map[catalog.StoreKind]string{
 	catalog.Postgres: "POSTGRES_PASSWORD", catalog.Redis: "REDIS_PASSWORD", catalog.ClickHouse: "CLICKHOUSE_PASSWORD",
 }

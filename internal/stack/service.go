@@ -148,7 +148,7 @@ func apply(o config.Override, record catalog.Service) catalog.Service {
 	if o.Needs != nil {
 		record.Needs = nil
 		for _, need := range o.Needs {
-			record.Needs = append(record.Needs, catalog.Dependency(need))
+			record.Needs = append(record.Needs, catalog.StoreKind(need))
 		}
 	}
 	setList(&record.Calls, o.Calls)

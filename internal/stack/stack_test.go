@@ -86,7 +86,7 @@ func TestService_overrides_every_part_of_its_contract(t *testing.T) {
 	assert.Equal(t, 8000, s.GRPCPort())
 	assert.Equal(t, catalog.Health{Startup: "/health", Live: "/health", Ready: "/readiness"}, s.Health)
 	assert.Empty(t, s.MetricsPath)
-	assert.Equal(t, []catalog.Dependency{catalog.Postgres}, s.Needs)
+	assert.Equal(t, []catalog.StoreKind{catalog.Postgres}, s.Needs)
 	assert.Equal(t, []string{"APP_ENV"}, s.Variables)
 	assert.Equal(t, []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL"}, s.Secrets, "a store in the cluster opens by key")
 	assert.Equal(t, "on", s.Env["FEATURE"])

@@ -27,9 +27,9 @@ type Store struct {
 }
 
 // Store returns a store by its system.
-func (s *Stack) Store(system catalog.Dependency) Store {
+func (s *Stack) Store(kind catalog.StoreKind) Store {
 	for _, store := range s.Stores {
-		if store.System == system {
+		if store.Kind == kind {
 			return store
 		}
 	}
@@ -38,18 +38,18 @@ func (s *Stack) Store(system catalog.Dependency) Store {
 
 func (s *Stack) stores() []Store {
 	var all []Store
-	for _, system := range catalog.Dependencies() {
+	for _, kind := range catalog.StoreKinds() {
 		store := Store{
-			Store:     catalog.FindStore(system),
-			Spec:      s.StoreSpec(system),
-			InCluster: s.InCluster(system),
-			Replicas:  s.StoreReplicas(system),
+			Store:     catalog.FindStore(kind),
+			Spec:      s.StoreSpec(kind),
+			InCluster: s.InCluster(kind),
+			Replicas:  s.StoreReplicas(kind),
 		}
 		store.Endpoint = catalog.Endpoint{Host: store.Spec.Host, Port: store.Spec.Port, TLS: store.Spec.TLS}
 		if store.InCluster {
 			store.Endpoint = catalog.Endpoint{Host: s.Host(store.Name), Port: store.Port}
 		}
-		switch system {
+		switch kind {
 		case catalog.Postgres:
 			s.logIn(&store, s.Dependencies.Postgres.Database, s.Dependencies.Postgres.User)
 		case catalog.ClickHouse:
@@ -71,7 +71,7 @@ func (s *Stack) Host(name string) string {
 // logIn fills in the database and the names under which services log in.
 func (s *Stack) logIn(store *Store, database, user string) {
 	store.Endpoint.Database, store.Endpoint.User = database, user
-	store.Login, store.PreviousLogin = logins(user, s.SecretSources.Rotation[passwordOf[store.System]])
+	store.Login, store.PreviousLogin = logins(user, s.SecretSources.Rotation[passwordOf[store.Kind]])
 	if store.InCluster {
 		store.Endpoint.User = store.Login
 	}

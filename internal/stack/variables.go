@@ -8,9 +8,9 @@ import (
 
 // CatalogEnvironment is what the catalogue derives variables from.
 func (s *Stack) CatalogEnvironment() catalog.Environment {
-	endpoints := map[catalog.Dependency]catalog.Endpoint{}
+	endpoints := map[catalog.StoreKind]catalog.Endpoint{}
 	for _, store := range s.Stores {
-		endpoints[store.System] = store.Endpoint
+		endpoints[store.Kind] = store.Endpoint
 	}
 	return catalog.Environment{
 		Name:         s.Environment,

@@ -47,8 +47,8 @@ func (w *Workload) scraped(s *stack.Stack, ports ...int) {
 }
 
 // connectTo adds the dependency on a store, in the cluster or external.
-func (w *Workload) connectTo(s *stack.Stack, system catalog.Dependency) {
-	store := s.Store(system)
+func (w *Workload) connectTo(s *stack.Stack, kind catalog.StoreKind) {
+	store := s.Store(kind)
 	if store.InCluster {
 		w.connect(store.Name, store.Port)
 		return
@@ -72,8 +72,8 @@ func (w *Workload) connectService(s *stack.Stack, from stack.Service) {
 			w.connect(callee.KubernetesName(), meshed(s.Mesh, callee.GRPCPort())...)
 		}
 	}
-	for _, system := range from.Needs {
-		w.connectTo(s, system)
+	for _, kind := range from.Needs {
+		w.connectTo(s, kind)
 	}
 	if len(from.InternetPorts) > 0 {
 		w.Dependencies = append(w.Dependencies, Connection{Peer{Networks: internet(s)}, from.InternetPorts})

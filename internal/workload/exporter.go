@@ -23,7 +23,7 @@ var exporterResources = config.Resources{
 func exporter(s *stack.Stack, from stack.Store) Workload {
 	open := Check{Port: from.Exporter.Port}
 	w := &Workload{
-		Name: from.Exporter.Name, Kind: Exporter, Store: from.System,
+		Name: from.Exporter.Name, Kind: Exporter, Store: from.Kind,
 		Image: from.Exporter.Image, PullPolicy: pullOnce, User: from.Exporter.User,
 		Ports:     []Port{{Name: MetricsPort, Number: from.Exporter.Port}},
 		Checks:    &Checks{Startup: Probe{open, startupTiming}, Ready: Probe{open, readinessTiming}, Live: Probe{open, livenessTiming}},
@@ -31,7 +31,7 @@ func exporter(s *stack.Stack, from stack.Store) Workload {
 		Rollout: config.Rollout{RevisionHistory: s.Rollout.RevisionHistory},
 	}
 	at := from.Endpoint
-	switch from.System {
+	switch from.Kind {
 	case catalog.Postgres:
 		w.exportPostgres(at)
 	case catalog.Redis:
@@ -41,7 +41,7 @@ func exporter(s *stack.Stack, from stack.Store) Workload {
 	case catalog.Elasticsearch:
 		w.Args = []string{"--es.uri=" + at.HTTP(), "--es.all", "--es.indices"}
 	}
-	w.connectTo(s, from.System)
+	w.connectTo(s, from.Kind)
 	w.scraped(s, from.Exporter.Port)
 	return *w
 }

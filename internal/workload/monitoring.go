@@ -12,9 +12,9 @@ import (
 // which no workload exports metrics are not watched.
 func Monitoring(s *stack.Stack, all []Workload) monitoring.Settings {
 	settings := s.MonitoringSettings()
-	for _, system := range catalog.Dependencies() {
-		if !slices.ContainsFunc(all, func(w Workload) bool { return w.Store == system && w.Port(MetricsPort) != 0 }) {
-			settings.Unexported = append(settings.Unexported, system)
+	for _, kind := range catalog.StoreKinds() {
+		if !slices.ContainsFunc(all, func(w Workload) bool { return w.Store == kind && w.Port(MetricsPort) != 0 }) {
+			settings.Unexported = append(settings.Unexported, kind)
 		}
 	}
 	return settings

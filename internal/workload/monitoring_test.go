@@ -13,10 +13,10 @@ func TestMonitoring(t *testing.T) {
 		lines      string
 		brokers    int
 		single     bool
-		unexported []catalog.Dependency
+		unexported []catalog.StoreKind
 	}{
-		"all of it in the cluster": {"", 1, true, []catalog.Dependency{catalog.ObjectStorage}},
-		"three brokers":            {"  nova:dependencies: {kafka: {brokers: 3}}\n", 3, true, []catalog.Dependency{catalog.ObjectStorage}},
+		"all of it in the cluster": {"", 1, true, []catalog.StoreKind{catalog.ObjectStorage}},
+		"three brokers":            {"  nova:dependencies: {kafka: {brokers: 3}}\n", 3, true, []catalog.StoreKind{catalog.ObjectStorage}},
 		"others elsewhere": {`
   nova:secretSources: {keys: {POSTGRES_PASSWORD: external, CLICKHOUSE_PASSWORD: external}}
   nova:dependencies:
@@ -24,7 +24,7 @@ func TestMonitoring(t *testing.T) {
     clickhouse: {mode: external, host: ch}
     kafka: {mode: external, host: k}
     elasticsearch: {mode: external, host: es}
-`, 3, false, []catalog.Dependency{catalog.Postgres, catalog.ClickHouse, catalog.ObjectStorage}},
+`, 3, false, []catalog.StoreKind{catalog.Postgres, catalog.ClickHouse, catalog.ObjectStorage}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := development(t, tc.lines)

@@ -187,14 +187,14 @@ func program(t *testing.T, name, pattern string) string {
 
 // one is the workload of a kind that belongs to a store; one without a name
 // where there is none.
-func one(s *stack.Stack, kind Kind, system catalog.Dependency) Workload {
+func one(s *stack.Stack, kind Kind, of catalog.StoreKind) Workload {
 	for _, w := range Of(All(s), kind) {
-		if w.Store == system {
+		if w.Store == of {
 			return w
 		}
 	}
 	return Workload{}
 }
 
-func storeOf(s *stack.Stack, system catalog.Dependency) Workload { return one(s, Store, system) }
-func setupOf(s *stack.Stack, system catalog.Dependency) Workload { return one(s, Setup, system) }
+func storeOf(s *stack.Stack, kind catalog.StoreKind) Workload { return one(s, Store, kind) }
+func setupOf(s *stack.Stack, kind catalog.StoreKind) Workload { return one(s, Setup, kind) }

@@ -23,20 +23,20 @@ var (
 // store is a store that the stack runs itself, and its set-up where it has one.
 func store(s *stack.Stack, from stack.Store) []Workload {
 	w := &Workload{
-		Name: from.Name, Kind: Store, Store: from.System,
+		Name: from.Name, Kind: Store, Store: from.Kind,
 		Image: from.Spec.Image, PullPolicy: pullOnce, User: from.User,
 		Scratch:   []string{scratch},
 		Volume:    Volume{Path: from.DataPath, Size: from.Spec.Storage, Class: from.Spec.StorageClass},
 		Resources: from.Spec.Resources, Replicas: from.Replicas, PeakPods: from.Replicas,
 	}
-	setup := map[catalog.Dependency]func(*stack.Stack, *Workload) *Workload{
+	setup := map[catalog.StoreKind]func(*stack.Stack, *Workload) *Workload{
 		catalog.Postgres:      postgres,
 		catalog.Redis:         redis,
 		catalog.ClickHouse:    clickHouse,
 		catalog.Kafka:         kafka,
 		catalog.Elasticsearch: elasticsearch,
 		catalog.ObjectStorage: objectStore,
-	}[from.System](s, w)
+	}[from.Kind](s, w)
 	w.connectStore(s)
 	if setup == nil {
 		return []Workload{*w}

@@ -17,9 +17,9 @@ import (
 
 func TestStore_is_described_whole(t *testing.T) {
 	c := development(t, "")
-	for _, system := range catalog.Dependencies() {
-		s := storeOf(c, system)
-		record := catalog.FindStore(system)
+	for _, kind := range catalog.StoreKinds() {
+		s := storeOf(c, kind)
+		record := catalog.FindStore(kind)
 		assert.Equal(t, record.Image, s.Image, s.Name)
 		assert.NotZero(t, s.User, s.Name)
 		assert.Equal(t, record.Port, s.Ports[0].Number, s.Name)
@@ -27,7 +27,7 @@ func TestStore_is_described_whole(t *testing.T) {
 		assert.NotEmpty(t, s.Checks.Live.Command, s.Name)
 		assert.GreaterOrEqual(t, s.GraceSeconds, 60, s.Name)
 		assert.Contains(t, s.Scratch, "/tmp", s.Name)
-		for _, container := range []Workload{s, setupOf(c, system)} {
+		for _, container := range []Workload{s, setupOf(c, kind)} {
 			for file := range container.Files {
 				assert.True(t, path.IsAbs(file))
 			}
@@ -124,7 +124,7 @@ func TestExporter_has_its_own_credentials_and_speaks_TLS(t *testing.T) {
     elasticsearch: {mode: external, host: es.example.com, tls: true}
   nova:secretSources: {default: external, keys: {JWT_PRIVATE_KEY_PEM: generated}}
 `)
-	exporter := func(c *stack.Stack, system catalog.Dependency) Workload { return one(c, Exporter, system) }
+	exporter := func(c *stack.Stack, kind catalog.StoreKind) Workload { return one(c, Exporter, kind) }
 	assert.Equal(t, "postgres.nova-backend.svc.cluster.local:5432/nova?sslmode=disable", exporter(inside, catalog.Postgres).Env["DATA_SOURCE_URI"].Text)
 	assert.Equal(t, "db.example.com:5432/nova?sslmode=require", exporter(outside, catalog.Postgres).Env["DATA_SOURCE_URI"].Text)
 	assert.Equal(t, "nova_exporter", exporter(outside, catalog.Postgres).Env["DATA_SOURCE_USER"].Text)

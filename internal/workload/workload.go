@@ -37,7 +37,7 @@ type Workload struct {
 	// Service is the short name of a service.
 	Service string
 	// Store is what a store, its set-up or its exporter belongs to.
-	Store catalog.Dependency
+	Store catalog.StoreKind
 
 	// Image is the reference of the image.
 	Image string

@@ -318,7 +318,7 @@ func (in BoardInput) rollout() []panel {
 	}
 }
 
-func (in BoardInput) has(d catalog.Dependency) bool { return slices.Contains(in.Dependencies, d) }
+func (in BoardInput) has(d catalog.StoreKind) bool { return slices.Contains(in.Dependencies, d) }
 
 func (in BoardInput) dataStores() board {
 	at := func(id uint32, p panel) panel { p.id = id; return p }

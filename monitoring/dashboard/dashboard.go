@@ -40,7 +40,7 @@ type BoardInput struct {
 	// Limits are those of the dependencies.
 	Limits slo.Dependencies
 	// Dependencies are the systems that the services rely on.
-	Dependencies []catalog.Dependency
+	Dependencies []catalog.StoreKind
 	// Kubernetes says that the series of a cluster exist.
 	Kubernetes bool
 }

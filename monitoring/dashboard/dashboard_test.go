@@ -25,7 +25,7 @@ import (
 func input() dashboard.BoardInput {
 	in := dashboard.BoardInput{
 		Namespace: "nova-backend", SLO: slo.Default(), Limits: slo.DefaultDependencies(),
-		Dependencies: catalog.Dependencies(), Kubernetes: true,
+		Dependencies: catalog.StoreKinds(), Kubernetes: true,
 	}
 	for _, s := range catalog.Services() {
 		in.Services = append(in.Services, dashboard.Service{Name: s.KubernetesName(), Objective: 99.9})
@@ -222,7 +222,7 @@ func TestAlertsLinkToPanelsThatExist(t *testing.T) {
 		}
 	}
 	in := rule.RuleInput{
-		Namespace: "nova-backend", Limits: slo.DefaultDependencies(), Dependencies: catalog.Dependencies(), Kubernetes: true,
+		Namespace: "nova-backend", Limits: slo.DefaultDependencies(), Dependencies: catalog.StoreKinds(), Kubernetes: true,
 		Services:     []rule.Service{{Name: "auth-service", Metrics: true, SLO: slo.Default()}},
 		DashboardURL: func(alert string) string { return dashboard.Link("https://grafana.test/", alert) },
 	}
@@ -257,7 +257,7 @@ func TestConfigMapsFitAndAreFoundBySidecar(t *testing.T) {
 func TestDashboardsWithoutKubernetesHaveNoPanelsOfIt(t *testing.T) {
 	in := input()
 	in.Kubernetes = false
-	in.Dependencies = []catalog.Dependency{catalog.Postgres}
+	in.Dependencies = []catalog.StoreKind{catalog.Postgres}
 	boards, err := dashboard.All(in)
 	require.NoError(t, err)
 	for _, d := range boards {

@@ -16,7 +16,7 @@ import (
 func (b builder) dependencyAlerts() []monitoringv1.Rule {
 	var list []alert
 	for _, d := range []struct {
-		dependency catalog.Dependency
+		dependency catalog.StoreKind
 		job        string
 		alerts     func() []alert
 	}{

@@ -57,7 +57,7 @@ type RuleInput struct { //nolint:revive // The name that the vocabulary of the p
 	// Services are the stack's services.
 	Services []Service
 	// Dependencies are the systems that the services rely on.
-	Dependencies []catalog.Dependency
+	Dependencies []catalog.StoreKind
 	// Limits are those of the dependencies.
 	Limits slo.Dependencies
 	// Kubernetes says that kube-state-metrics, the kubelets and the operators
@@ -118,7 +118,7 @@ func (b builder) job(job, name string, matchers ...promql.Matcher) promql.Expr {
 	return b.series(name, append(matchers, promql.Eq("job", job))...)
 }
 
-func (b builder) needs(d catalog.Dependency) bool { return slices.Contains(b.Dependencies, d) }
+func (b builder) needs(d catalog.StoreKind) bool { return slices.Contains(b.Dependencies, d) }
 
 func (b builder) record(name string, expr promql.Expr) monitoringv1.Rule {
 	return monitoringv1.Rule{

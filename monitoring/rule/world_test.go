@@ -39,7 +39,7 @@ func input() rule.RuleInput {
 			{Name: "feed-service", Metrics: true, SLO: slo.Default()},
 			{Name: "cdn-service", SLO: slo.Default()},
 		},
-		Dependencies: catalog.Dependencies(),
+		Dependencies: catalog.StoreKinds(),
 		Limits:       slo.DefaultDependencies(),
 		Kubernetes:   true,
 		RunbookURL:   "https://runbooks.test",

@@ -35,7 +35,7 @@ type Targets struct {
 	// Services are those that export metrics.
 	Services []Service
 	// Exporters are the systems whose exporters run.
-	Exporters []catalog.Dependency
+	Exporters []catalog.StoreKind
 	// Rollouts says that Argo Rollouts is scraped.
 	Rollouts bool
 	// Intervals are the scrape and evaluation intervals; zeros take
@@ -85,8 +85,8 @@ type Exporter struct {
 
 // ExporterOf returns the exporter of a system; false if it has none, such as
 // object storage.
-func ExporterOf(d catalog.Dependency) (Exporter, bool) {
-	e, ok := map[catalog.Dependency]Exporter{
+func ExporterOf(d catalog.StoreKind) (Exporter, bool) {
+	e, ok := map[catalog.StoreKind]Exporter{
 		catalog.Postgres:      {metric.JobPostgres, "postgres-exporter", 9187},
 		catalog.Redis:         {metric.JobRedis, "redis-exporter", 9121},
 		catalog.ClickHouse:    {metric.JobClickHouse, "clickhouse", 9363},
@@ -98,7 +98,7 @@ func ExporterOf(d catalog.Dependency) (Exporter, bool) {
 
 func (targets Targets) exporters() []Exporter {
 	var list []Exporter
-	for _, d := range catalog.Dependencies() {
+	for _, d := range catalog.StoreKinds() {
 		if e, ok := ExporterOf(d); ok && slices.Contains(targets.Exporters, d) {
 			list = append(list, e)
 		}

@@ -31,7 +31,7 @@ func input() scrape.Targets {
 			{Name: "auth-service", Port: 8083, Path: "/metrics"},
 			{Name: "feed-service", Port: 8084, Path: "/internal/metrics"},
 		},
-		Exporters: []catalog.Dependency{catalog.Postgres, catalog.Kafka, catalog.ObjectStorage},
+		Exporters: []catalog.StoreKind{catalog.Postgres, catalog.Kafka, catalog.ObjectStorage},
 		Rollouts:  true,
 	}
 }

@@ -25,7 +25,7 @@ func rules() []monitoringv1.Rule {
 			{Name: "auth-service", Metrics: true, SLO: slo.Default()},
 			{Name: "cdn-service", SLO: slo.Default()},
 		},
-		Dependencies: catalog.Dependencies(),
+		Dependencies: catalog.StoreKinds(),
 		Limits:       slo.DefaultDependencies(),
 		Kubernetes:   true,
 		RunbookURL:   "https://runbooks.test",
