@@ -8,6 +8,7 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/stackfile"
 )
 
 // stackInput is the configuration of a stack of the repository, before it is
@@ -16,7 +17,7 @@ func stackInput(t *testing.T, stack string) config.Input {
 	t.Helper()
 	text, err := os.ReadFile("../Pulumi." + stack + ".yaml")
 	require.NoError(t, err)
-	input, err := config.FromFile(text)
+	input, err := stackfile.Parse(text)
 	require.NoError(t, err)
 	return input
 }

@@ -11,7 +11,7 @@ import (
 	schedulingv1 "k8s.io/api/scheduling/v1"
 
 	"nova.dev/infra/internal/config"
-	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/stacktest"
 )
 
 func TestQuota_holds_the_plan_at_its_peak(t *testing.T) {
@@ -40,7 +40,7 @@ func TestQuota_includes_sidecars(t *testing.T) {
 		"istio":   {"sidecar.istio.io/proxyCPU", "sidecar.istio.io/proxyMemory", "sidecar.istio.io/proxyCPULimit", "sidecar.istio.io/proxyMemoryLimit"},
 		"linkerd": {"config.linkerd.io/proxy-cpu-request", "config.linkerd.io/proxy-memory-request", "config.linkerd.io/proxy-cpu-limit", "config.linkerd.io/proxy-memory-limit"},
 	} {
-		c, err := stack.LoadWith("prod", "../Pulumi.prod.yaml", func(in config.Input) { in["mesh"] = mesh })
+		c, err := stacktest.LoadWith("prod", "../Pulumi.prod.yaml", func(in config.Input) { in["mesh"] = mesh })
 		require.NoError(t, err)
 		all := declare(t, c, false)
 		for _, r := range services(all) {

@@ -9,9 +9,10 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/stretchr/testify/require"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/evaluate"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/stackfile"
+	"nova.dev/infra/internal/testing/stacktest"
 )
 
 // recorded is one resource that a program declared.
@@ -58,7 +59,7 @@ func (r *recorder) run(c *stack.Stack) error {
 // load reads a stack file of the repository.
 func load(t *testing.T, name string) *stack.Stack {
 	t.Helper()
-	c, err := stack.Load(name, "../Pulumi."+name+".yaml")
+	c, err := stacktest.Load(name, "../Pulumi."+name+".yaml")
 	require.NoError(t, err)
 	return c
 }
@@ -66,7 +67,7 @@ func load(t *testing.T, name string) *stack.Stack {
 // parse reads a configuration from the lines below "config:".
 func parse(t *testing.T, lines string) *stack.Stack {
 	t.Helper()
-	input, err := config.FromFile([]byte("config:\n" + lines))
+	input, err := stackfile.Parse([]byte("config:\n" + lines))
 	require.NoError(t, err)
 	c, err := stack.Parse("stack", input)
 	require.NoError(t, err)

@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/stacktest"
 	"nova.dev/infra/monitoring"
 )
 
@@ -71,7 +71,7 @@ func TestMonitoring_objects_are_accepted_by_the_CRDs_of_the_operator(t *testing.
 	client := p.dynamic(t, &warnings)
 	var last *unstructured.Unstructured
 	for _, name := range []string{"dev", "staging", "prod"} {
-		c, err := stack.Load(name, "../../Pulumi."+name+".yaml")
+		c, err := stacktest.Load(name, "../../Pulumi."+name+".yaml")
 		require.NoError(t, err)
 		settings := c.MonitoringSettings()
 		settings.Namespace, settings.Rollouts, settings.GrafanaURL = namespace, true, "https://grafana.example.com"

@@ -19,7 +19,7 @@ import (
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/stacktest"
 	"nova.dev/infra/internal/workload"
 )
 
@@ -38,7 +38,7 @@ func TestNetwork_policies_follow_the_graph_and_updates_fit_the_quota(t *testing.
 	p.stack(t, name, narrow)
 	p.must(t, "up", "--stack", name)
 	ctx, client := t.Context(), p.client(t)
-	c, err := stack.Load(name, filepath.Join(p.dir, "Pulumi."+name+".yaml"))
+	c, err := stacktest.Load(name, filepath.Join(p.dir, "Pulumi."+name+".yaml"))
 	require.NoError(t, err)
 
 	t.Log("the cluster holds the policies of the graph, and no others")

@@ -16,6 +16,7 @@ import (
 	"nova.dev/infra/internal/compose"
 	"nova.dev/infra/internal/envfile"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/stacktest"
 )
 
 var stacks = []string{"dev", "staging", "prod"}
@@ -24,7 +25,7 @@ var stacks = []string{"dev", "staging", "prod"}
 func load(t testing.TB, name string) *stack.Stack {
 	t.Helper()
 	if loaded[name] == nil {
-		s, err := stack.Load(name, "../../Pulumi."+name+".yaml")
+		s, err := stacktest.Load(name, "../../Pulumi."+name+".yaml")
 		require.NoError(t, err)
 		loaded[name] = s
 	}

@@ -9,12 +9,13 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/stackfile"
 )
 
 // parse reads the lines below "config:" of a stack file.
 func parse(t *testing.T, name, lines string) (*stack.Stack, error) {
 	t.Helper()
-	input, err := config.FromFile([]byte("config:\n" + lines))
+	input, err := stackfile.Parse([]byte("config:\n" + lines))
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func TestParse_reports_each_mistake_with_key_and_allowed_values(t *testing.T) {
 		want  []string
 	}{
 		"a number that is text":                {"  nova:replicas: three\n", []string{`nova:replicas: Invalid value: "three": is not a whole number`}},
-		"a fraction of a replica":              {"  nova:replicas: 2.5\n", []string{"nova:replicas: Invalid value: 2.5: is not a whole number"}},
+		"a fraction of a replica":              {"  nova:replicas: 2.5\n", []string{`nova:replicas: Invalid value: "2.5": is not a whole number`}},
 		"no replicas":                          {"  nova:replicas: 0\n", []string{"nova:replicas: Invalid value: 0: is out of range; allowed: 1 to 100"}},
 		"far too many replicas":                {"  nova:replicas: 5000\n", []string{"nova:replicas: Invalid value: 5000", "allowed: 1 to 100"}},
 		"a boolean that is text":               {"  nova:deletionProtection: maybe\n", []string{`nova:deletionProtection: Invalid value: "maybe": is not a boolean; allowed: true, false`}},
@@ -236,14 +237,14 @@ func TestParse_reports_all_mistakes_together(t *testing.T) {
 	}
 }
 
-func TestFromFile_refuses_what_is_no_stack_file(t *testing.T) {
+func TestStackFile_is_refused_where_it_is_none(t *testing.T) {
 	for name, text := range map[string]string{
 		"broken YAML":   "config: [",
 		"a doubled key": "config:\n  nova:images: {version: a, version: b}\n",
 		"an alias":      "config:\n  nova:a: &x {b: 1}\n  nova:c: *x\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := config.FromFile([]byte(text))
+			_, err := stackfile.Parse([]byte(text))
 			assert.Error(t, err)
 		})
 	}
@@ -253,7 +254,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("config:\n" + released)
 	f.Add("config:\n  nova:services: {auth: {replicas: [1]}}\n  nova:secrets: {SMTP_PASSWORD: {secure: x}}\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		input, err := config.FromFile([]byte(text))
+		input, err := stackfile.Parse([]byte(text))
 		if err != nil {
 			return
 		}

@@ -58,7 +58,7 @@ var rules = []rule{
 		"internal/kubeconfig", "internal/render", "internal/stack", "internal/stackfile", "internal/terminal", "internal/toolchain",
 	}},
 	{"internal/terminal", nil},
-	{"internal/testing/...", []string{"monitoring/metric"}}, // For tests: no other rule allows it.
+	{"internal/testing/...", []string{"monitoring/metric", "internal/config", "internal/stack", "internal/stackfile"}}, // For tests: no other rule allows it.
 	{"tests/languagehost", nil},
 	{"tools/install", []string{"internal/toolchain"}},
 }

@@ -9,13 +9,13 @@ import (
 
 	"nova.dev/infra/internal/evaluate"
 	"nova.dev/infra/internal/preflight"
-	novastack "nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/stacktest"
 )
 
 func TestCheckStacks(t *testing.T) {
 	for _, name := range []string{"dev", "staging", "prod"} {
 		t.Run(name+"_has_no_findings_on_a_new_cluster", func(t *testing.T) {
-			c, err := novastack.Load(name, "../../Pulumi."+name+".yaml")
+			c, err := stacktest.Load(name, "../../Pulumi."+name+".yaml")
 			require.NoError(t, err)
 			resources, err := evaluate.Stack(c, evaluate.Options{})
 			require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 	"nova.dev/infra/internal/envfile"
 	"nova.dev/infra/internal/render"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/stacktest"
 )
 
 var stacks = []string{"dev", "staging", "prod"}
@@ -20,7 +21,7 @@ var stacks = []string{"dev", "staging", "prod"}
 func load(t testing.TB, name string) *stack.Stack {
 	t.Helper()
 	if loaded[name] == nil {
-		s, err := stack.Load(name, "../../Pulumi."+name+".yaml")
+		s, err := stacktest.Load(name, "../../Pulumi."+name+".yaml")
 		require.NoError(t, err)
 		loaded[name] = s
 	}

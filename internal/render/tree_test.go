@@ -15,6 +15,7 @@ import (
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/render"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/stacktest"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -34,7 +35,7 @@ func TestTree_is_the_same_every_time(t *testing.T) {
 }
 
 func TestTree_does_not_change_the_stack(t *testing.T) {
-	c, err := stack.Load("prod", "../../Pulumi.prod.yaml")
+	c, err := stacktest.Load("prod", "../../Pulumi.prod.yaml")
 	require.NoError(t, err)
 	_, err = render.Tree(c, c)
 	require.NoError(t, err)

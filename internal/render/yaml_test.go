@@ -18,6 +18,7 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/stacktest"
 	"nova.dev/infra/internal/yamltext"
 )
 
@@ -31,7 +32,7 @@ var oddTexts = []string{
 // oddStack has every odd text as a variable of a service.
 func oddStack(t *testing.T) *stack.Stack {
 	t.Helper()
-	c, err := stack.LoadWith("dev", "../../Pulumi.dev.yaml", func(input config.Input) {
+	c, err := stacktest.LoadWith("dev", "../../Pulumi.dev.yaml", func(input config.Input) {
 		env := map[string]any{}
 		for i, text := range oddTexts {
 			env["ODD_"+strconv.Itoa(i)] = text

@@ -8,7 +8,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
-	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/stacktest"
 	"nova.dev/infra/monitoring"
 	"nova.dev/infra/monitoring/alertmanager"
 	"nova.dev/infra/monitoring/scrape"
@@ -17,7 +17,7 @@ import (
 func TestLocal(t *testing.T) {
 	for _, name := range []string{"dev", "staging", "prod"} {
 		t.Run(name, func(t *testing.T) {
-			s, err := stack.Load(name, "../../Pulumi."+name+".yaml")
+			s, err := stacktest.Load(name, "../../Pulumi."+name+".yaml")
 			require.NoError(t, err)
 			local, err := s.Local()
 			require.NoError(t, err)
@@ -49,7 +49,7 @@ func TestLocal(t *testing.T) {
 				}
 			})
 			t.Run("leaves the stack as it was", func(t *testing.T) {
-				again, err := stack.Load(name, "../../Pulumi."+name+".yaml")
+				again, err := stacktest.Load(name, "../../Pulumi."+name+".yaml")
 				require.NoError(t, err)
 				assert.Equal(t, again, s)
 			})

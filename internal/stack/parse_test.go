@@ -5,14 +5,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/stackfile"
 )
 
 // parse reads the lines below "config:" of a stack file.
 func parse(t *testing.T, name, lines string) (*stack.Stack, error) {
 	t.Helper()
-	input, err := config.FromFile([]byte("config:\n" + lines))
+	input, err := stackfile.Parse([]byte("config:\n" + lines))
 	require.NoError(t, err)
 	return stack.Parse(name, input)
 }

@@ -65,14 +65,6 @@ func (s *Stack) With(c *config.Config) (*Stack, error) { return Resolve(c, s.pin
 // what follows from it, it returns a *config.Error that lists all of them.
 func Parse(name string, input config.Input) (*Stack, error) { return whole(config.Parse(name, input)) }
 
-// Load parses the stack file at a path. Encrypted values stay encrypted.
-func Load(name, path string) (*Stack, error) { return whole(config.Load(name, path)) }
-
-// LoadWith is Load of a file whose input is changed before it is checked.
-func LoadWith(name, path string, change func(config.Input)) (*Stack, error) {
-	return whole(config.LoadWith(name, path, change))
-}
-
 // whole resolves a configuration that was just parsed, and adds the mistakes of
 // both steps up.
 func whole(c *config.Config, err error) (*Stack, error) {

@@ -13,6 +13,7 @@ import (
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/stacktest"
 	"nova.dev/infra/monitoring/alertmanager"
 	"nova.dev/infra/monitoring/slo"
 )
@@ -39,7 +40,7 @@ func TestStack_files_of_the_repository_are_valid(t *testing.T) {
 		"prod":    {"production", "444455556666.dkr.ecr.ap-northeast-1.amazonaws.com/nova/prod/auth-service:v1.0.0", "512Mi", "1Gi", 3, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := stack.Load(name, "../../Pulumi."+name+".yaml")
+			c, err := stacktest.Load(name, "../../Pulumi."+name+".yaml")
 			require.NoError(t, err)
 			require.Len(t, c.Services, 11)
 			assert.Equal(t, want.environment, c.Environment)
@@ -222,7 +223,7 @@ func TestReceivers_are_set_outside_of_development(t *testing.T) {
 	for name, told := range map[string][]string{
 		"dev": nil, "staging": {"critical", "warning", "watchdog"}, "prod": {"critical", "warning", "watchdog"},
 	} {
-		c, err := stack.Load(name, "../../Pulumi."+name+".yaml")
+		c, err := stacktest.Load(name, "../../Pulumi."+name+".yaml")
 		require.NoError(t, err)
 		assert.Equal(t, config.MonitoringExisting, c.Monitoring.Mode, name)
 		var severities []string

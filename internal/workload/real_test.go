@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/stackfile"
 )
 
 // The tests below run the scripts and settings of this package with the real
@@ -29,7 +29,7 @@ import (
 // "config:".
 func development(t *testing.T, extra string) *stack.Stack {
 	t.Helper()
-	input, err := config.FromFile([]byte("config:\n  nova:environment: development\n" + extra))
+	input, err := stackfile.Parse([]byte("config:\n  nova:environment: development\n" + extra))
 	require.NoError(t, err)
 	c, err := stack.Parse("dev", input)
 	require.NoError(t, err)

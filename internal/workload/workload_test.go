@@ -10,6 +10,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/stacktest"
 )
 
 // committed are the stacks of the repository, on their clusters and under
@@ -18,7 +19,7 @@ func committed(t *testing.T) map[string]*stack.Stack {
 	t.Helper()
 	all := map[string]*stack.Stack{}
 	for _, name := range []string{"dev", "staging", "prod"} {
-		s, err := stack.Load(name, "../../Pulumi."+name+".yaml")
+		s, err := stacktest.Load(name, "../../Pulumi."+name+".yaml")
 		require.NoError(t, err)
 		local, err := s.Local()
 		require.NoError(t, err)
