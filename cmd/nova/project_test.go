@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shirou/gopsutil/v4/process"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -95,7 +96,18 @@ func (p *project) stop() {
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintf(os.Stderr, "nova local down: %v\n%s", err, said)
 	}
+	p.killOrphans()
 	os.RemoveAll(p.dir)
+}
+
+// killOrphans ends the plugins of engines that a test has killed.
+func (p *project) killOrphans() {
+	all, _ := process.Processes()
+	for _, each := range all {
+		if command, err := each.Cmdline(); err == nil && strings.HasPrefix(command, p.dir+string(filepath.Separator)) {
+			_ = each.Kill()
+		}
+	}
 }
 
 // stack writes the configuration of a stack.
