@@ -44,8 +44,11 @@ build: ## build bin/nova
 unit: ## the tests of the pure packages and of the components: seconds, no tools, no cluster
 	@go test $(GO_FLAGS) -short -timeout 5m $$(go list -e -f '{{if or .GoFiles .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(UNIT) 2>/dev/null)
 
+# The packages with the longest tests, which start first.
+LONGEST := ./tests ./cmd/nova ./internal/image
+
 test: tools packages build lint ## every test: unit, engine and cluster
-	@go test $(GO_FLAGS) -timeout 45m ./...
+	@go test $(GO_FLAGS) -timeout 45m $(LONGEST) ./...
 
 race: tools ## the short tests of the concurrent packages under the race detector; needs a C compiler
 	@CGO_ENABLED=1 go test $(GO_FLAGS) -race -short -timeout 30m $(CONCURRENT)
