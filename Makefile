@@ -53,12 +53,12 @@ test: tools packages build lint ## every test: unit, engine and cluster
 race: tools ## the short tests of the concurrent packages under the race detector; needs a C compiler
 	@CGO_ENABLED=1 go test $(GO_FLAGS) -race -short -timeout 30m $(CONCURRENT)
 
-# Debian packages, and the command by which each is recognised.
+# Debian packages, and the command or file by which each is recognised.
 PACKAGES := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager docker.io:dockerd mmdebstrap:mmdebstrap \
-	postgresql-15:/usr/lib/postgresql/15/bin/initdb redis-server:redis-server
+	postgresql-15:/usr/lib/postgresql/15/bin/initdb redis-server:redis-server python3-yaml:/usr/lib/python3/dist-packages/yaml
 
 packages: # the real Prometheus, Alertmanager, Docker engine, PostgreSQL and Redis, which tests run; nothing is started as a service
-	@missing=; for each in $(PACKAGES); do command -v $${each#*:} >/dev/null || missing="$$missing $${each%%:*}"; done; \
+	@missing=; for each in $(PACKAGES); do command -v $${each#*:} >/dev/null || [ -e $${each#*:} ] || missing="$$missing $${each%%:*}"; done; \
 	if [ -n "$$missing" ]; then \
 		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 			echo "installing the Debian packages$$missing"; \

@@ -22,6 +22,9 @@ import (
 	"nova.dev/infra/internal/yamltext"
 )
 
+// debianPython is Debian's, which has Debian's PyYAML.
+const debianPython = "/usr/bin/python3"
+
 // oddTexts are values of variables that YAML 1.1 or 1.2 reads as something else
 // than text where they are written plain.
 var oddTexts = []string{
@@ -89,8 +92,8 @@ func TestTree_reads_the_same_in_YAML_1_1_and_1_2(t *testing.T) {
 // documents of each as a list in JSON.
 func pyYAML(t *testing.T, files map[string]string) map[string]json.RawMessage {
 	t.Helper()
-	if exec.Command("python3", "-c", "import yaml").Run() != nil {
-		t.Skip("python3 with PyYAML is not installed")
+	if exec.Command(debianPython, "-c", "import yaml").Run() != nil {
+		t.Skip("Debian's python3-yaml is not installed")
 	}
 	const script = `
 import json, sys, yaml
@@ -100,7 +103,7 @@ print(json.dumps({name: list(yaml.load_all(text, loader)) for name, text in json
 	input, err := json.Marshal(files)
 	require.NoError(t, err)
 	var complaint bytes.Buffer
-	command := exec.Command("python3", "-c", script)
+	command := exec.Command(debianPython, "-c", script)
 	command.Stdin, command.Stderr = bytes.NewReader(input), &complaint
 	output, err := command.Output()
 	require.NoError(t, err, complaint.String())

@@ -15,6 +15,9 @@ import (
 	"nova.dev/infra/internal/yamltext"
 )
 
+// debianPython is Debian's, which has Debian's PyYAML.
+const debianPython = "/usr/bin/python3"
+
 // texts are texts that YAML 1.1 or 1.2 reads as something else where they are
 // written plain, by what they are taken for.
 var texts = map[string][]string{
@@ -110,10 +113,10 @@ func TestMarshal(t *testing.T) {
 // python reads a YAML text with PyYAML and returns it as JSON.
 func python(t *testing.T, text string) string {
 	t.Helper()
-	if exec.Command("python3", "-c", "import yaml").Run() != nil {
-		t.Skip("python3 with PyYAML is not installed")
+	if exec.Command(debianPython, "-c", "import yaml").Run() != nil {
+		t.Skip("Debian's python3-yaml is not installed")
 	}
-	command := exec.Command("python3", "-c", "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))")
+	command := exec.Command(debianPython, "-c", "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))")
 	command.Stdin = strings.NewReader(text)
 	output, err := command.Output()
 	require.NoError(t, err)
