@@ -19,27 +19,12 @@ import (
 	"nova.dev/infra/internal/testing/stacktest"
 )
 
-var stacks = []string{"dev", "staging", "prod"}
-
-// load reads a stack file of the repository; nobody changes the result.
-func load(t testing.TB, name string) *stack.Stack {
-	t.Helper()
-	if loaded[name] == nil {
-		s, err := stacktest.Load(name, "../../Pulumi."+name+".yaml")
-		require.NoError(t, err)
-		loaded[name] = s
-	}
-	return loaded[name]
-}
-
-func loadAll(t testing.TB) []*stack.Stack {
-	t.Helper()
-	var all []*stack.Stack
-	for _, name := range stacks {
-		all = append(all, load(t, name))
-	}
-	return all
-}
+// The stacks of the repository; nobody changes them.
+var (
+	stacks  = stacktest.Names
+	load    = stacktest.Committed
+	loadAll = stacktest.All
+)
 
 // rendered are the files of a stack, with the example of its environment.
 func rendered(t testing.TB, c *stack.Stack) map[string][]byte {
@@ -56,8 +41,7 @@ func rendered(t testing.TB, c *stack.Stack) map[string][]byte {
 }
 
 var (
-	loaded = map[string]*stack.Stack{}
-	trees  = map[*stack.Stack]map[string][]byte{}
+	trees = map[*stack.Stack]map[string][]byte{}
 )
 
 // environment is a .env that has all secrets. Making keys takes long, so each
