@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"nova.dev/infra/internal/evaluate"
@@ -74,21 +75,14 @@ func (s *Stack) preflight(ctx context.Context, state json.RawMessage) error {
 // was begun.
 func ownedObjects(deployment json.RawMessage) (map[string]bool, error) {
 	type resource struct {
-		URN    string `json:"urn"`
-		Type   string `json:"type"`
-		Inputs struct {
-			APIVersion string `json:"apiVersion"`
-			Kind       string `json:"kind"`
-			Metadata   struct {
-				Name      string `json:"name"`
-				Namespace string `json:"namespace"`
-			} `json:"metadata"`
-		} `json:"inputs"`
+		URN    string          `json:"urn"`
+		Type   string          `json:"type"`
+		Inputs json.RawMessage `json:"inputs"`
 	}
 	var state struct {
-		Resources []json.RawMessage `json:"resources"`
+		Resources []resource `json:"resources"`
 		Pending   []struct {
-			Resource json.RawMessage `json:"resource"`
+			Resource resource `json:"resource"`
 		} `json:"pending_operations"`
 	}
 	if err := json.Unmarshal(deployment, &state); err != nil {
@@ -99,26 +93,19 @@ func ownedObjects(deployment json.RawMessage) (map[string]bool, error) {
 		all = append(all, pending.Resource)
 	}
 	owned := map[string]bool{}
-	for _, text := range all {
-		var about struct {
-			Type string `json:"type"`
-		}
-		if err := json.Unmarshal(text, &about); err != nil {
-			return nil, err
-		}
-		if !strings.HasPrefix(about.Type, "kubernetes:") {
+	for _, r := range all {
+		if !strings.HasPrefix(r.Type, "kubernetes:") {
 			continue
 		}
-		var r resource
+		var object metav1.PartialObjectMetadata
 		var wrongType *json.UnmarshalTypeError
-		if err := json.Unmarshal(text, &r); err != nil && !errors.As(err, &wrongType) {
-			return nil, err
-		}
-		version, err := schema.ParseGroupVersion(r.Inputs.APIVersion)
-		if err != nil {
+		if err := json.Unmarshal(r.Inputs, &object); err != nil && !errors.As(err, &wrongType) {
 			return nil, fmt.Errorf("%s: %w", r.URN, err)
 		}
-		owned[objectKey(schema.GroupKind{Group: version.Group, Kind: r.Inputs.Kind}, r.Inputs.Metadata.Namespace, r.Inputs.Metadata.Name)] = true
+		if _, err := schema.ParseGroupVersion(object.APIVersion); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.URN, err)
+		}
+		owned[objectKey(object.GroupVersionKind().GroupKind(), object.Namespace, object.Name)] = true
 	}
 	return owned, nil
 }

@@ -66,7 +66,7 @@ type Stack struct {
 
 // Open prepares the workspace and the providers of a stack and selects it,
 // creating it in the backend where it does not exist. A stack that another nova
-// process of this checkout has open to change it is a *LockedError.
+// process of this checkout has open is a *LockedError.
 func Open(ctx context.Context, o Options) (*Stack, error) {
 	backend, err := o.Project.backendURL(o.Backend)
 	if err != nil {
