@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help up down unit test race packages build tools lint clean
+.PHONY: help up down unit test race packages build tools test-tools lint clean
 
 # The same flags everywhere: build, test and vet then share what is compiled.
 export CGO_ENABLED := 0
@@ -36,6 +36,12 @@ down: ## remove the dev stack and the embedded control plane
 tools: ## build the pinned tools into bin/, once
 	@go run $(GO_FLAGS) ./tools/install
 
+# Programs that tests run and users do not.
+TEST_TOOLS := weed
+
+test-tools: tools
+	@go run $(GO_FLAGS) ./tools/install $(TEST_TOOLS)
+
 build: ## build bin/nova
 	@mkdir -p bin
 	@echo "building bin/nova (minutes on a cold cache, seconds afterwards)"
@@ -47,7 +53,7 @@ unit: ## the tests of the pure packages and of the components: seconds, no tools
 # The packages with the longest tests, which start first.
 LONGEST := ./tests ./cmd/nova ./internal/image
 
-test: tools packages build lint ## every test: unit, engine and cluster
+test: tools test-tools packages build lint ## every test: unit, engine and cluster
 	@go test $(GO_FLAGS) -timeout 45m $(LONGEST) ./...
 
 race: tools ## the short tests of the concurrent packages under the race detector; needs a C compiler

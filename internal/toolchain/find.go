@@ -33,5 +33,5 @@ func Find(root, name string) (string, error) {
 	if err == nil {
 		return c.path, nil
 	}
-	return "", fmt.Errorf("toolchain: %s %s is %w (%w; %w); run: make tools", tool.Name, tool.Version, ErrNotInstalled, stale, err)
+	return "", fmt.Errorf("toolchain: %s %s is %w (%w; %w); run: %s", tool.Name, tool.Version, ErrNotInstalled, stale, err, tool.remedy())
 }

@@ -14,8 +14,8 @@ import (
 )
 
 // Install puts the tools with the given names into bin/ of the repository at
-// root, or all tools and the custom resource definitions, and writes what it
-// does to progress. A tool that is there as pinned, or on PATH in a suitable
+// root, or all tools that are not optional and the custom resource definitions,
+// and writes what it does to progress. A tool that is there as pinned, or on PATH in a suitable
 // version, is left alone, so a second call takes milliseconds. Concurrent calls
 // wait for one another, and a call that is interrupted leaves only complete
 // programs behind; its error then wraps that of ctx.

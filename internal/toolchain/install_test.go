@@ -102,6 +102,17 @@ func TestInstall_builds_every_tool_once(t *testing.T) {
 			t.Errorf("took %s", took)
 		}
 	})
+	t.Run("an optional tool is built when it is named", func(t *testing.T) {
+		if path, err := Find(root, Weed); !errors.Is(err, ErrNotInstalled) || !strings.Contains(err.Error(), "run: go run ./tools/install weed") {
+			t.Errorf("got %s, %v", path, err)
+		}
+		if progress := install(t, root, Weed); !strings.Contains(progress, "[1/1] weed v4.53: ok") {
+			t.Errorf("got %q", progress)
+		}
+		if path, err := Find(root, Weed); err != nil || path != filepath.Join(binDir(root), Weed) {
+			t.Errorf("got %s, %v", path, err)
+		}
+	})
 	t.Run("a new version of one module builds that module alone", func(t *testing.T) {
 		next := pinned
 		next.kwok = "v0.8.0"
@@ -393,6 +404,7 @@ func TestReport_shows_what_is_missing_and_how_to_get_it(t *testing.T) {
 			Problem: "not in bin/; " + filepath.Join(dir, "kwok") + " on PATH is v0.6.1, not >= v0.7.0, < v0.8.0", Remedy: "run: make tools",
 		},
 		"docker":  {Name: "docker", Optional: true, Found: "v28.2.2", Path: filepath.Join(dir, "docker")},
+		Weed:      {Name: Weed, Wanted: "v4.53", Optional: true, Problem: "not in bin/; none is on PATH", Remedy: "needed only by tests; run: go run ./tools/install weed"},
 		"kubectl": {Name: "kubectl", Wanted: "v1.36.3", Problem: "not in bin/; none is on PATH", Remedy: "run: make tools"},
 	} {
 		if report[name] != want {
@@ -402,8 +414,8 @@ func TestReport_shows_what_is_missing_and_how_to_get_it(t *testing.T) {
 	if s := report["go"]; s.Problem != "" || s.Wanted != ">= v1.26.0" || s.Found == "" {
 		t.Errorf("got %+v", s)
 	}
-	if len(report) != 11 {
-		t.Errorf("%d programs, want go, nine tools and docker", len(report))
+	if len(report) != 12 {
+		t.Errorf("%d programs, want go, ten tools and docker", len(report))
 	}
 }
 

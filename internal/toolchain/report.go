@@ -99,14 +99,14 @@ func goDirective(root string) (string, error) {
 }
 
 func toolStatus(ctx context.Context, root string, t Tool) Status {
-	s := Status{Name: t.Name, Wanted: t.Version}
+	s := Status{Name: t.Name, Wanted: t.Version, Optional: t.Optional}
 	stale := checkBin(root, t, "")
 	if stale == nil {
 		s.Path = binPath(root, t)
 		found, err := askVersion(ctx, s.Path, t.versionArgs...)
 		if err != nil {
 			s.Problem = err.Error()
-			s.Remedy = fmt.Sprintf("delete bin/%s, then run: make tools", t.Name)
+			s.Remedy = fmt.Sprintf("delete bin/%s, then run: %s", t.Name, t.remedy())
 		}
 		s.Found = found
 		return s
@@ -115,7 +115,10 @@ func toolStatus(ctx context.Context, root string, t Tool) Status {
 	s.Path, s.Found = c.path, c.version
 	if err != nil {
 		s.Problem = fmt.Sprintf("%s; %s", strings.TrimPrefix(stale.Error(), errStale.Error()+": "), err)
-		s.Remedy = "run: make tools"
+		s.Remedy = "run: " + t.remedy()
+		if t.Optional {
+			s.Remedy = "needed only by tests; " + s.Remedy
+		}
 	}
 	return s
 }

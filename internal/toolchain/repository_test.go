@@ -87,6 +87,12 @@ func (f fixture) writeTo(t *testing.T, root string) {
 		"tools/pulumi-resource-kubernetes/src/0/cmd/pulumi-resource-kubernetes/schema.json":            "a-schema",
 		"tools/pulumi-resource-kubernetes/src/0/cmd/pulumi-resource-kubernetes/terraform-mapping.json": "a-mapping",
 
+		// Its module has no tags; the program prints a version of two numbers.
+		"tools/seaweedfs/go.mod":             pinningModule("seaweedfs", map[string]string{"github.com/seaweedfs/seaweedfs": "v0.0.0-20261109003541-7506e5f91cd6"}),
+		"tools/seaweedfs/go.sum":             "",
+		"tools/seaweedfs/src/0/go.mod":       "module github.com/seaweedfs/seaweedfs\n\ngo 1.26\n",
+		"tools/seaweedfs/src/0/weed/main.go": mainPackage(`"version 30GB 4.53  linux amd64"`, ""),
+
 		"tools/pulumi/src/1/go/common/version/version.go": "package version\n\nvar Version string\n",
 		"tools/pulumi/src/0/cmd/pulumi/main.go":           mainPackage(`version.Version`, "github.com/pulumi/pulumi/sdk/v3/go/common/version"),
 	})

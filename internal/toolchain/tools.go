@@ -32,6 +32,9 @@ type Tool struct {
 	Package string
 	// Version is the pinned version, such as "v1.36.3".
 	Version string
+	// Optional tools are built only when they are named: tests run them, and
+	// nothing that a user starts does.
+	Optional bool
 	// Suitable holds the versions that may take the tool's place when PATH has
 	// one of them.
 	Suitable Range
@@ -85,8 +88,13 @@ type definition struct {
 	// release is the module whose required version is the tool's; empty means
 	// the module that provides pkg.
 	release string
-	embeds  map[string]moduleFile
-	plugin  string
+	// reports is the version that the program prints where its module has no
+	// tagged versions; a build of another commit that prints another version
+	// fails.
+	reports  string
+	optional bool
+	embeds   map[string]moduleFile
+	plugin   string
 }
 
 // definitions is in the order of building: the smallest first, so that progress
@@ -136,7 +144,17 @@ var definitions = []definition{
 		},
 		plugin: "kubernetes",
 	},
+	{
+		// SeaweedFS, whose module is not tagged: the commit is one of the release
+		// that the object store runs.
+		name: Weed, dir: "tools/seaweedfs", pkg: "github.com/seaweedfs/seaweedfs/weed",
+		stamps: noStamps, versionArgs: []string{"version"}, suitable: sameMinor,
+		reports: "v4.53", optional: true,
+	},
 }
+
+// Weed is the tool that is SeaweedFS.
+const Weed = "weed"
 
 // KubernetesProvider is the tool that is Pulumi's provider for Kubernetes.
 const KubernetesProvider = "pulumi-resource-kubernetes"
@@ -206,8 +224,8 @@ func majorMinor(version string) (major, minor int) {
 }
 
 // Tools lists every tool in the order of building. The versions come from the
-// go.mod files under tools/ of the repository at root and are written nowhere
-// else. It fails when one of those files is missing, malformed, or does not
+// go.mod files under tools/ of the repository at root and, unless a module has
+// no tags, are written nowhere else. It fails when one of those files is missing, malformed, or does not
 // require the module of its tool.
 func Tools(root string) ([]Tool, error) {
 	modules := map[string]*module{}
@@ -225,12 +243,14 @@ func Tools(root string) ([]Tool, error) {
 		if err != nil {
 			return nil, err
 		}
+		version = cmp.Or(d.reports, version)
 		tools = append(tools, Tool{
 			Name:        d.name,
 			ModuleDir:   d.dir,
 			Package:     d.pkg,
 			Version:     version,
 			Suitable:    d.suitable(version),
+			Optional:    d.optional,
 			stamps:      d.stamps(version),
 			versionArgs: d.versionArgs,
 			moduleSum:   m.sum,
@@ -308,6 +328,14 @@ func (t Tool) executable() string {
 	return base
 }
 
+// remedy is how the tool is installed.
+func (t Tool) remedy() string {
+	if t.Optional {
+		return "go run ./tools/install " + t.Name
+	}
+	return "make tools"
+}
+
 // buildFlags are the flags of go build. -trimpath, -buildvcs=false and no cgo
 // make the program the same wherever it is built; -s -w leave out debugging
 // information, a third of an API server.
@@ -319,12 +347,15 @@ func (t Tool) buildFlags() []string {
 	return []string{"-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=" + strings.Join(ldflags, " ")}
 }
 
-// choose returns the tools with the given names, or all when there are none, in
-// the order of building.
+// choose returns the tools with the given names, or all that are not optional
+// when there are none, in the order of building.
 func choose(root string, names []string) ([]Tool, error) {
 	tools, err := Tools(root)
-	if err != nil || len(names) == 0 {
-		return tools, err
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return slices.DeleteFunc(tools, func(t Tool) bool { return t.Optional }), nil
 	}
 	var known, unknown []string
 	for _, t := range tools {

@@ -75,7 +75,7 @@ func TestTools_versions_are_those_of_the_go_mod_files(t *testing.T) {
 	want := map[string]string{
 		"etcd": f.etcd, "kube-apiserver": f.kubernetes, "kube-controller-manager": f.kubernetes,
 		"kube-scheduler": f.kubernetes, "kubectl": f.kubernetes, "kwok": f.kwok, "kwokctl": f.kwok, "pulumi": f.pulumi,
-		KubernetesProvider: f.provider,
+		KubernetesProvider: f.provider, Weed: "v4.53",
 	}
 	if len(tools) != len(want) {
 		t.Errorf("%d tools, want %d", len(tools), len(want))

@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func usage(out io.Writer, flags *flag.FlagSet, root string) {
 	flags.SetOutput(out)
 	fmt.Fprint(out, "usage: go run ./tools/install [-root DIR] [TOOL...]\n\n"+
-		"Builds the named tools, or all, into bin/. What is there already, or on PATH\n"+
+		"Builds the named tools, or all that are not optional, into bin/. What is there already, or on PATH\n"+
 		"in a suitable version, is left alone.\n\n")
 	flags.PrintDefaults()
 	tools, err := toolchain.Tools(root)
@@ -81,6 +81,10 @@ func usage(out io.Writer, flags *flag.FlagSet, root string) {
 	}
 	fmt.Fprint(out, "\ntools:\n")
 	for _, t := range tools {
-		fmt.Fprintf(out, "  %-24s %-9s (on PATH: %s)\n", t.Name, t.Version, t.Suitable)
+		optional := ""
+		if t.Optional {
+			optional = "; optional"
+		}
+		fmt.Fprintf(out, "  %-26s %-9s (on PATH: %s%s)\n", t.Name, t.Version, t.Suitable, optional)
 	}
 }
