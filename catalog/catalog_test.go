@@ -317,3 +317,18 @@ func TestAddress_brackets_IPv6(t *testing.T) {
 	assert.Equal(t, "[fd00::1]:5432", catalog.Endpoint{Host: "fd00::1", Port: 5432}.Address())
 	assert.Equal(t, "10.0.0.1:9092,k2.internal:9092", catalog.Endpoint{Host: "10.0.0.1, k2.internal", Port: 9092}.Address())
 }
+
+func TestImages(t *testing.T) {
+	names := map[string]bool{}
+	for _, i := range catalog.Images() {
+		assert.False(t, names[i.Name], i.Name)
+		names[i.Name] = true
+		assert.NotContains(t, i.Tag, "@", "digests are in stack files")
+		assert.NotEqual(t, "latest", i.Tag)
+	}
+	for _, s := range catalog.Stores() {
+		if s.Exporter != nil {
+			assert.True(t, names[s.Exporter.Name], "%s is pinned under its own name", s.Exporter.Name)
+		}
+	}
+}

@@ -33,39 +33,38 @@ type Exporter struct {
 	User int
 }
 
-// Stores returns the stores with pinned versions: PostgreSQL 15, Redis 7,
+// Stores returns the stores, in the versions of Images: PostgreSQL 15, Redis 7,
 // ClickHouse 23.11 or later, Kafka 3.5 or later and Elasticsearch 8.11 or later
 // are the documented requirements.
 func Stores() []Store {
 	return []Store{
 		{
-			Kind: Postgres, Name: "postgres", Image: "docker.io/library/postgres:15.13-bookworm",
+			Kind: Postgres, Name: "postgres", Image: image("postgres"),
 			Port: 5432, User: 999, DataPath: "/var/lib/postgresql/data",
-			Exporter: &Exporter{Name: "postgres-exporter", Image: "quay.io/prometheuscommunity/postgres-exporter:v0.17.1", Port: 9187, User: 65534},
+			Exporter: &Exporter{Name: "postgres-exporter", Image: image("postgres-exporter"), Port: 9187, User: 65534},
 		},
 		{
-			// The last line of versions under the BSD licence.
-			Kind: Redis, Name: "redis", Image: "docker.io/library/redis:7.2.7-bookworm",
+			Kind: Redis, Name: "redis", Image: image("redis"),
 			Port: 6379, User: 999, DataPath: "/data",
-			Exporter: &Exporter{Name: "redis-exporter", Image: "docker.io/oliver006/redis_exporter:v1.67.0", Port: 9121, User: 59000},
+			Exporter: &Exporter{Name: "redis-exporter", Image: image("redis-exporter"), Port: 9121, User: 59000},
 		},
 		{
-			Kind: ClickHouse, Name: "clickhouse", Image: "docker.io/clickhouse/clickhouse-server:24.8.4.13",
+			Kind: ClickHouse, Name: "clickhouse", Image: image("clickhouse"),
 			Port: 8123, User: 101, DataPath: "/var/lib/clickhouse", MetricsPort: 9363,
 		},
 		{
-			Kind: Kafka, Name: "kafka", Image: "docker.io/apache/kafka:3.8.1",
+			Kind: Kafka, Name: "kafka", Image: image("kafka"),
 			Port: 9092, User: 1000, DataPath: "/var/lib/kafka/data",
-			Exporter: &Exporter{Name: "kafka-exporter", Image: "docker.io/danielqsj/kafka-exporter:v1.8.0", Port: 9308, User: 65534},
+			Exporter: &Exporter{Name: "kafka-exporter", Image: image("kafka-exporter"), Port: 9308, User: 65534},
 		},
 		{
-			Kind: Elasticsearch, Name: "elasticsearch", Image: "docker.elastic.co/elasticsearch/elasticsearch:8.11.4",
+			Kind: Elasticsearch, Name: "elasticsearch", Image: image("elasticsearch"),
 			Port: 9200, User: 1000, DataPath: "/usr/share/elasticsearch/data",
-			Exporter: &Exporter{Name: "elasticsearch-exporter", Image: "quay.io/prometheuscommunity/elasticsearch-exporter:v1.8.0", Port: 9114, User: 65534},
+			Exporter: &Exporter{Name: "elasticsearch-exporter", Image: image("elasticsearch-exporter"), Port: 9114, User: 65534},
 		},
 		{
 			// Speaks S3, under the Apache licence.
-			Kind: ObjectStorage, Name: "object-store", Image: "docker.io/chrislusf/seaweedfs:3.80",
+			Kind: ObjectStorage, Name: "object-store", Image: image("seaweedfs"),
 			Port: 8333, User: 1000, DataPath: "/data",
 		},
 	}

@@ -22,11 +22,11 @@ import (
 func newImagesCommand(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "images",
-		Short: "Build the services' container images and pin their digests",
+		Short: "Build the services' images, and pin those and all others by their digests",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newImagesBuildCommand(g), newImagesDigestsCommand(g))
+	cmd.AddCommand(newImagesBuildCommand(g), newImagesDigestsCommand(g), newImagesOutdatedCommand(g), newImagesPinCommand(g))
 	return cmd
 }
 

@@ -16,10 +16,6 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // The programs of the monitoring profile. uid and gid are those of the images.
 const (
-	prometheusImage   = "docker.io/prom/prometheus:v3.5.0"
-	alertmanagerImage = "docker.io/prom/alertmanager:v0.28.1"
-	grafanaImage      = "docker.io/grafana/grafana:12.0.2"
-
 	prometheusPort   = 9090
 	alertmanagerPort = 9093
 	grafanaPort      = 3000
@@ -42,7 +38,7 @@ func (b *builder) addMonitoring() error {
 	maps.Copy(b.files, provisioning)
 
 	b.addTool("prometheus", prometheusPort, prometheusUser, "/prometheus", func(s *types.ServiceConfig) {
-		s.Image = prometheusImage
+		s.Image = b.s.ImageReference("prometheus")
 		s.Command = types.ShellCommand{
 			"--config.file=/etc/prometheus/prometheus.yml",
 			"--storage.tsdb.path=/prometheus",
@@ -52,13 +48,13 @@ func (b *builder) addMonitoring() error {
 		s.Volumes = append(s.Volumes, mount("prometheus/prometheus.yml", "/etc/prometheus/prometheus.yml"), mount("prometheus/rules", "/etc/prometheus/rules"))
 	})
 	b.addTool("alertmanager", alertmanagerPort, prometheusUser, "/alertmanager", func(s *types.ServiceConfig) {
-		s.Image = alertmanagerImage
+		s.Image = b.s.ImageReference("alertmanager")
 		s.Command = types.ShellCommand{"--config.file=/etc/alertmanager/alertmanager.yml", "--storage.path=/alertmanager", "--cluster.listen-address="}
 		s.HealthCheck.Test = types.HealthCheckTest{"CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9093/-/ready"}
 		s.Volumes = append(s.Volumes, mount("alertmanager/alertmanager.yml", "/etc/alertmanager/alertmanager.yml"))
 	})
 	b.addTool("grafana", grafanaPort, grafanaUser, "/var/lib/grafana", func(s *types.ServiceConfig) {
-		s.Image = grafanaImage
+		s.Image = b.s.ImageReference("grafana")
 		s.Environment = types.MappingWithEquals{
 			// Anonymous access, read-only: there is no account, so there is no
 			// password.

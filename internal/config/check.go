@@ -117,6 +117,7 @@ func (c *Config) checkImages(found *mistakes) {
 		found.invalid(at("nova:images.registry"), registry, "is not a registry; expected host/path without scheme or tag")
 	}
 	c.checkImageBuild(found)
+	c.checkPins(found)
 	for _, name := range catalog.Names() {
 		if c.Enabled(name) {
 			c.checkServiceImage(name, found)

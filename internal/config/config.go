@@ -23,7 +23,7 @@ type Config struct {
 	DeletionProtection bool `config:"deletionProtection" doc:"Refuse to delete or replace what holds data (namespace, generated passwords and keys, buckets, image repositories), and retain it when its resource is removed from the program."`
 
 	Cluster      Cluster           `config:"cluster" doc:"Cluster of the stack."`
-	Images       Images            `config:"images" doc:"Container images of the services."`
+	Images       Images            `config:"images" doc:"Container images."`
 	Replicas     int               `config:"replicas" doc:"Replicas of each service; 1 to 100."`
 	Resources    ClassResources    `config:"resources" doc:"Resource requests and limits, by class of service."`
 	Rollout      Rollout           `config:"rollout" doc:"Rolling updates of Deployments."`
@@ -57,12 +57,14 @@ type Cluster struct {
 	Identifier string `config:"identifier" doc:"Name that stays the same as long as the cluster does. Changing it means another cluster: every Kubernetes resource is replaced, which is refused where nova:deletionProtection is set."`
 }
 
-// Images are the container images of the services.
+// Images are the container images of the services, and the digests of the others.
 type Images struct {
 	Registry    string   `config:"registry" doc:"Registry and path before \"/<name>-service\". Empty means the repositories of nova:aws.repositories where the stack declares them, otherwise local images called nova-<name>-service."`
 	Version     string   `config:"version" doc:"Tag of every image that has none of its own."`
 	PullPolicy  string   `config:"pullPolicy" doc:"Pull policy: IfNotPresent, Always or Never."`
 	PullSecrets []string `config:"pullSecrets" doc:"Names of existing Secrets with registry credentials."`
+
+	Pins map[string]string `config:"pins" doc:"Digests of the images of stores, exporters and monitoring, by their names in the catalogue, each as tag@sha256:digest. The tag must be the catalogue's. nova images pin writes them."`
 
 	Build ImageBuild `config:"build" doc:"Building the images along with the stack; in development only."`
 }

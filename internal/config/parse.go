@@ -9,6 +9,7 @@ func Parse(stack string, input Input) (*Config, error) {
 	found := &mistakes{}
 	decode(input, c, found)
 	c.resolveModes()
+	c.resolvePins()
 	c.resolveMesh()
 	c.checkNames(found)
 	c.check(found)

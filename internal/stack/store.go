@@ -45,6 +45,11 @@ func (s *Stack) stores() []Store {
 			InCluster: s.InCluster(kind),
 			Replicas:  s.StoreReplicas(kind),
 		}
+		if store.Exporter != nil {
+			exporter := *store.Exporter
+			exporter.Image = s.ImageReference(exporter.Name)
+			store.Exporter = &exporter
+		}
 		store.Endpoint = catalog.Endpoint{Host: store.Spec.Host, Port: store.Spec.Port, TLS: store.Spec.TLS}
 		if store.InCluster {
 			store.Endpoint = catalog.Endpoint{Host: s.Host(store.Name), Port: store.Port}
