@@ -74,9 +74,36 @@ func TestClone_shares_nothing(t *testing.T) {
 	assert.Equal(t, catalog.Services()[2], original)
 }
 
-func TestSecrets_only_the_signer_gets_the_private_key(t *testing.T) {
+func TestServices(t *testing.T) {
+	t.Run("the signing key is for auth, and for user, which exits without it", func(t *testing.T) {
+		for _, s := range catalog.Services() {
+			receives := slices.Contains(s.Secrets, "JWT_PRIVATE_KEY_PEM")
+			assert.Equal(t, s.Name == "auth" || s.Name == "user", receives, s.Name)
+			assert.Equal(t, receives, slices.Contains(s.Required, "JWT_PRIVATE_KEY_PEM"), s.Name)
+		}
+	})
+	// What the code at commit 94b91e29 exits without: section 1.5 of what was read
+	// out of it, and of 1.3 and 1.4 the stores and callees that are fatal.
+	required := map[string]string{
+		"auth":         "DATABASE_URL JWT_PRIVATE_KEY_PEM JWT_PUBLIC_KEY_PEM REDIS_URL SERVER_HOST SERVER_PORT",
+		"user":         "AUTH_SERVICE_GRPC_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY CLICKHOUSE_URL CLOUDFRONT_URL CONTENT_SERVICE_GRPC_URL DATABASE_URL JWT_PRIVATE_KEY_PEM JWT_PUBLIC_KEY_PEM JWT_SECRET KAFKA_BROKERS MEDIA_SERVICE_GRPC_URL REDIS_URL S3_BUCKET_NAME S3_REGION",
+		"content":      "CLICKHOUSE_URL DATABASE_URL REDIS_URL",
+		"feed":         "DATABASE_URL",
+		"media":        "DATABASE_URL REDIS_URL",
+		"messaging":    "DATABASE_URL GRPC_AUTH_SERVICE_URL JWT_PUBLIC_KEY_PEM MESSAGE_ENCRYPTION_MASTER_KEY REDIS_URL",
+		"search":       "DATABASE_URL REDIS_URL",
+		"streaming":    "DATABASE_URL REDIS_URL",
+		"notification": "DATABASE_URL",
+		"cdn":          "CDN_SECRET_KEY DATABASE_URL",
+		"events":       "DATABASE_URL KAFKA_BROKERS",
+	}
+	inProduction := map[string]string{"user": "CORS_ALLOWED_ORIGINS", "content": "CLICKHOUSE_PASSWORD CORS_ALLOWED_ORIGINS"}
 	for _, s := range catalog.Services() {
-		assert.Equal(t, s.Name == "auth", slices.Contains(s.Secrets, "JWT_PRIVATE_KEY_PEM"), s.Name)
+		t.Run(s.Name+" is given all that it exits without", func(t *testing.T) {
+			assert.Equal(t, required[s.Name], strings.Join(s.Required, " "))
+			assert.Equal(t, inProduction[s.Name], strings.Join(s.RequiredInProduction, " "))
+			assert.Subset(t, s.Receives(), slices.Concat(s.Required, s.RequiredInProduction))
+		})
 	}
 }
 

@@ -60,7 +60,7 @@ func Secrets() []Secret {
 		{Key: "REDIS_PASSWORD", Group: GroupRedis, Generate: GeneratePassword, Store: Redis, Doc: "Password of Redis; part of REDIS_URL."},
 		{Key: "REDIS_EXPORTER_PASSWORD", Group: GroupRedis, Generate: GeneratePassword, Store: Redis, Internal: true, Doc: "Password of the exporter's user, which may read no values."},
 		{Key: "CLICKHOUSE_PASSWORD", Group: GroupClickHouse, Generate: GeneratePassword, Store: ClickHouse, Doc: "Password of the ClickHouse user."},
-		{Key: "JWT_PRIVATE_KEY_PEM", Group: GroupTokens, Generate: GenerateRSA, Doc: "RSA key that signs tokens; PEM, PKCS #8.", OnRotation: "every token that was issued becomes invalid, so everybody has to log in again"},
+		{Key: "JWT_PRIVATE_KEY_PEM", Group: GroupTokens, Generate: GenerateRSA, Doc: "RSA key that signs tokens; PEM, PKCS #8. For auth, and for user, which parses it at boot and exits without it.", OnRotation: "every token that was issued becomes invalid, so everybody has to log in again"},
 		{Key: "JWT_SECRET", Group: GroupTokens, Generate: GeneratePassword, Doc: "Symmetric token secret of user; at least 32 characters.", OnRotation: "tokens that user signed with it become invalid"},
 		{Key: "MESSAGE_ENCRYPTION_MASTER_KEY", Group: GroupTokens, Generate: GenerateKey, Doc: "Master key of stored messages; base64 of 32 bytes.", OnRotation: "messages that are stored can never be read again"},
 		{Key: "AWS_ACCESS_KEY_ID", Group: GroupStorage, Generate: GeneratePassword, Store: ObjectStorage, Doc: "Access key for object storage; user cannot work with a role."},

@@ -33,6 +33,11 @@ type Service struct {
 	// Secrets lists the keys of Secret nova-backend-secrets that its
 	// container receives, and no others.
 	Secrets []string
+	// Required lists the variables without which its process exits at boot, or
+	// starts on a built-in value that is public; RequiredInProduction those of
+	// which that is true where APP_ENV is production. Each is among Variables,
+	// Secrets, Env, the ports or the buckets of its record in the catalogue.
+	Required, RequiredInProduction []string
 	// Env holds plain variables with a value of this service's own.
 	Env map[string]string
 	// Buckets lists the buckets it writes to.
@@ -171,11 +176,29 @@ func (s Service) Clone() Service {
 	s.PoolVariables = append([]string(nil), s.PoolVariables...)
 	s.Variables = append([]string(nil), s.Variables...)
 	s.Secrets = append([]string(nil), s.Secrets...)
+	s.Required = append([]string(nil), s.Required...)
+	s.RequiredInProduction = append([]string(nil), s.RequiredInProduction...)
 	s.Buckets = append([]BucketUse(nil), s.Buckets...)
 	s.PublicPaths = append([]string(nil), s.PublicPaths...)
 	s.InternetPorts = append([]int(nil), s.InternetPorts...)
 	s.Env = maps.Clone(s.Env)
 	return s
+}
+
+// Receives returns the names of all variables that the container of the service
+// gets, sorted.
+func (s Service) Receives() []string {
+	names := join(s.Variables, s.Secrets)
+	for name := range s.Env {
+		names = append(names, name)
+	}
+	for name := range s.PortVariables() {
+		names = append(names, name)
+	}
+	for _, use := range s.Buckets {
+		names = append(names, use.Variable)
+	}
+	return sorted(names)
 }
 
 // PortVariables returns the variables from which the code of some service reads

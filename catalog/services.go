@@ -31,6 +31,7 @@ func Services() []Service {
 			HTTPPort:  8083,
 			Variables: join(kafkaVariables, oauthVariables, tokenVariables),
 			Secrets:   []string{"GOOGLE_CLIENT_SECRET", "JWT_PRIVATE_KEY_PEM"},
+			Required:  []string{"JWT_PRIVATE_KEY_PEM", "JWT_PUBLIC_KEY_PEM", "REDIS_URL", "SERVER_HOST", "SERVER_PORT"},
 			// OAuth providers and mail.
 			InternetPorts: []int{httpsPort, submissionPort},
 			PublicPaths:   []string{"/api/v1/auth", "/api/v1/oauth"},
@@ -47,8 +48,18 @@ func Services() []Service {
 					"CLOUDFRONT_URL", "S3_REGION",
 					"AUTH_SERVICE_GRPC_URL", "CONTENT_SERVICE_GRPC_URL", "MEDIA_SERVICE_GRPC_URL",
 				}),
-			Secrets: []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLICKHOUSE_PASSWORD", "JWT_SECRET", "SMTP_PASSWORD"},
-			Buckets: []BucketUse{{BucketMedia, "S3_BUCKET_NAME", PutObjects()}},
+			// Only auth should sign, but user parses the signing key at boot, too,
+			// and exits without it.
+			Secrets: []string{
+				"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLICKHOUSE_PASSWORD", "JWT_PRIVATE_KEY_PEM", "JWT_SECRET", "SMTP_PASSWORD",
+			},
+			Required: []string{
+				"AUTH_SERVICE_GRPC_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLICKHOUSE_URL", "CLOUDFRONT_URL",
+				"CONTENT_SERVICE_GRPC_URL", "JWT_PRIVATE_KEY_PEM", "JWT_PUBLIC_KEY_PEM", "JWT_SECRET", "KAFKA_BROKERS",
+				"MEDIA_SERVICE_GRPC_URL", "REDIS_URL", "S3_BUCKET_NAME", "S3_REGION",
+			},
+			RequiredInProduction: []string{"CORS_ALLOWED_ORIGINS"},
+			Buckets:              []BucketUse{{BucketMedia, "S3_BUCKET_NAME", PutObjects()}},
 			// Mail.
 			InternetPorts: []int{submissionPort},
 			PublicPaths:   []string{"/api/v1/users", "/api/v1/events"},
@@ -60,6 +71,9 @@ func Services() []Service {
 			Needs:         []StoreKind{ClickHouse},
 			Variables:     join(kafkaVariables, clickhouseVariables, []string{"CORS_ALLOWED_ORIGINS", "ENABLE_FEED_SORTING"}),
 			Secrets:       []string{"CLICKHOUSE_PASSWORD"},
+			Required:      []string{"CLICKHOUSE_URL", "REDIS_URL"},
+			// In production it also refuses the password "clickhouse".
+			RequiredInProduction: []string{"CLICKHOUSE_PASSWORD", "CORS_ALLOWED_ORIGINS"},
 			// The code binds to this address; a DNS name here makes it panic.
 			Env:         map[string]string{"CONTENT_SERVICE_HOST": anyAddress},
 			PublicPaths: []string{"/api/v1/feed", "/api/v1/posts", "/api/v1/stories"},
@@ -82,6 +96,7 @@ func Services() []Service {
 			PoolVariables: documentedPool,
 			Needs:         []StoreKind{ObjectStorage},
 			Variables:     join(kafkaVariables, storageVariables, []string{"AWS_REGION", "ENABLE_VIDEO_TRANSCODING"}),
+			Required:      []string{"REDIS_URL"},
 			// The code binds to this address; a DNS name here makes it panic.
 			Env:         map[string]string{"MEDIA_SERVICE_HOST": anyAddress},
 			Buckets:     []BucketUse{{BucketUploads, "S3_BUCKET", PutObjects()}},
@@ -95,8 +110,9 @@ func Services() []Service {
 			Calls:    []string{"auth"},
 			Variables: join(kafkaVariables, storageVariables, grpcClientVariables,
 				[]string{"AWS_REGION", "GRPC_AUTH_SERVICE_URL", "ENABLE_GROUP_CALLS"}),
-			Secrets: []string{"APNS_CERTIFICATE_PASSPHRASE", "FCM_API_KEY", "MESSAGE_ENCRYPTION_MASTER_KEY", "RTC_TURN_PASSWORD"},
-			Buckets: []BucketUse{{BucketAudio, "S3_BUCKET", PutObjects()}},
+			Secrets:  []string{"APNS_CERTIFICATE_PASSPHRASE", "FCM_API_KEY", "MESSAGE_ENCRYPTION_MASTER_KEY", "RTC_TURN_PASSWORD"},
+			Required: []string{"GRPC_AUTH_SERVICE_URL", "JWT_PUBLIC_KEY_PEM", "MESSAGE_ENCRYPTION_MASTER_KEY", "REDIS_URL"},
+			Buckets:  []BucketUse{{BucketAudio, "S3_BUCKET", PutObjects()}},
 			// Push providers.
 			InternetPorts: []int{httpsPort},
 			PublicPaths: []string{
@@ -110,11 +126,13 @@ func Services() []Service {
 			Variables: join(kafkaVariables, []string{
 				"CLICKHOUSE_URL", "ELASTICSEARCH_URL", "ELASTICSEARCH_POST_INDEX", "ELASTICSEARCH_USER_INDEX",
 			}),
+			Required: []string{"REDIS_URL"},
 		},
 		{
 			Name:      "streaming",
 			HTTPPort:  8087,
 			Variables: kafkaVariables,
+			Required:  []string{"REDIS_URL"},
 			Class:     ClassMedia,
 		},
 		{
@@ -131,14 +149,18 @@ func Services() []Service {
 			Needs:     []StoreKind{ObjectStorage},
 			Variables: join(kafkaVariables, storageVariables, []string{"AWS_REGION", "CDN_DOMAIN"}),
 			Secrets:   []string{"CDN_SECRET_KEY"},
-			Buckets:   []BucketUse{{BucketCDN, "S3_BUCKET", PutObjects()}},
-			Class:     ClassMedia,
+			// It starts without, and signs with a key that is in its public source.
+			Required: []string{"CDN_SECRET_KEY"},
+			Buckets:  []BucketUse{{BucketCDN, "S3_BUCKET", PutObjects()}},
+			Class:    ClassMedia,
 		},
 		{
 			Name:      "events",
 			HTTPPort:  8090,
 			Variables: kafkaVariables,
-			Class:     ClassWorker,
+			// It exits with code 0 where it cannot make a producer.
+			Required: []string{"KAFKA_BROKERS"},
+			Class:    ClassWorker,
 		},
 	}
 	for i := range services {
@@ -168,6 +190,7 @@ func (s *Service) applyContract() {
 	s.Needs = append([]StoreKind{Postgres, Redis, Kafka}, s.Needs...)
 	s.Variables = sorted(join(commonVariables, s.Variables))
 	s.Secrets = sorted(join([]string{"DATABASE_URL", "REDIS_URL"}, s.Secrets))
+	s.Required = sorted(join([]string{"DATABASE_URL"}, s.Required))
 }
 
 // documentedPool is the documented bound of a pool. At commit 94b91e29 four

@@ -35,6 +35,9 @@ func TestNovaService(t *testing.T) {
 			assert.EqualValues(t, 10, deployment.at(pod+"containers[0].lifecycle.preStop.sleep.seconds"))
 			assert.Equal(t, "http", deployment.at(pod+"containers[0].livenessProbe.httpGet.port"))
 			assert.Equal(t, "DoNotSchedule", deployment.at(pod+"topologySpreadConstraints[0].whenUnsatisfiable"))
+			assert.Equal(t, "Honor", deployment.at(pod+"topologySpreadConstraints[0].nodeTaintsPolicy"), "nodes that no pod may run on do not count")
+			assert.Equal(t, "Honor", deployment.at(pod+"topologySpreadConstraints[0].nodeAffinityPolicy"))
+			assert.Nil(t, deployment.at(pod+"topologySpreadConstraints[0].minDomains"), "a zone that fails holds no update up")
 			assert.Equal(t, "registry", deployment.at(pod+"imagePullSecrets[0].name"))
 		})
 	})
@@ -49,6 +52,28 @@ func TestNovaService(t *testing.T) {
 				map[string]any{"name": "NOW", "valueFrom": secret("PASSWORD")},
 				map[string]any{"name": "PLAIN", "value": "text"},
 			}, all.one(t, "Deployment", "auth-service").at(pod+"containers[0].env"))
+		})
+	})
+	t.Run("waits for a number of zones where it is asked to", func(t *testing.T) {
+		newService(t, func(args *components.NovaServiceArgs) {
+			args.Workload.Spread = config.Spread{Zones: "required", Hosts: "preferred", MinZones: 3}
+		}, func(t *testing.T, all registrations) {
+			deployment := all.one(t, "Deployment", "auth-service")
+			assert.EqualValues(t, 3, deployment.at(pod+"topologySpreadConstraints[0].minDomains"))
+			assert.Nil(t, deployment.at(pod+"topologySpreadConstraints[1].minDomains"), "it is for required constraints only")
+		})
+	})
+	t.Run("gives a container the texts as they are", func(t *testing.T) {
+		newService(t, func(args *components.NovaServiceArgs) {
+			args.Workload.Env = map[string]workload.Value{"PASSWORD": {Text: "pa$$word $(HTTP_PORT)"}}
+			args.Workload.Command, args.Workload.Args = []string{"$(A)"}, []string{"$$"}
+			args.Workload.Checks.Ready = workload.Probe{Check: workload.Check{Command: []string{"$(A)"}}}
+		}, func(t *testing.T, all registrations) {
+			deployment := all.one(t, "Deployment", "auth-service")
+			assert.Equal(t, "pa$$$word $$(HTTP_PORT)", deployment.at(pod+"containers[0].env[0].value"))
+			assert.Equal(t, "$$(A)", deployment.at(pod+"containers[0].command[0]"))
+			assert.Equal(t, "$$$", deployment.at(pod+"containers[0].args[0]"))
+			assert.Equal(t, "$$(A)", deployment.at(pod+"containers[0].readinessProbe.exec.command[0]"))
 		})
 	})
 	t.Run("leaves the replica count to an autoscaler", func(t *testing.T) {

@@ -88,10 +88,10 @@ func (p Pods) container(w workload.Workload, mounts corev1.VolumeMountArray) *co
 		VolumeMounts:    mounts,
 	}
 	if len(w.Command) > 0 {
-		container.Command = pulumi.ToStringArray(w.Command)
+		container.Command = pulumi.ToStringArray(literals(w.Command))
 	}
 	if len(w.Args) > 0 {
-		container.Args = pulumi.ToStringArray(w.Args)
+		container.Args = pulumi.ToStringArray(literals(w.Args))
 	}
 	if w.Checks != nil {
 		container.StartupProbe = probe(w.Checks.Startup)

@@ -24,7 +24,7 @@ func probe(from workload.Probe) *corev1.ProbeArgs {
 	case from.Port != 0:
 		args.TcpSocket = &corev1.TCPSocketActionArgs{Port: port}
 	default:
-		args.Exec = &corev1.ExecActionArgs{Command: pulumi.ToStringArray(from.Command)}
+		args.Exec = &corev1.ExecActionArgs{Command: pulumi.ToStringArray(literals(from.Command))}
 	}
 	return args
 }

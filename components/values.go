@@ -61,7 +61,7 @@ func (v Values) env(w workload.Workload) corev1.EnvVarArray {
 		case value.Config != "":
 			variable.ValueFrom = &corev1.EnvVarSourceArgs{ConfigMapKeyRef: &corev1.ConfigMapKeySelectorArgs{Name: v.ConfigMap.ToStringOutput(), Key: pulumi.String(value.Config)}}
 		default:
-			variable.Value = pulumi.String(value.Text)
+			variable.Value = pulumi.String(literal(value.Text))
 		}
 		array = append(array, variable)
 	}

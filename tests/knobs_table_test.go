@@ -151,6 +151,7 @@ var turns = map[string][]turn{
 	"disruption.maxUnavailable": {{with: map[string]any{"disruption": map[string]any{"minAvailable": nil, "maxUnavailable": text(1)}}, to: text(2)}},
 	"spread.zones":              {{to: "preferred"}},
 	"spread.hosts":              {{to: "required"}},
+	"spread.minZones":           {{to: text(3)}},
 	"autoscaling.enabled":       {{with: manyConnections, to: true}},
 	"autoscaling.minReplicas":   {{with: autoscaled, to: text(4)}},
 	"autoscaling.maxReplicas":   {{with: autoscaled, to: text(12)}},
@@ -257,7 +258,7 @@ var turns = map[string][]turn{
 	"variables.<name>": {
 		{at: "variables.CDN_DOMAIN", to: "cdn.example.com"},
 		{at: "variables.CORS_ALLOWED_ORIGINS", to: "https://app.example.com"},
-		{at: "variables.CORS_ALLOWED_ORIGINS", to: ""},
+		{at: "variables.GOOGLE_CLIENT_ID", to: "client"},
 	},
 	"secrets.<name>": {
 		{at: "secrets.FCM_API_KEY", to: config.NewSecret("a key")},

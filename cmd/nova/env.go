@@ -51,7 +51,8 @@ that they were created with.`,
 			if err != nil {
 				return err
 			}
-			if err := createPrivate(out, text); err != nil {
+			g.note(compose.Notes(c))
+			if err := createPrivate(out, text, os.Link); err != nil {
 				return fmt.Errorf("--out: %w", err)
 			}
 			fmt.Fprintf(g.out, "%s holds new secrets for stack %s; never commit it\n", out, g.stack)
@@ -68,22 +69,37 @@ func envExists(path string) error {
 }
 
 // createPrivate creates a file with mode 0600, completely or not at all. It
-// fails if the file exists, also if another process creates it meanwhile.
-func createPrivate(path string, text []byte) error {
+// fails if the file exists, also if another process creates it meanwhile. link is
+// os.Link, which unlike a rename never replaces a file.
+func createPrivate(path string, text []byte, link func(from, to string) error) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".env-*") // Mode 0600.
 	if err != nil {
 		return err
 	}
 	defer os.Remove(temporary.Name())
-	_, err = temporary.Write(text)
-	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
+	if err := writeAndClose(temporary, text); err != nil {
 		return err
 	}
-	// Unlike a rename, a link never replaces a file.
-	if err := os.Link(temporary.Name(), path); errors.Is(err, fs.ErrExist) {
+	switch err := link(temporary.Name(), path); {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrExist):
+		return envExists(path)
+	}
+	// A file system without links: a process that is killed here leaves a part.
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
 		return envExists(path)
 	} else if err != nil {
 		return err
 	}
+	if err := writeAndClose(file, text); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
 	return nil
+}
+
+func writeAndClose(file *os.File, text []byte) error {
+	_, err := file.Write(text)
+	return errors.Join(err, file.Sync(), file.Close())
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"nova.dev/infra/internal/compose"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/render"
 	"nova.dev/infra/internal/stack"
@@ -45,6 +46,7 @@ since, and folders that were not written by nova, are refused (exit code 3) unle
 			if err != nil {
 				return err
 			}
+			g.note(compose.Notes(c))
 			if err := render.Write(out, tree, force); err != nil {
 				return fmt.Errorf("--out: %w", err)
 			}
@@ -71,4 +73,11 @@ func (g *globals) comparedStacks(project engine.Project) []*stack.Stack {
 		stacks = append(stacks, c)
 	}
 	return stacks
+}
+
+// note prints remarks about what was done otherwise than usual.
+func (g *globals) note(remarks []string) {
+	for _, remark := range remarks {
+		fmt.Fprintf(g.err, "note: %s\n", remark)
+	}
 }

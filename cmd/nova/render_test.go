@@ -4,11 +4,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/envfile"
 )
 
@@ -108,4 +110,29 @@ func TestEnvInit_writes_secrets_for_the_user_only_and_prints_none(t *testing.T) 
 	leftovers, err := filepath.Glob(filepath.Join(p.dir, ".env-*"))
 	require.NoError(t, err)
 	assert.Empty(t, leftovers)
+}
+
+func TestCreatePrivate(t *testing.T) {
+	without := func(_, _ string) error { return &os.LinkError{Op: "link", Err: syscall.EPERM} }
+	for name, link := range map[string]func(string, string) error{"with links": os.Link, "on a file system without links": without} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), ".env")
+			require.NoError(t, createPrivate(path, []byte("A=1\n"), link))
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			assert.Equal(t, "A=1\n", string(text))
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			assert.EqualValues(t, 0o600, info.Mode().Perm())
+
+			var refused *engine.RefusedError
+			require.ErrorAs(t, createPrivate(path, []byte("B=2\n"), link), &refused, "a file is never overwritten")
+			text, err = os.ReadFile(path)
+			require.NoError(t, err)
+			assert.Equal(t, "A=1\n", string(text))
+			left, err := os.ReadDir(filepath.Dir(path))
+			require.NoError(t, err)
+			assert.Len(t, left, 1)
+		})
+	}
 }

@@ -276,7 +276,14 @@ func TestContainer_gets_its_own_variables_and_secrets_only(t *testing.T) {
 			slices.Sort(want)
 			assert.Equal(t, slices.Compact(want), slices.Sorted(maps.Keys(got)), s.Name)
 			for _, key := range s.Secrets {
-				assert.Equal(t, env[key], *got[key], "%s %s", s.Name, key)
+				if value, set := env[key]; set {
+					assert.Equal(t, value, *got[key], "%s %s", s.Name, key)
+				} else {
+					assert.Nil(t, got[key], "%s gets no empty %s", s.Name, key)
+				}
+			}
+			for key, value := range got {
+				assert.True(t, value == nil || *value != "", "%s: %s is empty", s.Name, key)
 			}
 		}
 		for name, s := range project.Services {

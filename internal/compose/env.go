@@ -43,15 +43,16 @@ func Example(c *stack.Stack, stacks []*stack.Stack) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := envText(local, stacks, append([]string{
+	text := envText(local, stacks, append([]string{
 		"Every variable of Nova, with the values that Docker Compose uses for stack " + c.Stack + ".",
 		"",
 		"`nova env init --stack " + c.Stack + "` writes a .env like this one with secrets of its own. By hand:",
-		"copy this file to .env, fill in what is empty and not optional, and chmod 600 .env.",
+		"copy this file to .env, fill in what is empty and not optional, remove what stays empty (to the",
+		"code an empty text is a value), and chmod 600 .env.",
 		"What differs between the stacks is said as they have it in their clusters.",
 		"",
 	}, wrap("Not here, because the compose file gives each container its own: "+strings.Join(perContainer(local), ", ")+".")...), nil)
-	return map[string][]byte{exampleName: text}, err
+	return map[string][]byte{exampleName: text}, nil
 }
 
 // rank orders stacks from development to production.
@@ -71,9 +72,23 @@ func perContainer(c *stack.Stack) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// envText writes an env file for a stack under Compose. secrets are values of secrets and of variables
-// that belong to one, by key.
-func envText(c *stack.Stack, stacks []*stack.Stack, header []string, secrets map[string]string) ([]byte, error) {
+// Notes are remarks about variables that no env file can carry, so that the
+// compose file has their values.
+func Notes(c *stack.Stack) []string {
+	var notes []string
+	for _, v := range catalog.Variables() {
+		if _, err := envfile.Quote(c.Variables[v.Key]); err != nil {
+			notes = append(notes, fmt.Sprintf("nova:variables.%s is written into %s and cannot be set in .env: it %v", v.Key, fileName, err))
+		}
+	}
+	return notes
+}
+
+// envText writes an env file for a stack under Compose. secrets are values of
+// secrets and of variables that belong to one, by key; nil writes an example. What
+// has no value is commented out unless it is an example: to the code an empty
+// text is a value.
+func envText(c *stack.Stack, stacks []*stack.Stack, header []string, secrets map[string]string) []byte {
 	var text strings.Builder
 	comment := func(line string) {
 		text.WriteString(strings.TrimRight("# "+line, " ") + "\n")
@@ -91,13 +106,17 @@ func envText(c *stack.Stack, stacks []*stack.Stack, header []string, secrets map
 				comment(line)
 			}
 			quoted, err := envfile.Quote(e.value)
-			if err != nil {
-				return nil, fmt.Errorf("nova:variables.%s: %w", e.key, err)
+			switch {
+			case err != nil:
+				comment(e.key + " is not set here: its value is in docker-compose.yml, which can carry it.")
+				continue
+			case e.value == "" && secrets != nil:
+				text.WriteString("# ")
 			}
 			fmt.Fprintf(&text, "%s=%s\n", e.key, quoted)
 		}
 	}
-	return []byte(text.String()), nil
+	return []byte(text.String())
 }
 
 // sections are all variables and secrets under the catalogue's headings.
@@ -232,13 +251,10 @@ func Env(c *stack.Stack) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := envText(local, nil, []string{
+	text := envText(local, nil, []string{
 		"The environment of docker-compose.yml, with secrets. Never commit it.",
 		"`. ./.env` after `set -a` gives a shell the same variables.",
 	}, secrets)
-	if err != nil {
-		return nil, err
-	}
 	// Parse the text again, so that a file which cannot be read back is never
 	// written.
 	read, err := envfile.Parse(text)

@@ -99,6 +99,10 @@ func TestEnv_has_every_secret_for_every_reader(t *testing.T) {
 	text, err := compose.Env(c)
 	require.NoError(t, err)
 	values := readByAll(t, text)
+	for key, value := range values {
+		assert.NotEmpty(t, value, "%s: to the code an empty text is a value", key)
+	}
+	assert.Contains(t, string(text), "\n# SMTP_PASSWORD=\n")
 	for _, s := range catalog.Secrets() {
 		assert.Equal(t, s.Generate == catalog.GenerateNone, values[s.Key] == "", s.Key)
 		if s.Generate == catalog.GeneratePassword {
@@ -131,9 +135,30 @@ func TestEnv_has_every_secret_for_every_reader(t *testing.T) {
 	}
 }
 
-func TestExample_names_a_value_that_no_env_file_can_carry(t *testing.T) {
-	c, err := stack.Parse("dev", config.Input{"variables": map[string]any{"SMTP_FROM_NAME": `It's "Nova"`}})
-	require.NoError(t, err)
-	_, err = compose.Example(c, nil)
-	assert.ErrorContains(t, err, "nova:variables.SMTP_FROM_NAME")
+func TestNotes(t *testing.T) {
+	t.Run("a value that no env file can carry is in the compose file", func(t *testing.T) {
+		value := `It's "N\ova" for $5`
+		c, err := stack.Parse("dev", config.Input{"variables": map[string]any{"SMTP_FROM": value}})
+		require.NoError(t, err)
+		require.Len(t, compose.Notes(c), 1)
+		assert.Contains(t, compose.Notes(c)[0], "nova:variables.SMTP_FROM is written into docker-compose.yml and cannot be set in .env: it holds")
+		assert.NotContains(t, compose.Notes(c)[0], "N\\ova")
+
+		env, err := compose.Env(c)
+		require.NoError(t, err)
+		assert.NotContains(t, readByAll(t, env), "SMTP_FROM")
+		example, err := compose.Example(c, nil)
+		require.NoError(t, err)
+		assert.Contains(t, string(example[".env.example"]), "# SMTP_FROM is not set here")
+		files, err := compose.Files(c)
+		require.NoError(t, err)
+		values, err := envfile.Parse(env)
+		require.NoError(t, err)
+		project, err := composed(t, files, values, "*")
+		require.NoError(t, err)
+		assert.Equal(t, value, *project.Services["user-service"].Environment["SMTP_FROM"])
+	})
+	t.Run("there are none about the stacks of the repository", func(t *testing.T) {
+		eachStack(t, func(t *testing.T, c *stack.Stack) { assert.Empty(t, compose.Notes(c)) })
+	})
 }

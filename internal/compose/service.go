@@ -43,11 +43,11 @@ func (b *builder) addService(w workload.Workload) {
 }
 
 // value is the value of an environment variable; nil passes it on as .env has
-// it, for secrets that may be absent. There are no rotations here, so a
-// secret's previous value is the current one.
+// it, and not at all where .env does not have it. There are no rotations here, so
+// a secret's previous value is the current one.
 func (b *builder) value(from workload.Value) *string {
 	switch {
-	case from.Secret != "" && from.Optional:
+	case from.Optional:
 		return nil
 	case from.Secret != "":
 		return text(fromEnv(from.Secret))

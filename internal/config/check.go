@@ -21,6 +21,7 @@ import (
 // of pods.
 const (
 	MaxReplicas     = 100
+	maxZones        = 10
 	minSecretLength = 32 // JWT_SECRET in production, by the code of user.
 )
 
@@ -88,6 +89,10 @@ func (c *Config) check(found *mistakes) {
 	c.checkProbes(found)
 	oneOf(found, at("nova:spread.zones"), c.Spread.Zones, "required", "preferred", "off")
 	oneOf(found, at("nova:spread.hosts"), c.Spread.Hosts, "required", "preferred", "off")
+	between(found, at("nova:spread.minZones"), c.Spread.MinZones, 0, maxZones)
+	if c.Spread.MinZones > 0 && c.Spread.Zones != "required" {
+		found.invalid(at("nova:spread.minZones"), c.Spread.MinZones, "is for nova:spread.zones required, but that is %q", c.Spread.Zones)
+	}
 	oneOf(found, at("nova:mesh"), c.Mesh, MeshNone, MeshIstio, MeshLinkerd)
 	oneOf(found, at("nova:grpc.discovery"), c.GRPC.Discovery, "clusterIP", "headless")
 	c.checkDependencies(found)
@@ -193,6 +198,8 @@ func (c *Config) checkSecrets(found *mistakes) {
 			found.invalid(path, secret, "must not be empty; remove the key to have none")
 		case key == "JWT_SECRET" && len(value) < minSecretLength:
 			found.invalid(path, secret, "has %d characters; at least %d are required", len(value), minSecretLength)
+		case key == "CLICKHOUSE_PASSWORD" && value == "clickhouse" && c.Environment == Production:
+			found.invalid(path, secret, "is the public default: content exits with it in production")
 		case key == "JWT_PRIVATE_KEY_PEM":
 			if _, err := PublicKeyPEM(value); err != nil {
 				found.invalid(path, secret, "%v", err)
@@ -206,13 +213,16 @@ func (c *Config) checkSecrets(found *mistakes) {
 }
 
 func checkResources(found *mistakes, key *field.Path, r Resources) {
-	for _, pair := range []struct{ name, request, limit string }{
-		{"cpu", r.Requests.CPU, r.Limits.CPU},
-		{"memory", r.Requests.Memory, r.Limits.Memory},
-		{"ephemeralStorage", r.Requests.EphemeralStorage, r.Limits.EphemeralStorage},
+	for _, pair := range []struct {
+		name, request, limit string
+		parse                func(*mistakes, *field.Path, string) (resource.Quantity, bool)
+	}{
+		{"cpu", r.Requests.CPU, r.Limits.CPU, processors},
+		{"memory", r.Requests.Memory, r.Limits.Memory, size},
+		{"ephemeralStorage", r.Requests.EphemeralStorage, r.Limits.EphemeralStorage, size},
 	} {
-		request, ok := quantity(found, key.Child("resources", "requests", pair.name), pair.request)
-		limit, limitOK := quantity(found, key.Child("resources", "limits", pair.name), pair.limit)
+		request, ok := pair.parse(found, key.Child("resources", "requests", pair.name), pair.request)
+		limit, limitOK := pair.parse(found, key.Child("resources", "limits", pair.name), pair.limit)
 		if ok && limitOK && request.Cmp(limit) > 0 {
 			found.invalid(key.Child("resources", "requests", pair.name), pair.request, "is above the limit %s", pair.limit)
 		}
@@ -254,4 +264,32 @@ func quantity(found *mistakes, key *field.Path, value string) (resource.Quantity
 		return q, false
 	}
 	return q, true
+}
+
+// The bounds of quantities. A unit of the other kind is legal in Kubernetes and
+// lies far outside of them: 512m of memory are 512 thousandths of a byte, 500Mi of
+// CPU are 524288000 processors.
+var (
+	minProcessors, maxProcessors = resource.MustParse("1m"), resource.MustParse("1k")
+	minSize, maxSize             = resource.MustParse("1Mi"), resource.MustParse("1Pi")
+)
+
+// processors is a quantity of CPU.
+func processors(found *mistakes, key *field.Path, value string) (resource.Quantity, bool) {
+	q, ok := quantity(found, key, value)
+	if ok && (q.Cmp(minProcessors) < 0 || q.Cmp(maxProcessors) > 0) {
+		found.invalid(key, value, "is %s processors; allowed: 1m to 1000, such as 250m or 2", q.AsDec())
+		return q, false
+	}
+	return q, ok
+}
+
+// size is a quantity of bytes.
+func size(found *mistakes, key *field.Path, value string) (resource.Quantity, bool) {
+	q, ok := quantity(found, key, value)
+	if ok && (q.Cmp(minSize) < 0 || q.Cmp(maxSize) > 0) {
+		found.invalid(key, value, "is %s bytes; allowed: 1Mi to 1Pi, such as 512Mi or 2Gi", q.AsDec())
+		return q, false
+	}
+	return q, ok
 }

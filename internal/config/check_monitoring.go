@@ -71,7 +71,7 @@ func (c *Config) checkChart(found *mistakes) {
 		found.invalid(at("nova:monitoring.chart.retention"), m.Chart.Retention, "is not a duration of Prometheus; expected a form such as 15d or 12h")
 	}
 	if m.Chart.Storage != "" {
-		quantity(found, at("nova:monitoring.chart.storage"), m.Chart.Storage)
+		size(found, at("nova:monitoring.chart.storage"), m.Chart.Storage)
 	}
 }
 

@@ -145,6 +145,8 @@ type Disruption struct {
 type Spread struct {
 	Zones string `config:"zones" doc:"Over availability zones: required, preferred or off."`
 	Hosts string `config:"hosts" doc:"Over nodes: required, preferred or off."`
+
+	MinZones int `config:"minZones" doc:"Zones that must have nodes for the pods; where fewer have, a zone takes one pod of a revision and the others wait. For zones required only; 0 means any number, so that a zone that fails holds no update up."`
 }
 
 // Autoscaling is a HorizontalPodAutoscaler.

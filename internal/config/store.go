@@ -225,7 +225,7 @@ func (c *Config) checkStoreSpec(kind catalog.StoreKind, found *mistakes) {
 
 // checkInCluster checks what is configured about a store in the cluster.
 func checkInCluster(found *mistakes, key *field.Path, d Store) {
-	quantity(found, key.Child("storage"), d.Storage)
+	size(found, key.Child("storage"), d.Storage)
 	checkResources(found, key, d.Resources)
 	if d.StorageClass != "" {
 		label(found, key.Child("storageClass"), d.StorageClass)
@@ -277,12 +277,12 @@ const redisHeadroom = 1.25
 func (c *Config) checkRedisMemory(found *mistakes) {
 	redis := c.Dependencies.Redis
 	key := at("nova:dependencies.redis.maxMemory")
-	memory, ok := quantity(found, key, redis.MaxMemory)
+	memory, ok := size(found, key, redis.MaxMemory)
 	if !ok || redis.Mode != InCluster {
 		return
 	}
 	ignored := &mistakes{}
-	limit, ok := quantity(ignored, key, redis.Resources.Limits.Memory)
+	limit, ok := size(ignored, key, redis.Resources.Limits.Memory)
 	if ok && float64(memory.Value())*redisHeadroom > float64(limit.Value()) {
 		found.invalid(key, redis.MaxMemory, "leaves too little of the memory limit %s; allowed: up to four fifths of it", redis.Resources.Limits.Memory)
 	}

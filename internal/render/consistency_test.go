@@ -229,6 +229,10 @@ func (s *surfaces) service(c *stack.Stack, service stack.Service) {
 		// A cluster may have no value of these: an optional one, or the keys of
 		// an object store where pods have roles.
 		absent := secret.Key != "" && !s.secretKeys[key] || secret.Store == catalog.ObjectStorage && !c.InCluster(catalog.ObjectStorage)
+		if value, variable := s.variables[key]; variable && value == "" {
+			absent = true
+			s.check(!listed[key], "manifests: %s gets %s, which is empty", name, key)
+		}
 		s.check(listed[key] || key == "HEALTH_PATH" || absent, "manifests: %s lacks %s", name, key)
 	}
 	if service.MetricsPath != "" {

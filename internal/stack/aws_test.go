@@ -14,7 +14,7 @@ func TestBrowserOrigins_are_origins(t *testing.T) {
 	for value, wrong := range map[string]string{
 		"https://nova.dev":                       "",
 		"https://nova.dev,http://localhost:3000": "",
-		"":                                       "",
+		"":                                       `nova:variables.CORS_ALLOWED_ORIGINS: Invalid value: "": must not be empty: user exits without it`,
 		"*":                                      `nova:variables.CORS_ALLOWED_ORIGINS: Invalid value: "*": is not an origin`,
 		"https://*.nova.dev":                     `"https://*.nova.dev": is not an origin`,
 		"https://nova.dev/":                      `"https://nova.dev/": is not an origin`,
@@ -31,6 +31,10 @@ func TestBrowserOrigins_are_origins(t *testing.T) {
 	}
 	_, err := parse(t, "dev", "  nova:variables: {CORS_ALLOWED_ORIGINS: \"*\"}\n")
 	assert.NoError(t, err, "outside of AWS no bucket depends on it")
+	_, err = parse(t, "staging", "  nova:environment: staging\n  nova:images: {registry: registry.example.com/nova, version: v1.4.0}\n  nova:storage: {mode: inCluster}\n  nova:variables: {CORS_ALLOWED_ORIGINS: \"\"}\n")
+	assert.NoError(t, err, "no page may upload, and no service exits")
+	_, err = parse(t, "prod", released+"  nova:storage: {mode: external, endpoint: 's3.internal:443'}\n  nova:variables: {CORS_ALLOWED_ORIGINS: \"https://nova.dev, *\"}\n")
+	assert.ErrorContains(t, err, `"*": is refused in production: user and content exit`)
 }
 
 func TestRoleName_fits_IAM(t *testing.T) {

@@ -23,6 +23,8 @@ func (s *Stack) check(found *config.Mistakes) {
 	}
 	s.checkConnections(found)
 	s.checkSecrets(found)
+	s.checkRequired(found)
+	s.checkAnyOrigin(found)
 	if s.Storage.Mode == config.StorageAWS {
 		s.checkNamesInAWS(found)
 	}
@@ -142,6 +144,41 @@ func (s *Stack) checkSecrets(found *config.Mistakes) {
 		found.Invalid(path, key, "is derived from other facts and cannot be set: %s", v.Doc)
 	case s.signsElsewhere() && !config.IsPublicKey(key):
 		found.Invalid(path, key, "is not the PEM of an RSA public key, which is required when JWT_PRIVATE_KEY_PEM is external: the program never sees the private half")
+	}
+}
+
+// checkRequired reports empty variables of services that exit without a value.
+// What the stack takes from a service's lists is its own decision: another
+// version of the code may do without.
+func (s *Stack) checkRequired(found *config.Mistakes) {
+	values := s.VariableValues()
+	for _, each := range s.Services {
+		required := each.Required
+		if s.Environment == config.Production {
+			required = slices.Concat(required, each.RequiredInProduction)
+		}
+		for _, name := range required {
+			path := field.NewPath("nova:variables").Child(name)
+			value, own := each.Env[name]
+			if own {
+				path = field.NewPath("nova:services").Child(each.Name, "env", name)
+			} else if name == config.PublicKeyVariable || !slices.Contains(each.Variables, name) {
+				continue // The public key is checked with the private one.
+			} else {
+				value = values[name]
+			}
+			if value == "" {
+				found.Invalid(path, value, "must not be empty: %s exits without it", each.Name)
+			}
+		}
+	}
+}
+
+// checkAnyOrigin refuses what the code refuses at boot in production; where the
+// buckets are in AWS, every stack refuses it.
+func (s *Stack) checkAnyOrigin(found *config.Mistakes) {
+	if s.Environment == config.Production && s.Storage.Mode != config.StorageAWS && slices.Contains(s.BrowserOrigins(), "*") {
+		found.Invalid(field.NewPath("nova:variables").Child(originsVariable), "*", "is refused in production: user and content exit with it")
 	}
 }
 

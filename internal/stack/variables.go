@@ -25,7 +25,8 @@ func (s *Stack) CatalogEnvironment() catalog.Environment {
 }
 
 // VariableValues are the keys and values of ConfigMap nova-backend-config,
-// without those that are known at deployment only (JWT_PUBLIC_KEY_PEM).
+// without those that are known at deployment only (JWT_PUBLIC_KEY_PEM). A variable
+// that has no value in the stack is empty there, and no container receives it.
 func (s *Stack) VariableValues() map[string]string {
 	environment := s.CatalogEnvironment()
 	values := map[string]string{}

@@ -10,7 +10,10 @@ import (
 const imageUser = 1000
 
 // service is one of Nova's services. Its own values come first in precedence,
-// then references to the keys that its record lists.
+// then references to the keys that its record lists. A variable without a value
+// in the stack is left out: to the code an empty text is a value, such as an
+// endpoint of object storage that no URL can be signed for. A service that must
+// receive an empty text has it among its own values.
 func service(s *stack.Stack, from stack.Service) Workload {
 	w := Workload{
 		Name: from.KubernetesName(), Kind: Service, Service: from.Name,
@@ -34,8 +37,14 @@ func service(s *stack.Stack, from stack.Service) Workload {
 		secret, _ := catalog.FindSecret(key)
 		w.Env[key] = Value{Secret: key, Optional: secret.Optional}
 	}
+	values := s.VariableValues()
 	for _, key := range from.Variables {
-		w.Env[key] = Value{Config: key}
+		switch {
+		case values[key] != "", key == config.PublicKeyVariable:
+			w.Env[key] = Value{Config: key}
+		case s.Compose:
+			w.Env[key] = Value{Config: key, Optional: true}
+		}
 	}
 	buckets := s.BucketNames()
 	own := from.PortVariables()

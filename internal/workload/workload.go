@@ -110,7 +110,8 @@ type Value struct {
 	// Once is set when the process reads the variable only when it creates its
 	// data, so that a new value need not restart it.
 	Once bool
-	// Optional is set when the process runs without it.
+	// Optional is set when the process runs without it: a secret that may be
+	// absent, or under Compose a variable that is empty until .env sets it.
 	Optional bool
 }
 

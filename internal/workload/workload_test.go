@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/testing/stacktest"
 )
@@ -44,6 +45,22 @@ func TestAll(t *testing.T) {
 					assert.NotZero(t, w.User, w.Name)
 				}
 			}
+		})
+		t.Run(name+"/sets no variable to an empty text", func(t *testing.T) {
+			values := s.VariableValues()
+			for _, w := range all {
+				for variable, value := range w.Env {
+					// Start scripts read these two with set -u.
+					if value.Secret != "" || variable == "MEMBER_DOMAIN" || variable == "ALLOWED_ORIGINS" {
+						continue
+					}
+					assert.True(t, value.Optional || value.Text+values[value.Config] != "" || value.Config == config.PublicKeyVariable,
+						"%s: %s", w.Name, variable)
+				}
+			}
+			media, _ := Find(all, "media-service")
+			_, endpoint := media.Env["S3_ENDPOINT"]
+			assert.Equal(t, s.Storage.Mode != config.StorageAWS, endpoint, "an empty endpoint is one that no presigned URL works with")
 		})
 		t.Run(name+"/is the same every time", func(t *testing.T) {
 			assert.Equal(t, all, All(s))
