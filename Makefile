@@ -11,7 +11,7 @@ GO_FLAGS := -trimpath
 # Packages whose tests need no tool, cluster or network.
 UNIT := ./catalog/... ./monitoring/... ./components/... ./internal/config/... ./internal/stack/... ./internal/workload/... \
 	./internal/compose/... ./internal/evaluate/... ./internal/envfile/... ./internal/iampolicy/... ./internal/layering/... \
-	./internal/stackfile/...
+	./internal/stackfile/... ./release/...
 # Packages that start goroutines or share files with other processes.
 CONCURRENT := ./internal/cluster/... ./internal/engine/... ./internal/image/... ./internal/plugin/... ./internal/toolchain/...
 
@@ -55,6 +55,7 @@ LONGEST := ./tests ./cmd/nova ./internal/image
 
 test: tools test-tools packages build lint ## every test: unit, engine and cluster
 	@go test $(GO_FLAGS) -timeout 45m $(LONGEST) ./...
+	@cd tools/argo-rollouts && go test $(GO_FLAGS) ./...
 
 race: tools ## the short tests of the concurrent packages under the race detector; needs a C compiler
 	@CGO_ENABLED=1 go test $(GO_FLAGS) -race -short -timeout 30m $(CONCURRENT)

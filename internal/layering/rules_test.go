@@ -24,6 +24,8 @@ var rules = []rule{
 	{"monitoring/alertmanager", []string{"monitoring/rule", "internal/yamltext"}},
 	{"monitoring/dashboard", []string{"catalog", "monitoring/metric", "monitoring/promql", "monitoring/slo"}},
 	{"monitoring/scrape", []string{"catalog", "monitoring/metric", "internal/yamltext"}},
+	{"release/stage", nil},
+	{"release/gate", []string{"monitoring/metric", "monitoring/promql", "monitoring/slo"}},
 	{"monitoring", []string{"catalog", "monitoring/...", "internal/yamltext"}},
 
 	{"internal/config", []string{"catalog", "monitoring/slo"}},

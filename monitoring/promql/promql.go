@@ -31,6 +31,11 @@ func Match(label, pattern string) Matcher { return matcher(labels.MatchRegexp, l
 // OneOf matches a label that equals one of values.
 func OneOf(label string, values ...string) Matcher { return Match(label, alternatives(values)) }
 
+// NotOneOf matches a label that equals none of values.
+func NotOneOf(label string, values ...string) Matcher {
+	return matcher(labels.MatchNotRegexp, label, alternatives(values))
+}
+
 func alternatives(values []string) string {
 	quoted := make([]string, len(values))
 	for i, v := range values {
