@@ -11,7 +11,7 @@ GO_FLAGS := -trimpath
 # Packages whose tests need no tool, cluster or network.
 UNIT := ./catalog/... ./monitoring/... ./components/... ./internal/config/... ./internal/stack/... ./internal/workload/... \
 	./internal/compose/... ./internal/evaluate/... ./internal/envfile/... ./internal/iampolicy/... ./internal/layering/... \
-	./internal/stackfile/... ./release/...
+	./internal/stackfile/...
 # Packages that start goroutines or share files with other processes.
 CONCURRENT := ./internal/cluster/... ./internal/engine/... ./internal/image/... ./internal/plugin/... ./internal/toolchain/...
 
@@ -55,16 +55,16 @@ LONGEST := ./tests ./cmd/nova ./internal/image
 
 test: tools test-tools packages build lint ## every test: unit, engine and cluster
 	@go test $(GO_FLAGS) -timeout 45m $(LONGEST) ./...
-	@cd tools/argo-rollouts && go test $(GO_FLAGS) ./...
 
 race: tools ## the short tests of the concurrent packages under the race detector; needs a C compiler
 	@CGO_ENABLED=1 go test $(GO_FLAGS) -race -short -timeout 30m $(CONCURRENT)
 
 # Debian packages, and the command or file by which each is recognised.
 PACKAGES := prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager docker.io:dockerd mmdebstrap:mmdebstrap \
-	postgresql-15:/usr/lib/postgresql/15/bin/initdb redis-server:redis-server python3-yaml:/usr/lib/python3/dist-packages/yaml
+	postgresql-15:/usr/lib/postgresql/15/bin/initdb redis-server:redis-server python3-yaml:/usr/lib/python3/dist-packages/yaml \
+	runc:runc containernetworking-plugins:/usr/lib/cni/bridge iptables:iptables ipset:ipset conntrack:conntrack iproute2:ip kmod:modprobe
 
-packages: # the real Prometheus, Alertmanager, Docker engine, PostgreSQL and Redis, which tests run; nothing is started as a service
+packages: # the real Prometheus, Alertmanager, Docker engine, PostgreSQL and Redis, and what nodes of real pods need, which tests run; nothing is started as a service
 	@missing=; for each in $(PACKAGES); do command -v $${each#*:} >/dev/null || [ -e $${each#*:} ] || missing="$$missing $${each%%:*}"; done; \
 	if [ -n "$$missing" ]; then \
 		if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \

@@ -113,6 +113,11 @@ func TestInstall_builds_every_tool_once(t *testing.T) {
 			t.Errorf("got %s, %v", path, err)
 		}
 	})
+	t.Run("a version that is printed as an error message is read", func(t *testing.T) {
+		if progress := install(t, root, "kube-router"); !strings.Contains(progress, "[1/1] kube-router v2.1.0: ok") {
+			t.Errorf("got %q", progress)
+		}
+	})
 	t.Run("a new version of one module builds that module alone", func(t *testing.T) {
 		next := pinned
 		next.kwok = "v0.8.0"
@@ -404,7 +409,7 @@ func TestReport_shows_what_is_missing_and_how_to_get_it(t *testing.T) {
 			Problem: "not in bin/; " + filepath.Join(dir, "kwok") + " on PATH is v0.6.1, not >= v0.7.0, < v0.8.0", Remedy: "run: make tools",
 		},
 		"docker":  {Name: "docker", Optional: true, Found: "v28.2.2", Path: filepath.Join(dir, "docker")},
-		Weed:      {Name: Weed, Wanted: "v4.53", Optional: true, Problem: "not in bin/; none is on PATH", Remedy: "needed only by tests; run: go run ./tools/install weed"},
+		Weed:      {Name: Weed, Wanted: "v4.53", Optional: true, Problem: "not in bin/; none is on PATH", Remedy: "needed only by tests and real pods; run: go run ./tools/install weed"},
 		"kubectl": {Name: "kubectl", Wanted: "v1.36.3", Problem: "not in bin/; none is on PATH", Remedy: "run: make tools"},
 	} {
 		if report[name] != want {
@@ -414,8 +419,8 @@ func TestReport_shows_what_is_missing_and_how_to_get_it(t *testing.T) {
 	if s := report["go"]; s.Problem != "" || s.Wanted != ">= v1.26.0" || s.Found == "" {
 		t.Errorf("got %+v", s)
 	}
-	if len(report) != 12 {
-		t.Errorf("%d programs, want go, ten tools and docker", len(report))
+	if len(report) != 20 {
+		t.Errorf("%d programs, want go, 18 tools and docker", len(report))
 	}
 }
 

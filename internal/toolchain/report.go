@@ -117,7 +117,7 @@ func toolStatus(ctx context.Context, root string, t Tool) Status {
 		s.Problem = fmt.Sprintf("%s; %s", strings.TrimPrefix(stale.Error(), errStale.Error()+": "), err)
 		s.Remedy = "run: " + t.remedy()
 		if t.Optional {
-			s.Remedy = "needed only by tests; " + s.Remedy
+			s.Remedy = "needed only by tests and real pods; " + s.Remedy
 		}
 	}
 	return s

@@ -93,6 +93,22 @@ func (f fixture) writeTo(t *testing.T, root string) {
 		"tools/seaweedfs/src/0/go.mod":       "module github.com/seaweedfs/seaweedfs\n\ngo 1.26\n",
 		"tools/seaweedfs/src/0/weed/main.go": mainPackage(`"version 30GB 4.53  linux amd64"`, ""),
 
+		// The programs of the cluster of real pods.
+		"tools/containerd/go.mod": pinningModule("containerd", map[string]string{"github.com/containerd/containerd/v2": "v2.4.2"}),
+		"tools/containerd/go.sum": "",
+		"tools/coredns/go.mod":    pinningModule("coredns", map[string]string{"github.com/coredns/coredns": "v1.13.1"}),
+		"tools/coredns/go.sum":    "",
+		"tools/exporters/go.mod":  pinningModule("exporters", map[string]string{"github.com/prometheus-community/postgres_exporter": "v0.17.1"}),
+		"tools/exporters/go.sum":  "",
+		// kube-router prints its version, with its own path, as an error message.
+		"tools/kube-router/go.mod":                     pinningModule("kube-router", map[string]string{"github.com/cloudnativelabs/kube-router/v2": "v2.1.0"}),
+		"tools/kube-router/go.sum":                     "",
+		"tools/kube-router/src/0/go.mod":               "module github.com/cloudnativelabs/kube-router/v2\n\ngo 1.26\n",
+		"tools/kube-router/src/0/pkg/version/v.go":     "package version\n\nvar Version string\n",
+		"tools/kube-router/src/0/cmd/kube-router/m.go": "package main\n\nimport (\n\t\"os\"\n\n\t\"github.com/cloudnativelabs/kube-router/v2/pkg/version\"\n)\n\nfunc main() { println(\"Running\", os.Args[0], \"version\", version.Version) }\n",
+		"tools/kubernetes-node/go.mod":                 pinningModule("kubernetes-node", map[string]string{"k8s.io/kubernetes": f.kubernetes}),
+		"tools/kubernetes-node/go.sum":                 "",
+
 		"tools/pulumi/src/1/go/common/version/version.go": "package version\n\nvar Version string\n",
 		"tools/pulumi/src/0/cmd/pulumi/main.go":           mainPackage(`version.Version`, "github.com/pulumi/pulumi/sdk/v3/go/common/version"),
 	})

@@ -32,8 +32,8 @@ type Tool struct {
 	Package string
 	// Version is the pinned version, such as "v1.36.3".
 	Version string
-	// Optional tools are built only when they are named: tests run them, and
-	// nothing that a user starts does.
+	// Optional tools are built only when they are named: tests and the cluster
+	// of real pods run them, and nothing that `make up` starts does.
 	Optional bool
 	// Suitable holds the versions that may take the tool's place when PATH has
 	// one of them.
@@ -47,6 +47,8 @@ type Tool struct {
 	// moduleSum identifies the content of the module's go.mod, go.sum and Go
 	// files.
 	moduleSum string
+	// tags are build tags, with commas between them.
+	tags string
 	// embeds are the files that the package embeds, by name, out of another
 	// module.
 	embeds map[string]moduleFile
@@ -93,8 +95,10 @@ type definition struct {
 	// fails.
 	reports  string
 	optional bool
-	embeds   map[string]moduleFile
-	plugin   string
+	// tags are build tags.
+	tags   string
+	embeds map[string]moduleFile
+	plugin string
 }
 
 // definitions is in the order of building: the smallest first, so that progress
@@ -151,6 +155,47 @@ var definitions = []definition{
 		stamps: noStamps, versionArgs: []string{"version"}, suitable: sameMinor,
 		reports: "v4.53", optional: true,
 	},
+	{
+		name: "containerd", dir: "tools/containerd", pkg: "github.com/containerd/containerd/v2/cmd/containerd",
+		stamps: containerdStamps, versionArgs: []string{"--version"}, suitable: sameMinor, tags: containerdTags, optional: true,
+	},
+	{
+		name: "containerd-shim-runc-v2", dir: "tools/containerd", pkg: "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2",
+		stamps: containerdStamps, versionArgs: []string{"-v"}, suitable: sameMinor, tags: containerdTags, optional: true,
+	},
+	{
+		name: "ctr", dir: "tools/containerd", pkg: "github.com/containerd/containerd/v2/cmd/ctr",
+		stamps: containerdStamps, versionArgs: []string{"--version"}, suitable: sameMinor, tags: containerdTags, optional: true,
+	},
+	{
+		// The main package is ours: it leaves out the plugins of cloud providers.
+		name: "coredns", dir: "tools/coredns", pkg: "nova.dev/infra/tools/coredns", release: "github.com/coredns/coredns",
+		stamps: noStamps, versionArgs: []string{"-version"}, suitable: sameMinor, optional: true,
+	},
+	{
+		name: "postgres_exporter", dir: "tools/exporters", pkg: "github.com/prometheus-community/postgres_exporter/cmd/postgres_exporter",
+		stamps: exporterStamps, versionArgs: []string{"--version"}, suitable: sameMinor, optional: true,
+	},
+	{
+		// Vulnerabilities are reported for this version: it enforces the network
+		// policies of a local cluster without an uplink, and nothing else.
+		name: "kube-router", dir: "tools/kube-router", pkg: "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router",
+		stamps: kubeRouterStamps, versionArgs: []string{"--version"}, suitable: sameMinor, optional: true,
+	},
+	{
+		name: "kube-proxy", dir: "tools/kubernetes-node", pkg: "k8s.io/kubernetes/cmd/kube-proxy",
+		stamps: kubernetesStamps, versionArgs: []string{"--version"}, suitable: sameMinor, optional: true,
+	},
+	{
+		name: "kubelet", dir: "tools/kubernetes-node", pkg: "k8s.io/kubernetes/cmd/kubelet",
+		stamps: kubernetesStamps, versionArgs: []string{"--version"}, suitable: sameMinor, optional: true,
+	},
+}
+
+// RealPods are the tools that a cluster of real pods needs beyond those of the
+// embedded control plane: the programs of a node, and what runs in its pods.
+var RealPods = []string{
+	Weed, "containerd", "containerd-shim-runc-v2", "ctr", "coredns", "postgres_exporter", "kube-router", "kube-proxy", "kubelet",
 }
 
 // Weed is the tool that is SeaweedFS.
@@ -174,6 +219,21 @@ func kubernetesStamps(version string) []string {
 		pkg + "gitMajor=" + strconv.Itoa(major),
 		pkg + "gitMinor=" + strconv.Itoa(minor),
 	}
+}
+
+// containerdTags leave out snapshotters for file systems that are not used.
+const containerdTags = "no_btrfs,no_zfs,no_devmapper,no_aufs"
+
+func containerdStamps(version string) []string {
+	return []string{"github.com/containerd/containerd/v2/version.Version=" + version}
+}
+
+func kubeRouterStamps(version string) []string {
+	return []string{"github.com/cloudnativelabs/kube-router/v2/pkg/version.Version=" + version}
+}
+
+func exporterStamps(version string) []string {
+	return []string{"github.com/prometheus/common/version.Version=" + strings.TrimPrefix(version, "v")}
 }
 
 func kwokStamps(version string) []string {
@@ -251,6 +311,7 @@ func Tools(root string) ([]Tool, error) {
 			Version:     version,
 			Suitable:    d.suitable(version),
 			Optional:    d.optional,
+			tags:        d.tags,
 			stamps:      d.stamps(version),
 			versionArgs: d.versionArgs,
 			moduleSum:   m.sum,
@@ -344,7 +405,11 @@ func (t Tool) buildFlags() []string {
 	for _, s := range t.stamps {
 		ldflags = append(ldflags, "-X", s)
 	}
-	return []string{"-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=" + strings.Join(ldflags, " ")}
+	flags := []string{"-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=" + strings.Join(ldflags, " ")}
+	if t.tags != "" {
+		flags = append(flags, "-tags="+t.tags)
+	}
+	return flags
 }
 
 // choose returns the tools with the given names, or all that are not optional

@@ -1,6 +1,8 @@
 package toolchain
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,11 +41,15 @@ func askVersion(ctx context.Context, program string, args ...string) (string, er
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), "PULUMI_SKIP_UPDATE_CHECK=true")
 	cmd.WaitDelay = time.Second
+	// Some programs print their name, which is not to be a path with a version.
+	cmd.Args[0] = filepath.Base(program)
+	var messages bytes.Buffer
+	cmd.Stderr = &messages
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("%s %s: %w", program, strings.Join(args, " "), err)
 	}
-	version := parseVersion(string(out))
+	version := cmp.Or(parseVersion(string(out)), parseVersion(messages.String()))
 	if version == "" {
 		return "", fmt.Errorf("%s %s prints no version", program, strings.Join(args, " "))
 	}
