@@ -20,6 +20,9 @@ type Service struct {
 	// MetricsPath is where Prometheus scrapes on the HTTP port. Empty means
 	// that the service exports no metrics.
 	MetricsPath string
+	// Unmeasured means that its metrics are not those of its HTTP requests, so
+	// that nothing can be said about its errors and latency.
+	Unmeasured bool
 	// Needs lists the stores that the service uses.
 	Needs []StoreKind
 	// Calls lists the services it calls over gRPC, by Name.
@@ -38,6 +41,9 @@ type Service struct {
 	// which that is true where APP_ENV is production. Each is among Variables,
 	// Secrets, Env, the ports or the buckets of its record in the catalogue.
 	Required, RequiredInProduction []string
+	// Aliases holds variables that have the value of another one: the key of the
+	// catalogue's variable, by name in the container.
+	Aliases map[string]string
 	// Env holds plain variables with a value of this service's own.
 	Env map[string]string
 	// Buckets lists the buckets it writes to.
@@ -52,7 +58,12 @@ type Service struct {
 	Class Class
 }
 
-// Health is the set of HTTP paths of a service's health checks.
+// OpenPort is in place of the path of a health check where an open HTTP port is
+// the answer.
+const OpenPort = "tcp"
+
+// Health is the set of HTTP paths of a service's health checks; each may be
+// OpenPort instead.
 type Health struct {
 	// Startup answers 200 once the process has booted.
 	Startup string
@@ -182,6 +193,7 @@ func (s Service) Clone() Service {
 	s.PublicPaths = append([]string(nil), s.PublicPaths...)
 	s.InternetPorts = append([]int(nil), s.InternetPorts...)
 	s.Env = maps.Clone(s.Env)
+	s.Aliases = maps.Clone(s.Aliases)
 	return s
 }
 
@@ -190,6 +202,9 @@ func (s Service) Clone() Service {
 func (s Service) Receives() []string {
 	names := join(s.Variables, s.Secrets)
 	for name := range s.Env {
+		names = append(names, name)
+	}
+	for name := range s.Aliases {
 		names = append(names, name)
 	}
 	for name := range s.PortVariables() {

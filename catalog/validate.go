@@ -43,8 +43,8 @@ func (s Service) validate(names map[string]bool) []error {
 		report("HTTP port %d is outside 1 to %d", s.HTTPPort, 65535-GRPCPortOffset)
 	}
 	for _, path := range []string{s.Health.Startup, s.Health.Live, s.Health.Ready} {
-		if !strings.HasPrefix(path, "/") {
-			report("health path %q does not start with /", path)
+		if !strings.HasPrefix(path, "/") && path != OpenPort {
+			report("health path %q does not start with / and is not %s", path, OpenPort)
 		}
 	}
 	if s.MetricsPath != "" && !strings.HasPrefix(s.MetricsPath, "/") {
@@ -61,6 +61,11 @@ func (s Service) validate(names map[string]bool) []error {
 	for _, key := range s.Variables {
 		if _, ok := FindVariable(key); !ok {
 			report("variable %q is not in the catalogue", key)
+		}
+	}
+	for name, key := range s.Aliases {
+		if _, ok := FindVariable(key); !ok {
+			report("alias %s: variable %q is not in the catalogue", name, key)
 		}
 	}
 	for _, key := range s.Secrets {

@@ -1,6 +1,7 @@
 package components
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -15,24 +16,77 @@ import (
 )
 
 // externalSecretName is the name of the ExternalSecret and of the Secret that
-// the operator writes. It is not nova-backend-secrets: two owners of one Secret
+// the operator writes, but for values that were rotated. It is not nova-backend-secrets: two owners of one Secret
 // would take turns to undo each other's work.
 const externalSecretName = "nova-backend-secrets-external"
 
-// newExternalSecret declares what the External Secrets Operator fetches, where it
-// fetches anything. The operator's Go types are a module of their own; this is
-// its published form of version external-secrets.io/v1.
-func newExternalSecret(ctx *pulumi.Context, args *SecretsArgs, parent pulumi.Resource) error {
-	data, templates, rotations := pulumi.Array{}, pulumi.StringMap{}, 0
+// externalRotations is how often the value of an external secret was rotated. A
+// URL that the operator completes changes with its password.
+func (args *SecretsArgs) externalRotations(secret SecretArgs) int {
+	rotations := secret.Rotations
+	if password, ok := args.completedBy(secret); ok {
+		rotations += password.Rotations
+	}
+	return rotations
+}
+
+// externalSecretFor is the name of the Secret in which pods find an external
+// secret. One that was rotated has a Secret of its own for each rotation: the
+// operator writes it only after the rotation, so that what a pod finds there is the
+// new value, and until then the pod waits for the Secret. Pods from before the
+// rotation keep theirs. Waiting for the refresh of one common Secret instead would
+// need the operator's answer for exactly this change, which a cluster without Pulumi
+// cannot wait for.
+func (args *SecretsArgs) externalSecretFor(secret SecretArgs) string {
+	rotations := args.externalRotations(secret)
+	if rotations == 0 {
+		return externalSecretName
+	}
+	return fmt.Sprintf("%s-%s-%d", externalSecretName, resourceName(secret.Key), rotations)
+}
+
+// newExternalSecrets declares what the External Secrets Operator fetches, where it
+// fetches anything: all keys into one Secret, and again each that was rotated into
+// its own. Those of earlier rotations are removed after the last pod that refers to
+// them.
+func newExternalSecrets(ctx *pulumi.Context, args *SecretsArgs, parent pulumi.Resource) error {
+	var external []SecretArgs
+	rotations := 0
 	for _, secret := range args.Secrets {
 		if secret.Source != config.SourceExternal {
 			continue
 		}
+		external = append(external, secret)
+		rotations += secret.Rotations
+	}
+	if err := newExternalSecret(ctx, args, externalSecretName, external, rotations, parent); err != nil {
+		return err
+	}
+	for _, secret := range external {
+		if args.externalRotations(secret) == 0 {
+			continue
+		}
+		of := []SecretArgs{secret}
+		if password, ok := args.completedBy(secret); ok {
+			of = append(of, password)
+		}
+		if err := newExternalSecret(ctx, args, args.externalSecretFor(secret), of, 0, parent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// newExternalSecret declares an ExternalSecret and the Secret of the same name. The
+// operator's Go types are a module of their own; this is its published form of
+// version external-secrets.io/v1.
+func newExternalSecret(ctx *pulumi.Context, args *SecretsArgs, name string, secrets []SecretArgs, rotations int, parent pulumi.Resource) error {
+	data, templates := pulumi.Array{}, pulumi.StringMap{}
+	for _, secret := range secrets {
 		if template, ok := urlTemplateOf(args.URLs, secret); ok {
 			templates[secret.Key] = pulumi.String(template)
 			continue
 		}
-		rotations += secret.Rotations
 		data = append(data, pulumi.Map{
 			"secretKey": pulumi.String(secret.Key),
 			"remoteRef": pulumi.Map{"key": pulumi.String(secret.ExternalKey)},
@@ -42,7 +96,7 @@ func newExternalSecret(ctx *pulumi.Context, args *SecretsArgs, parent pulumi.Res
 		return nil
 	}
 	target := pulumi.Map{
-		"name":           pulumi.String(externalSecretName),
+		"name":           pulumi.String(name),
 		"creationPolicy": pulumi.String("Owner"),
 		"deletionPolicy": pulumi.String("Retain"),
 	}
@@ -53,10 +107,10 @@ func newExternalSecret(ctx *pulumi.Context, args *SecretsArgs, parent pulumi.Res
 			"data":          templates,
 		}
 	}
-	metadata := args.metadata(externalSecretName)
+	metadata := args.metadata(name)
 	// The operator looks at once when this annotation changes.
 	annotate(metadata, pulumi.StringMap{"force-sync": pulumi.String(strconv.Itoa(rotations))})
-	_, err := apiextensions.NewCustomResource(ctx, externalSecretName, &apiextensions.CustomResourceArgs{
+	_, err := apiextensions.NewCustomResource(ctx, name, &apiextensions.CustomResourceArgs{
 		ApiVersion: pulumi.String("external-secrets.io/v1"),
 		Kind:       pulumi.String("ExternalSecret"),
 		Metadata:   metadata,
@@ -68,6 +122,20 @@ func newExternalSecret(ctx *pulumi.Context, args *SecretsArgs, parent pulumi.Res
 		}},
 	}, pulumi.Parent(parent))
 	return err
+}
+
+// completedBy is the password with which the operator completes an external
+// connection URL.
+func (args *SecretsArgs) completedBy(secret SecretArgs) (password SecretArgs, ok bool) {
+	if _, completed := urlTemplateOf(args.URLs, secret); !completed {
+		return SecretArgs{}, false
+	}
+	url := slices.IndexFunc(args.URLs, func(u catalog.ConnectionURL) bool { return u.Key == secret.Key })
+	i := slices.IndexFunc(args.Secrets, func(s SecretArgs) bool { return s.Key == args.URLs[url].Password })
+	if i < 0 {
+		return SecretArgs{}, false
+	}
+	return args.Secrets[i], true
 }
 
 // urlTemplateOf is the connection URL that the operator completes with a password

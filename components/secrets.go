@@ -86,7 +86,7 @@ func NewSecrets(ctx *pulumi.Context, name string, args *SecretsArgs, opts ...pul
 	if err != nil {
 		return nil, err
 	}
-	if err := newExternalSecret(ctx, args, s); err != nil {
+	if err := newExternalSecrets(ctx, args, s); err != nil {
 		return nil, err
 	}
 	s.Name = secret.Metadata.Name().Elem()
@@ -99,8 +99,8 @@ func NewSecrets(ctx *pulumi.Context, name string, args *SecretsArgs, opts ...pul
 func (s *Secrets) place(args *SecretsArgs, values *secretValues) {
 	for _, secret := range args.Secrets {
 		if secret.Source == config.SourceExternal {
-			place := pulumi.String(fmt.Sprintf("%s#%d", secret.ExternalKey, secret.Rotations))
-			s.Keys[secret.Key] = SecretKey{Secret: pulumi.String(externalSecretName), Key: secret.Key, Hash: place}
+			place := pulumi.String(fmt.Sprintf("%s#%d", secret.ExternalKey, args.externalRotations(secret)))
+			s.Keys[secret.Key] = SecretKey{Secret: pulumi.String(args.externalSecretFor(secret)), Key: secret.Key, Hash: place}
 		}
 	}
 	for key, value := range values.current {

@@ -2,6 +2,7 @@ package components_test
 
 import (
 	"encoding/base64"
+	"net/url"
 	"testing"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -66,7 +67,38 @@ func TestSecrets(t *testing.T) {
 			assert.Equal(t, "vault", external.at("spec.secretStoreRef.name"))
 			assert.Equal(t, "1", external.at(`metadata.annotations["force-sync"]`))
 			assert.Nil(t, all.one(t, "Secret", "nova-backend-secrets").at("data.POSTGRES_PASSWORD"))
-			assert.Equal(t, pulumi.String("nova-backend-secrets-external"), s.Keys["POSTGRES_PASSWORD"].Secret)
+			assert.Equal(t, pulumi.String("nova-backend-secrets-external-postgres-password-1"), s.Keys["POSTGRES_PASSWORD"].Secret)
+		})
+	})
+	t.Run("has a Secret for each rotation of an external value, and of a URL that is completed with it", func(t *testing.T) {
+		args := func(rotations int) components.SecretsArgs {
+			return components.SecretsArgs{
+				External: config.ExternalSecrets{Store: "vault", StoreKind: "SecretStore", RefreshInterval: "1h"},
+				URLs:     []catalog.ConnectionURL{{Key: "DATABASE_URL", Password: "POSTGRES_PASSWORD", Base: url.URL{Scheme: "postgresql", User: url.User("u"), Host: "h"}}},
+				Secrets: []components.SecretArgs{
+					{Secret: catalog.Secret{Key: "DATABASE_URL", Generate: catalog.GenerateURL, Store: catalog.Postgres}, Source: config.SourceExternal},
+					{Secret: password, Source: config.SourceExternal, Rotations: rotations, ExternalKey: "nova/POSTGRES_PASSWORD"},
+					{Secret: catalog.Secret{Key: "FCM_API_KEY"}, Source: config.SourceExternal, ExternalKey: "nova/FCM_API_KEY"},
+				},
+			}
+		}
+		const base = "nova-backend-secrets-external"
+		newSecrets(t, args(0), func(t *testing.T, s *components.Secrets, all registrations) {
+			assert.Len(t, all.of("ExternalSecret"), 1)
+			assert.Equal(t, pulumi.String(base), s.Keys["DATABASE_URL"].Secret)
+		})
+		newSecrets(t, args(2), func(t *testing.T, s *components.Secrets, all registrations) {
+			assert.Len(t, all.of("ExternalSecret"), 3)
+			assert.Len(t, all.one(t, "ExternalSecret", base).at("spec.data"), 2, "pods from before the rotation go on")
+			for key, name := range map[string]string{"DATABASE_URL": base + "-database-url-2", "POSTGRES_PASSWORD": base + "-postgres-password-2"} {
+				assert.Equal(t, pulumi.String(name), s.Keys[key].Secret)
+				own := all.one(t, "ExternalSecret", name)
+				assert.Equal(t, name, own.at("metadata.name"))
+				assert.Equal(t, name, own.at("spec.target.name"))
+				assert.Equal(t, "nova/POSTGRES_PASSWORD", own.at("spec.data[0].remoteRef.key"))
+			}
+			assert.Contains(t, all.one(t, "ExternalSecret", base+"-database-url-2").at("spec.target.template.data.DATABASE_URL"), "{{ .POSTGRES_PASSWORD")
+			assert.Equal(t, pulumi.String(base), s.Keys["FCM_API_KEY"].Secret, "its receivers are not touched")
 		})
 	})
 	t.Run("holds nothing of a secret without a source", func(t *testing.T) {

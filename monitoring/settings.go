@@ -28,7 +28,8 @@ type Settings struct {
 	// Prometheus.
 	Environment string
 	// Services are the enabled services, with the stack's overrides. One
-	// without MetricsPath exports no metrics.
+	// without MetricsPath exports no metrics; one that is Unmeasured exports
+	// none of its HTTP requests.
 	Services []catalog.Service
 	// SLO replaces default objectives for all services, ServiceSLOs for
 	// single ones, by Name.
@@ -141,6 +142,8 @@ func (s Settings) Notes() []string {
 			notes = append(notes, name+" exports no metrics: ServiceDown, ServiceAbsent and LowAvailability follow the readiness of its pods; nothing watches its errors and latency")
 		case service.MetricsPath == "":
 			notes = append(notes, name+" exports no metrics, and there is no cluster to ask about it: no alert watches it")
+		case service.Unmeasured:
+			notes = append(notes, name+" exports no metrics of its HTTP requests: nothing watches its errors and latency")
 		}
 		objectives := s.sloOf(service)
 		for _, edge := range []struct {

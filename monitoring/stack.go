@@ -118,7 +118,7 @@ func Rules(s Settings) []monitoringv1.RuleGroup {
 	}
 	for _, service := range s.Services {
 		in.Services = append(in.Services, rule.Service{
-			Name: service.KubernetesName(), Metrics: service.MetricsPath != "", SLO: s.sloOf(service), Team: s.teamOf(service),
+			Name: service.KubernetesName(), Metrics: service.MetricsPath != "", Unmeasured: service.Unmeasured, SLO: s.sloOf(service), Team: s.teamOf(service),
 		})
 	}
 	return rule.Groups(in)

@@ -31,7 +31,7 @@ const (
 func keysOf(stack string) map[string][]string {
 	keys := map[string][]string{
 		"auth":    {"JWT_PRIVATE_KEY_PEM"},
-		"user":    {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLICKHOUSE_PASSWORD", "JWT_SECRET"},
+		"user":    {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLICKHOUSE_PASSWORD", "JWT_PRIVATE_KEY_PEM", "JWT_SECRET"},
 		"content": {"CLICKHOUSE_PASSWORD"}, "feed": {"CLICKHOUSE_PASSWORD"},
 		"messaging": {"MESSAGE_ENCRYPTION_MASTER_KEY"}, "cdn": {"CDN_SECRET_KEY"},
 		"media": nil, "search": nil, "streaming": nil, "notification": nil, "events": nil,
@@ -62,16 +62,20 @@ var external = map[string][]string{
 func TestSecrets_containers_receive_only_their_own_keys(t *testing.T) {
 	for _, stack := range stacks {
 		t.Run(stack, func(t *testing.T) {
-			all := declare(t, load(t, stack), false)
+			c := load(t, stack)
+			all, values := declare(t, c, false), c.VariableValues()
 			for _, s := range catalog.Services() {
+				with := slices.DeleteFunc(slices.Clone(s.Variables), func(key string) bool {
+					return values[key] == "" && key != config.PublicKeyVariable
+				})
 				container := as[appsv1.Deployment](t, find(t, all, "Deployment", s.KubernetesName())).Spec.Template.Spec.Containers[0]
 				assert.Empty(t, container.EnvFrom)
-				values := map[string]string{}
+				own := map[string]string{}
 				var secrets, variables []string
 				for _, env := range container.Env {
 					switch {
 					case env.ValueFrom == nil:
-						values[env.Name] = env.Value
+						own[env.Name] = env.Value
 					case env.ValueFrom.SecretKeyRef != nil:
 						assert.Equal(t, env.Name, env.ValueFrom.SecretKeyRef.Key)
 						want := ownSecret
@@ -86,9 +90,9 @@ func TestSecrets_containers_receive_only_their_own_keys(t *testing.T) {
 					}
 				}
 				assert.Equal(t, keysOf(stack)[s.Name], secrets, s.Name)
-				assert.Equal(t, s.Variables, variables, s.Name)
+				assert.Equal(t, with, variables, "%s: all of its record that are not empty", s.Name)
 				for key, value := range s.PortVariables() {
-					assert.Equal(t, value, values[key], "%s %s", s.Name, key)
+					assert.Equal(t, value, own[key], "%s %s", s.Name, key)
 				}
 			}
 		})
@@ -149,6 +153,10 @@ func TestSecrets_rotation_touches_only_receivers(t *testing.T) {
 	after = configHashes(t, changed(t, "prod", "secretSources", map[string]any{"rotation": map[string]any{"SMTP_PASSWORD": json.Number("1")}}))
 	for name := range before {
 		assert.Equal(t, name == "user-service", before[name] != after[name], "%s, of an external secret", name)
+	}
+	after = configHashes(t, changed(t, "prod", "secretSources", map[string]any{"rotation": map[string]any{"POSTGRES_PASSWORD": json.Number("1")}}))
+	for name := range before {
+		assert.Equal(t, strings.HasSuffix(name, "-service"), before[name] != after[name], "%s, of the password in an external connection URL", name)
 	}
 }
 

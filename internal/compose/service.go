@@ -1,17 +1,20 @@
 package compose
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/workload"
 )
 
 // The contract of the services' images.
 const (
-	// probeCommand requests HEALTH_PATH at HTTP_PORT of its own container.
+	// probeCommand requests HEALTH_PATH at HTTP_PORT of its own container, or
+	// only connects where that is "tcp".
 	probeCommand = "/usr/local/bin/healthprobe"
 	// probeSeconds is its timeout, after which it reports the reason.
 	probeSeconds = 3
@@ -25,7 +28,7 @@ func (b *builder) addService(w workload.Workload) {
 		// A local image: never pull an image of the same name from a registry.
 		service.PullPolicy = types.PullPolicyNever
 	}
-	service.Environment[healthPath] = text(literal(w.Checks.Ready.Path))
+	service.Environment[healthPath] = text(literal(cmp.Or(w.Checks.Ready.Path, catalog.OpenPort)))
 	service.HealthCheck = check([]string{probeCommand}, w.Checks.Ready.Timing, b.startupTime())
 	service.HealthCheck.Interval = seconds(w.Checks.Live.Timing.PeriodSeconds)
 	service.HealthCheck.Timeout = seconds(probeSeconds + 2)

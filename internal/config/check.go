@@ -82,6 +82,11 @@ func (c *Config) check(found *mistakes) {
 	if strings.HasPrefix(c.Namespace, "kube-") || c.Namespace == "default" {
 		found.invalid(at("nova:namespace"), c.Namespace, "is reserved by Kubernetes; choose another namespace")
 	}
+	var profiles []string
+	for _, profile := range catalog.Profiles() {
+		profiles = append(profiles, string(profile))
+	}
+	oneOf(found, at("nova:profile"), c.Profile, profiles...)
 	c.checkCluster(found)
 	c.checkImages(found)
 	between(found, at("nova:replicas"), c.Replicas, 1, MaxReplicas)

@@ -20,6 +20,8 @@ type Config struct {
 	Environment string `config:"environment" doc:"Kind of environment and value of APP_ENV: development, staging or production. Staging and production refuse an image without a version and the tag latest."`
 	Namespace   string `config:"namespace" doc:"Kubernetes namespace of everything in the stack. Another name is another namespace: refused where nova:deletionProtection is set."`
 
+	Profile string `config:"profile" doc:"Version of the services' code: contract, which does what is documented, or commit-94b91e29 with the probes, metrics and variables that the code of that commit has. nova:services overrides parts of it."`
+
 	DeletionProtection bool `config:"deletionProtection" doc:"Refuse to delete or replace what holds data (namespace, generated passwords and keys, buckets, image repositories), and retain it when its resource is removed from the program."`
 
 	Cluster      Cluster           `config:"cluster" doc:"Cluster of the stack."`
@@ -172,10 +174,12 @@ type Override struct {
 	Image       ImageOverride     `config:"image" doc:"Its image."`
 	Health      HealthOverride    `config:"health" doc:"Paths of its probes."`
 	MetricsPath *string           `config:"metricsPath" doc:"Path of its metrics; empty means that it has none."`
+	Unmeasured  *bool             `config:"unmeasured" doc:"Its metrics are not those of its HTTP requests: nothing watches its errors and latency."`
 	Needs       []string          `config:"needs" doc:"Stores that it uses: postgres, redis, kafka, clickhouse, elasticsearch, s3."`
 	Calls       []string          `config:"calls" doc:"Services it calls."`
 	Variables   []string          `config:"variables" doc:"Keys of nova-backend-config that it receives."`
 	Secrets     []string          `config:"secrets" doc:"Keys of nova-backend-secrets that it receives."`
+	Aliases     map[string]string `config:"aliases" doc:"Variables of its own with the value of a key of nova-backend-config, added to the catalogue's."`
 	Env         map[string]string `config:"env" doc:"Plain variables of its own, added to the catalogue's."`
 	Buckets     []BucketUse       `config:"buckets" doc:"Buckets it writes to."`
 	PublicPaths []string          `config:"publicPaths" doc:"Path prefixes that the ingress lets through to it; an empty list publishes nothing."`
@@ -195,9 +199,9 @@ type ImageOverride struct {
 
 // HealthOverride is a service's own probe paths.
 type HealthOverride struct {
-	Startup string `config:"startup" doc:"Path of the startup probe."`
-	Live    string `config:"live" doc:"Path of the liveness probe."`
-	Ready   string `config:"ready" doc:"Path of the readiness probe."`
+	Startup string `config:"startup" doc:"Path of the startup probe, or tcp where an open port is the answer."`
+	Live    string `config:"live" doc:"Path of the liveness probe, or tcp."`
+	Ready   string `config:"ready" doc:"Path of the readiness probe, or tcp."`
 }
 
 // BucketUse is the use of a bucket by a service that writes to it.
@@ -233,6 +237,7 @@ func Defaults(stack string) *Config {
 		Stack:       stack,
 		Environment: Development,
 		Namespace:   "nova-backend",
+		Profile:     string(catalog.Contract),
 		Cluster:     Cluster{Kubeconfig: EmbeddedKubeconfig, Identifier: embeddedIdentifier},
 		Images: Images{PullPolicy: "IfNotPresent", Build: ImageBuild{
 			Platform: catalog.NodePlatform, Concurrency: 2, Host: "unix:///var/run/docker.sock",

@@ -131,6 +131,8 @@ func TestParse_reports_each_mistake_with_key_and_allowed_values(t *testing.T) {
 		"a target above the request":      {"  nova:autoscaling: {enabled: true, cpuPercent: 150}\n", []string{"autoscaling.cpuPercent: Invalid value: 150"}},
 		"an unknown mesh":                 {"  nova:mesh: consul\n", []string{`supported values: "none", "istio", "linkerd"`}},
 		"zones that nothing requires":     {"  nova:spread: {minZones: 3}\n", []string{`nova:spread.minZones: Invalid value: 3: is for nova:spread.zones required, but that is "preferred"`}},
+		"an unknown profile":              {"  nova:profile: commit-94b91e2\n", []string{`nova:profile: Unsupported value: "commit-94b91e2": supported values: "contract", "commit-94b91e29"`}},
+		"an alias of nothing":             {"  nova:services: {cdn: {aliases: {OTHER: NOPE}}}\n", []string{`service cdn: alias OTHER: variable "NOPE" is not in the catalogue`}},
 		"an unknown spread":               {"  nova:spread: {zones: always}\n", []string{`supported values: "required", "preferred", "off"`}},
 		"an unknown discovery":            {"  nova:grpc: {discovery: dns}\n", []string{`supported values: "clusterIP", "headless"`}},
 		"a host with a scheme":            {"  nova:dependencies: {redis: {mode: external, host: 'redis://r'}}\n", []string{`nova:dependencies.redis.host: Invalid value: "redis://r": is not a host`}},

@@ -49,6 +49,11 @@ func (s *Stack) checkService(service Service, found *config.Mistakes) {
 		found.Between(key.Child("autoscaling", "cpuPercent"), a.CPUPercent, 1, 100)
 		found.Between(key.Child("autoscaling", "memoryPercent"), a.MemoryPercent, 1, 100)
 	}
+	for name, alias := range service.Aliases {
+		if _, port := service.PortVariables()[name]; port || !config.IsVariable(name) {
+			found.Invalid(key.Child("aliases", name), alias, "cannot be set: it is no variable name, or the service's port")
+		}
+	}
 	for name, value := range service.Env {
 		path := key.Child("env", name)
 		_, port := service.PortVariables()[name]

@@ -48,7 +48,7 @@ func (s Service) Repository() string {
 // about them.
 func (s *Stack) services() []Service {
 	var all []Service
-	for _, record := range catalog.Services() {
+	for _, record := range catalog.ServicesOf(catalog.Profile(s.Profile)) {
 		if !s.Enabled(record.Name) {
 			continue
 		}
@@ -142,6 +142,7 @@ func apply(o config.Override, record catalog.Service) catalog.Service {
 	record = record.Clone()
 	set(&record.HTTPPort, o.HTTPPort)
 	set(&record.MetricsPath, o.MetricsPath)
+	set(&record.Unmeasured, o.Unmeasured)
 	setText(&record.Health.Startup, o.Health.Startup)
 	setText(&record.Health.Live, o.Health.Live)
 	setText(&record.Health.Ready, o.Health.Ready)
@@ -168,6 +169,12 @@ func apply(o config.Override, record catalog.Service) catalog.Service {
 	setList(&record.InternetPorts, o.Internet)
 	if o.Class != "" {
 		record.Class = catalog.Class(o.Class)
+	}
+	if len(o.Aliases) > 0 {
+		if record.Aliases == nil {
+			record.Aliases = map[string]string{}
+		}
+		maps.Copy(record.Aliases, o.Aliases)
 	}
 	if len(o.Env) > 0 {
 		if record.Env == nil {

@@ -14,6 +14,7 @@ import (
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/testing/stacktest"
+	"nova.dev/infra/monitoring"
 	"nova.dev/infra/monitoring/alertmanager"
 	"nova.dev/infra/monitoring/slo"
 )
@@ -233,4 +234,40 @@ func TestReceivers_are_set_outside_of_development(t *testing.T) {
 		}
 		assert.Equal(t, told, severities, name)
 	}
+}
+
+func TestProfile(t *testing.T) {
+	c, err := parse(t, "s", "  nova:profile: commit-94b91e29\n  nova:services: {cdn: {metricsPath: /stats}, auth: {health: {live: tcp}}, content: {unmeasured: false}}\n")
+	require.NoError(t, err)
+	t.Run("has the deviations of its code", func(t *testing.T) {
+		assert.Empty(t, service(t, c, "search").MetricsPath)
+		assert.Equal(t, "/ready", service(t, c, "events").Health.Ready)
+	})
+	t.Run("is overridden by the stack", func(t *testing.T) {
+		assert.Equal(t, "/stats", service(t, c, "cdn").MetricsPath)
+		assert.Equal(t, catalog.Health{Startup: "/health", Live: "tcp", Ready: "/readiness"}, service(t, c, "auth").Health)
+		assert.False(t, service(t, c, "content").Unmeasured)
+	})
+	t.Run("is kept by the stack under Compose", func(t *testing.T) {
+		local, err := c.Local()
+		require.NoError(t, err)
+		assert.Equal(t, service(t, c, "messaging").Aliases, service(t, local, "messaging").Aliases)
+	})
+	t.Run("pages nobody for what its code does not export", func(t *testing.T) {
+		settings := c.MonitoringSettings()
+		settings.Kubernetes = true
+		var rules strings.Builder
+		for _, group := range monitoring.Rules(settings) {
+			for _, rule := range group.Rules {
+				fmt.Fprintln(&rules, rule.Alert, rule.Labels, rule.Expr.StrVal)
+			}
+		}
+		for _, name := range []string{"search-service", "events-service", "user-service"} {
+			for _, target := range monitoring.Scraping(settings).Services {
+				assert.NotEqual(t, name, target.Name)
+			}
+			assert.NotContains(t, rules.String(), `up{app="`+name, "it has no target")
+			assert.Contains(t, strings.Join(settings.Notes(), "\n"), name+" exports no metrics")
+		}
+	})
 }

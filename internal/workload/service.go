@@ -24,9 +24,9 @@ func service(s *stack.Stack, from stack.Service) Workload {
 			{Name: GRPCPort, Number: from.GRPCPort(), Protocol: "kubernetes.io/h2c"},
 		},
 		Checks: &Checks{
-			Startup: Probe{Check{Path: from.Health.Startup, PortName: HTTPPort}, s.Probes.Startup},
-			Ready:   Probe{Check{Path: from.Health.Ready, PortName: HTTPPort}, s.Probes.Readiness},
-			Live:    Probe{Check{Path: from.Health.Live, PortName: HTTPPort}, s.Probes.Liveness},
+			Startup: Probe{healthCheck(from, from.Health.Startup), s.Probes.Startup},
+			Ready:   Probe{healthCheck(from, from.Health.Ready), s.Probes.Readiness},
+			Live:    Probe{healthCheck(from, from.Health.Live), s.Probes.Liveness},
 		},
 		PreStopSeconds: s.Shutdown.PreStopSeconds, GraceSeconds: s.Shutdown.GracePeriodSeconds(),
 		Resources: from.Resources, Replicas: from.Replicas, PeakPods: from.PeakPods,
@@ -46,6 +46,9 @@ func service(s *stack.Stack, from stack.Service) Workload {
 			w.Env[key] = Value{Config: key, Optional: true}
 		}
 	}
+	for name, key := range from.Aliases {
+		w.Env[name] = Value{Config: key}
+	}
 	buckets := s.BucketNames()
 	own := from.PortVariables()
 	for _, use := range from.Buckets {
@@ -59,6 +62,14 @@ func service(s *stack.Stack, from stack.Service) Workload {
 	w.join(s)
 	w.connectService(s, from)
 	return w
+}
+
+// healthCheck asks a service at a path, or whether its port is open.
+func healthCheck(from stack.Service, path string) Check {
+	if path == catalog.OpenPort {
+		return Check{Port: from.HTTPPort, PortName: HTTPPort}
+	}
+	return Check{Path: path, PortName: HTTPPort}
 }
 
 // setupResources are those of a Job that sets a store up or migrates it. Kafka's

@@ -120,3 +120,27 @@ func TestQuota(t *testing.T) {
 		assert.EqualValues(t, 200, cpu.MilliValue(), "an exporter and its successor")
 	})
 }
+
+func TestProfile(t *testing.T) {
+	s, err := stacktest.LoadWith("dev", "../../Pulumi.dev.yaml", func(input config.Input) { input["profile"] = "commit-94b91e29" })
+	require.NoError(t, err)
+	all := All(s)
+	t.Run("asks user only whether its port is open", func(t *testing.T) {
+		user, _ := Find(all, "user-service")
+		assert.Equal(t, Check{Port: 8080, PortName: HTTPPort}, user.Checks.Ready.Check)
+		assert.Equal(t, Check{Port: 8080, PortName: HTTPPort}, user.Checks.Live.Check)
+	})
+	t.Run("gives messaging the address of auth under every name", func(t *testing.T) {
+		messaging, _ := Find(all, "messaging-service")
+		for _, name := range []string{"GRPC_AUTH_SERVICE_URL", "GRPC_FEED_SERVICE_URL", "GRPC_VIDEO_SERVICE_URL"} {
+			assert.Equal(t, Value{Config: "GRPC_AUTH_SERVICE_URL"}, messaging.Env[name])
+		}
+	})
+	t.Run("lets Prometheus in only where there are metrics", func(t *testing.T) {
+		for _, name := range catalog.Names() {
+			w, _ := Find(all, name+"-service")
+			scraped := slices.ContainsFunc(w.Clients, func(c Connection) bool { return c.Peer.Pods == &s.Network.Prometheus })
+			assert.Equal(t, !slices.Contains([]string{"user", "search", "cdn", "events"}, name), scraped, name)
+		}
+	})
+}

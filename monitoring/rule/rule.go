@@ -44,6 +44,8 @@ type Service struct {
 	// Metrics says that it exports metrics. If it does not, the readiness of
 	// its pods replaces up, and there are no alerts about its requests.
 	Metrics bool
+	// Unmeasured says that its metrics are not those of its HTTP requests.
+	Unmeasured bool
 	// SLO holds its objectives.
 	SLO slo.Service
 	// Team is the value of the label team of its alerts.

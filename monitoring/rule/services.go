@@ -62,9 +62,15 @@ func (b builder) reachable() []alert {
 		})
 	}
 	if b.anyMetrics() {
+		var others []promql.Matcher
+		for _, s := range b.withMetrics() {
+			if s.Unmeasured {
+				others = append(others, promql.NotEq(metric.App, s.Name))
+			}
+		}
 		list = append(list, alert{
 			name: "ServiceMetricsMissing", severity: Warning, team: TeamBackend,
-			expr: b.job(metric.JobServices, "up").WithLabel(metric.ServiceLabel, metric.App, "(.+)").
+			expr: b.job(metric.JobServices, "up", others...).WithLabel(metric.ServiceLabel, metric.App, "(.+)").
 				Sum(metric.ServiceLabel).Above(0).
 				Unless(b.series(metric.Requests), promql.On(metric.ServiceLabel)),
 			For:         30 * time.Minute,
