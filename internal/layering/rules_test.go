@@ -26,6 +26,7 @@ var rules = []rule{
 	{"monitoring/scrape", []string{"catalog", "monitoring/metric", "internal/yamltext"}},
 	{"release/stage", nil},
 	{"release/gate", []string{"monitoring/metric", "monitoring/promql", "monitoring/slo"}},
+	{"release", []string{"catalog", "monitoring/slo", "release/..."}},
 	{"monitoring", []string{"catalog", "monitoring/...", "internal/yamltext"}},
 
 	{"internal/config", []string{"catalog", "monitoring/slo"}},

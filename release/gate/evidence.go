@@ -140,3 +140,10 @@ func percent(share float64) string {
 	text := strings.TrimRight(strings.TrimRight(hundredths(share), "0"), ".")
 	return text + " %"
 }
+
+// Unknown is the evidence of a gate without any counts, with the reason.
+func Unknown(limits Limits, reason string) Evidence {
+	e := NewTest(limits, nil).Evidence()
+	e.Reason, e.Needed = reason, 0
+	return e
+}

@@ -11,12 +11,12 @@ import (
 // Stage is one step of a canary.
 type Stage struct {
 	// Name is that of the phase in which the release is there.
-	Name string
+	Name string `json:"name"`
 	// Weight is the share of traffic, in percent, that the new version should get.
-	Weight int
+	Weight int `json:"weight"`
 	// Pause is how long it stays there at least. Undecided, it may stay twice as
 	// long.
-	Pause time.Duration
+	Pause time.Duration `json:"pause"`
 }
 
 // The stages, as the documentation of releases has them. The pauses of the first
