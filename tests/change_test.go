@@ -44,8 +44,14 @@ func merge(into, from map[string]any) {
 // more values where it holds an object.
 func changed(t *testing.T, name, key string, value any) *stack.Stack {
 	t.Helper()
+	return changedAll(t, name, map[string]any{key: value})
+}
+
+// changedAll is a stack of the repository with other values of several keys.
+func changedAll(t *testing.T, name string, values map[string]any) *stack.Stack {
+	t.Helper()
 	input := stackInput(t, name)
-	merge(input, map[string]any{key: value})
+	merge(input, values)
 	c, err := stack.Parse(name, input)
 	require.NoError(t, err)
 	return c

@@ -57,6 +57,7 @@ var valuesBySuffix = map[string]any{
 	".limits.memory":             "1700Mi",
 	".limits.ephemeralStorage":   "2Gi",
 	".cidrs":                     []any{"10.1.0.0/16"},
+	".ports":                     []any{text(4242)},
 	".storageClass":              "fast",
 	".p99.alert":                 "900ms",
 	".runbookURL":                "https://runbooks.example.com",
@@ -217,23 +218,35 @@ var turns = map[string][]turn{
 	"aws.repositories.create": {{to: false, also: elsewhere, refused: true}},
 	"aws.repositories.prefix": {{to: "other", refused: true}},
 
-	"network.dns.namespace":            {{to: "dns"}},
-	"network.dns.labels.<name>":        {{at: "network.dns.labels.app", to: "coredns"}},
-	"network.prometheus.namespace":     {{to: "observability"}},
-	"network.prometheus.labels.<name>": {{at: "network.prometheus.labels.app", to: "prometheus"}},
-	"network.ingress.namespace":        {{to: "gateways"}},
-	"network.ingress.labels.<name>":    {{at: "network.ingress.labels.app", to: "ingress"}},
-	"network.mesh.namespace":           {{to: "mesh"}},
-	"network.mesh.labels.<name>":       {{at: "network.mesh.labels.app", to: "istiod"}},
-	"network.private":                  {{to: []any{"10.0.0.0/8"}}},
-	"ingress.kind":                     {{to: "none"}, {to: "gateway", also: map[string]any{"ingress": map[string]any{"gateway": "public"}}}},
-	"ingress.host":                     {{to: "api.example.com"}},
-	"ingress.className":                {{to: "other"}},
-	"ingress.issuer":                   {{to: "other"}},
-	"ingress.tlsSecret":                {{to: "other"}},
-	"ingress.gateway":                  {{with: gateway, to: "other"}},
-	"ingress.gatewayNamespace":         {{with: gateway, to: "gateways"}},
-	"ingress.annotations.<name>":       {{at: "ingress.annotations.note", to: "text"}},
+	"network.preset":                            {{to: "gke"}, {to: "openshift"}, {to: "nodelocaldns"}},
+	"network.dns.namespace":                     {{to: "dns"}},
+	"network.dns.labels.<name>":                 {{at: "network.dns.labels.app", to: "coredns"}},
+	"network.dns.namespaceLabels.<name>":        {labelled("dns")},
+	"network.prometheus.namespace":              {{to: "observability"}},
+	"network.prometheus.labels.<name>":          {{at: "network.prometheus.labels.app", to: "prometheus"}},
+	"network.prometheus.namespaceLabels.<name>": {labelled("prometheus")},
+	"network.ingress.namespace":                 {{to: "gateways"}},
+	"network.ingress.labels.<name>":             {{at: "network.ingress.labels.app", to: "ingress"}},
+	"network.ingress.namespaceLabels.<name>":    {labelled("ingress")},
+	"network.gateway.namespace":                 {{with: gateway, to: "gateways"}},
+	"network.gateway.labels.<name>":             {{with: gateway, at: "network.gateway.labels.app", to: "gateway"}},
+	"network.gateway.namespaceLabels.<name>":    {with(gateway, labelled("gateway"))},
+	"network.gateway.cidrs":                     {{with: gateway, to: []any{"10.1.0.0/16"}}},
+	"network.gateway.ports":                     {{with: gateway, to: []any{text(4242)}}},
+	"network.mesh.namespace":                    {{with: meshed, to: "mesh"}},
+	"network.mesh.labels.<name>":                {{with: meshed, at: "network.mesh.labels.app", to: "other"}},
+	"network.mesh.namespaceLabels.<name>":       {with(meshed, labelled("mesh"))},
+	"network.mesh.cidrs":                        {{with: meshed, to: []any{"10.1.0.0/16"}}},
+	"network.mesh.ports":                        {{with: meshed, to: []any{text(4242)}}},
+	"network.private":                           {{to: []any{"10.0.0.0/8"}}},
+	"ingress.kind":                              {{to: "none"}, {to: "gateway", also: map[string]any{"ingress": map[string]any{"gateway": "public"}}}},
+	"ingress.host":                              {{to: "api.example.com"}},
+	"ingress.className":                         {{to: "other"}},
+	"ingress.issuer":                            {{to: "other"}},
+	"ingress.tlsSecret":                         {{to: "other"}},
+	"ingress.gateway":                           {{with: gateway, to: "other"}},
+	"ingress.gatewayNamespace":                  {{with: gateway, to: "gateways"}},
+	"ingress.annotations.<name>":                {{at: "ingress.annotations.note", to: "text"}},
 
 	"monitoring.mode": {
 		{to: "none", also: map[string]any{"monitoring": map[string]any{"receivers": []any{}}}},
@@ -305,6 +318,18 @@ var turns = map[string][]turn{
 	"services.<name>.autoscaling.cpuPercent":    {{with: cdnScales, to: text(60)}},
 	"services.<name>.autoscaling.memoryPercent": {{with: cdnScales, to: text(60)}},
 }
+
+// labelled selects the namespaces of a peer by their labels.
+func labelled(peer string) turn {
+	return turn{at: "network." + peer, to: map[string]any{"namespace": "", "labels": map[string]any{}, "namespaceLabels": map[string]any{"team": "platform"}}}
+}
+
+func with(with map[string]any, turn turn) turn {
+	turn.with = with
+	return turn
+}
+
+var meshed = map[string]any{"mesh": "istio"}
 
 var gateway = map[string]any{"ingress": map[string]any{"kind": "gateway", "gateway": "public"}}
 

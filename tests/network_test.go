@@ -2,8 +2,10 @@ package tests
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/workload"
 )
@@ -37,12 +40,24 @@ func networkOf(t *testing.T, all []recorded) network {
 	}
 	if _, ok := n.policies[workload.Migrations]; ok {
 		// A release brings it.
-		n.pods[workload.Migrations] = corev1.PodTemplateSpec{
-			ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app.kubernetes.io/name": workload.Migrations}},
-			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: workload.Migrations}}},
-		}
+		n.add(workload.Migrations, map[string]string{"app.kubernetes.io/name": workload.Migrations})
+	}
+	if _, ok := n.policies[solver]; ok {
+		// cert-manager brings it, with the labels and the port of its own.
+		n.add(solver, map[string]string{"acme.cert-manager.io/http-domain": "1", "acme.cert-manager.io/http-token": "2", "acme.cert-manager.io/http01-solver": "true"},
+			corev1.ContainerPort{Name: "http", ContainerPort: 8089})
 	}
 	return n
+}
+
+const solver = "acme-http01-solver"
+
+// add adds a pod that is not the program's.
+func (n network) add(name string, labels map[string]string, ports ...corev1.ContainerPort) {
+	n.pods[name] = corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: labels},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: name, Ports: ports}}},
+	}
 }
 
 // podTemplates are the pods that a stack makes, by workload.
@@ -70,8 +85,10 @@ func podTemplates(t *testing.T, all []recorded) map[string]corev1.PodTemplateSpe
 // an address outside.
 type end struct {
 	namespace string
-	labels    map[string]string
-	address   string
+	// namespaced are labels of the namespace beside its name.
+	namespaced map[string]string
+	labels     map[string]string
+	address    string
 }
 
 func (n network) pod(name string) end {
@@ -100,8 +117,15 @@ func (n network) peerMatches(t *testing.T, peer networkingv1.NetworkPolicyPeer, 
 		if e.namespace != "nova-backend" {
 			return false
 		}
-	} else if !selectorMatches(t, peer.NamespaceSelector, map[string]string{"kubernetes.io/metadata.name": e.namespace}) {
-		return false
+	} else {
+		have := maps.Clone(e.namespaced)
+		if have == nil {
+			have = map[string]string{}
+		}
+		have["kubernetes.io/metadata.name"] = e.namespace
+		if !selectorMatches(t, peer.NamespaceSelector, have) {
+			return false
+		}
 	}
 	return peer.PodSelector == nil || selectorMatches(t, peer.PodSelector, e.labels)
 }
@@ -341,7 +365,7 @@ func TestNetwork_ingress_only_from_named_neighbours_and_DNS_for_all(t *testing.T
 					_, in = n.lets(t, stranger, n.pod(name), corev1.ProtocolTCP, int(port.ContainerPort))
 					assert.False(t, in, "a stranger to %s:%s", name, port.Name)
 					_, in = n.lets(t, ingress, n.pod(name), corev1.ProtocolTCP, int(port.ContainerPort))
-					assert.Equal(t, stack != "dev" && public[name] && port.Name == "http", in, "ingress to %s:%s", name, port.Name)
+					assert.Equal(t, stack != "dev" && (public[name] || name == solver) && port.Name == "http", in, "ingress to %s:%s", name, port.Name)
 				}
 			}
 		}
@@ -422,6 +446,177 @@ func TestNetwork_external_store_without_CIDRs_is_reached_on_its_port_only(t *tes
 	n.reaches(t, "search-service", "public", 9200)
 	n.reaches(t, "media-service", "a database", 9000)
 	n.reaches(t, "events-service", "a database")
+}
+
+func TestNetwork_services_of_an_account_reach_S3_and_STS(t *testing.T) {
+	for name, tc := range map[string]struct {
+		set map[string]any
+		// public and endpoint are the ports on which media reaches a public
+		// address and that of a VPC endpoint.
+		public, endpoint []int
+	}{
+		"at public addresses":                   {nil, []int{443}, nil},
+		"also at endpoints in the VPC":          {map[string]any{"aws": map[string]any{"cidrs": []any{"10.9.0.0/24"}}}, []int{443}, []int{443}},
+		"also where only those of S3 are known": {map[string]any{"storage": map[string]any{"cidrs": []any{"10.9.0.0/24"}}}, []int{443}, []int{443}},
+		"and nothing else where all are endpoints": {map[string]any{
+			"storage": map[string]any{"cidrs": []any{"10.8.0.0/24"}}, "aws": map[string]any{"cidrs": []any{"10.9.0.0/24"}},
+		}, nil, []int{443}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := networkOf(t, declare(t, changedAll(t, "prod", tc.set), false))
+			n.reaches(t, "media-service", "public", tc.public...)
+			n.reaches(t, "media-service", "another network", tc.endpoint...)
+			n.reaches(t, "media-service", "metadata")
+			n.reaches(t, "search-service", "another network")
+			n.reaches(t, "search-service", "public")
+		})
+	}
+}
+
+func TestNetwork_internet_is_reached_through_a_proxy(t *testing.T) {
+	c := parse(t, "  nova:network: {internet: {cidrs: [10.9.0.1/32], ports: [9000]}}\n")
+	n := networkOf(t, declare(t, c, false))
+	n.reaches(t, "auth-service", "another network", 9000)
+	n.reaches(t, "auth-service", "public")
+	n.reaches(t, "search-service", "another network")
+}
+
+// peers are the configured peers outside, by key, with who connects to whom.
+var peers = map[string]struct {
+	// with is configured so that the peer matters.
+	with string
+	// pod is the end in the stack, port its or the peer's port.
+	pod  string
+	port int
+	// client says that the peer connects to the pod.
+	client bool
+}{
+	"dns":        {"", "redis", 53, false},
+	"prometheus": {"", "auth-service", 8083, true},
+	"ingress":    {"  nova:ingress: {kind: ingress, host: api.example.com}\n", "auth-service", 8083, true},
+	"gateway":    {"  nova:ingress: {kind: gateway, host: api.example.com, gateway: public}\n", "auth-service", 8083, true},
+	"mesh":       {"  nova:mesh: istio\n", "auth-service", 15012, false},
+	"internet":   {"", "auth-service", 443, false},
+}
+
+func TestNetwork_every_peer_takes_networks_and_ports(t *testing.T) {
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[config.Network]()) {
+		if field.Type != reflect.TypeFor[config.Peer]() && field.Type != reflect.TypeFor[config.Outside]() {
+			continue
+		}
+		key := field.Tag.Get("config")
+		t.Run(key, func(t *testing.T) {
+			tc, known := peers[key]
+			require.True(t, known, "say in peers who connects to whom")
+			// lets reports whether a connection with an address is let through, on a
+			// port.
+			lets := func(n network, address string, port int) bool {
+				out, in := n.lets(t, n.pod(tc.pod), end{address: address}, corev1.ProtocolTCP, port)
+				if tc.client {
+					out, in = n.lets(t, end{address: address}, n.pod(tc.pod), corev1.ProtocolTCP, port)
+				}
+				return out && in
+			}
+			before := networkOf(t, declare(t, parse(t, tc.with), false))
+			after := networkOf(t, declare(t, parse(t, tc.with+"  nova:network: {"+key+": {cidrs: [10.7.0.0/24, 'fd00::/64'], ports: [4242]}}\n"), false))
+			for _, address := range []string{"10.7.0.3", "fd00::3"} {
+				assert.False(t, lets(before, address, tc.port), address)
+				assert.False(t, lets(before, address, 4242), address)
+				assert.True(t, lets(after, address, 4242), address)
+				assert.Equal(t, tc.client, lets(after, address, tc.port), "ports of a client are added, those of a server replaced")
+			}
+			assert.False(t, lets(after, "10.7.1.3", 4242), "a neighbouring network")
+			assert.False(t, lets(after, "10.7.0.3", 22))
+		})
+	}
+}
+
+func TestNetwork_presets_are_where_the_cluster_has_its_peers(t *testing.T) {
+	const udp, tcp = corev1.ProtocolUDP, corev1.ProtocolTCP
+	type connection struct {
+		to       end
+		protocol corev1.Protocol
+		port     int
+	}
+	kubeDNS := end{namespace: "kube-system", labels: map[string]string{"k8s-app": "kube-dns"}}
+	nodeLocal, metadata := end{address: "169.254.20.10"}, end{address: "169.254.169.254"}
+	envoy := end{namespace: "envoy-gateway-system", labels: map[string]string{
+		"app.kubernetes.io/name": "envoy", "app.kubernetes.io/component": "proxy", "app.kubernetes.io/managed-by": "envoy-gateway",
+	}}
+	controller := end{namespace: "envoy-gateway-system", labels: map[string]string{"control-plane": "envoy-gateway"}}
+	nginx := end{namespace: "ingress-nginx", labels: map[string]string{"app.kubernetes.io/name": "ingress-nginx"}}
+	router := end{namespace: "openshift-ingress", namespaced: map[string]string{"policy-group.network.openshift.io/ingress": ""}}
+	want := map[string]struct {
+		network         string
+		answers, silent []connection
+		// comes and stays are who may and may not connect to a public service
+		// behind an ingress, and behind a gateway.
+		ingress, gateway, stays []end
+	}{
+		"kubernetes": {"", []connection{{kubeDNS, udp, 53}, {kubeDNS, tcp, 53}}, []connection{{nodeLocal, udp, 53}, {metadata, udp, 53}, {kubeDNS, tcp, 443}},
+			[]end{nginx}, []end{envoy}, []end{controller, {address: "10.0.1.7"}}},
+		"nodelocaldns": {"", []connection{{kubeDNS, udp, 53}, {nodeLocal, udp, 53}, {nodeLocal, tcp, 53}}, []connection{{metadata, udp, 53}, {nodeLocal, tcp, 80}},
+			[]end{nginx}, []end{envoy}, []end{{address: "169.254.20.10"}}},
+		"eks-alb": {"ingress: {cidrs: [10.0.0.0/16]}, gateway: {cidrs: [10.0.0.0/16]}", []connection{{kubeDNS, udp, 53}}, []connection{{nodeLocal, udp, 53}},
+			[]end{{address: "10.0.1.7"}}, []end{{address: "10.0.1.7"}}, []end{nginx, envoy, {address: "10.1.1.7"}}},
+		"gke": {"", []connection{{kubeDNS, udp, 53}, {nodeLocal, udp, 53}, {metadata, udp, 53}, {metadata, tcp, 53},
+			{end{namespace: "kube-system", labels: map[string]string{"k8s-app": "node-local-dns"}}, udp, 53}}, []connection{{metadata, tcp, 80}, {metadata, tcp, 443}, {metadata, tcp, 8080}, {kubeDNS, tcp, 443}},
+			[]end{{address: "35.191.3.4"}, {address: "130.211.1.1"}}, []end{{address: "35.191.3.4"}}, []end{nginx, envoy, {address: "35.190.0.1"}}},
+		"openshift": {"", []connection{{end{namespace: "openshift-dns", labels: map[string]string{"dns.operator.openshift.io/daemonset-dns": "default"}}, udp, 5353}},
+			[]connection{{kubeDNS, udp, 53}, {end{namespace: "openshift-dns"}, udp, 5353}},
+			[]end{router}, []end{{namespace: "openshift-ingress", labels: map[string]string{"gateway.networking.k8s.io/gateway-name": "public"}}}, []end{nginx, envoy}},
+	}
+	for _, preset := range config.NetworkPresets() {
+		t.Run(preset.Name, func(t *testing.T) {
+			want, ok := want[preset.Name]
+			require.True(t, ok, "say where its peers are")
+			of := func(ingress string) network {
+				return networkOf(t, declare(t, parse(t, "  nova:ingress: {host: api.example.com, "+ingress+"}\n  nova:network: {preset: "+preset.Name+", "+want.network+"}\n"), false))
+			}
+			behindIngress, behindGateway := of("kind: ingress, issuer: letsencrypt"), of("kind: gateway, gateway: public")
+			for name := range behindIngress.pods {
+				for _, c := range want.answers {
+					out, _ := behindIngress.lets(t, behindIngress.pod(name), c.to, c.protocol, c.port)
+					assert.True(t, out, "%s asks %+v", name, c)
+				}
+				for _, c := range want.silent {
+					out, _ := behindIngress.lets(t, behindIngress.pod(name), c.to, c.protocol, c.port)
+					assert.False(t, out, "%s asks %+v", name, c)
+				}
+			}
+			comes := func(n network, from end, to string, port int) bool {
+				_, in := n.lets(t, from, n.pod(to), tcp, port)
+				return in
+			}
+			for _, from := range want.ingress {
+				assert.True(t, comes(behindIngress, from, "auth-service", 8083), "%+v", from)
+				assert.True(t, comes(behindIngress, from, solver, 8089), "%+v", from)
+				assert.False(t, comes(behindIngress, from, "auth-service", 9083), "%+v", from)
+				assert.False(t, comes(behindIngress, from, "search-service", 8086), "%+v", from)
+			}
+			for _, from := range want.gateway {
+				assert.True(t, comes(behindGateway, from, "auth-service", 8083), "%+v", from)
+				assert.False(t, comes(behindGateway, from, "search-service", 8086), "%+v", from)
+			}
+			for _, from := range want.stays {
+				assert.False(t, comes(behindIngress, from, "auth-service", 8083), "%+v", from)
+				assert.False(t, comes(behindIngress, from, solver, 8089), "%+v", from)
+				assert.False(t, comes(behindGateway, from, "auth-service", 8083), "%+v", from)
+			}
+		})
+	}
+}
+
+func TestNetwork_solver_is_let_in_only_where_a_certificate_is_issued(t *testing.T) {
+	for lines, want := range map[string]bool{
+		"  nova:ingress: {kind: ingress, host: api.example.com, issuer: letsencrypt}\n":                  true,
+		"  nova:ingress: {kind: ingress, host: api.example.com}\n":                                       false,
+		"  nova:ingress: {kind: gateway, host: api.example.com, gateway: public, issuer: letsencrypt}\n": false,
+		"": false,
+	} {
+		_, ok := networkOf(t, declare(t, parse(t, lines), false)).pods[solver]
+		assert.Equal(t, want, ok, lines)
+	}
 }
 
 func TestNetwork_policies_can_be_switched_off(t *testing.T) {

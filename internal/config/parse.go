@@ -6,6 +6,7 @@ package config
 // that package stack can add the mistakes that it finds.
 func Parse(stack string, input Input) (*Config, error) {
 	c := Defaults(stack)
+	c.usePreset(input)
 	found := &mistakes{}
 	decode(input, c, found)
 	c.resolveModes()

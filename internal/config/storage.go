@@ -19,7 +19,7 @@ type Storage struct {
 	Region   string            `config:"region" doc:"Region of the buckets. Another region means other buckets and repositories: refused where nova:deletionProtection is set."`
 	Endpoint string            `config:"endpoint" doc:"host:port of an external S3-compatible store."`
 	TLS      bool              `config:"tls" doc:"Use TLS for an external store."`
-	CIDRs    []string          `config:"cidrs" doc:"Networks of object storage, for the egress policies; empty means any public address, on its port only."`
+	CIDRs    []string          `config:"cidrs" doc:"Networks of object storage, for the egress policies; empty means any address, in mode aws any public one, on its port only."`
 	Buckets  map[string]string `config:"buckets" doc:"Names of the buckets media, uploads, audio and cdn; the default is nova-<bucket>-<stack>. Another name is another bucket: refused where nova:deletionProtection is set."`
 
 	NoncurrentDays     int            `config:"noncurrentDays" doc:"Days for which an overwritten or deleted object can be restored; 1 to 3650, and at least 7 where nova:deletionProtection is set."`
@@ -37,6 +37,7 @@ type Storage struct {
 type AWS struct {
 	Account      string       `config:"account" doc:"Account, 12 digits. The provider refuses any other."`
 	OIDCIssuer   string       `config:"oidcIssuer" doc:"OIDC issuer of the cluster, which the roles of service accounts trust: https:// and a host and path."`
+	CIDRs        []string     `config:"cidrs" doc:"Networks of the account's VPC endpoints (interface endpoints of S3 and STS), to which the services that use object storage may connect on port 443. With storage.cidrs they must hold those of STS, which is otherwise reached at any public address."`
 	Repositories Repositories `config:"repositories" doc:"Image repositories (ECR)."`
 }
 
@@ -176,6 +177,7 @@ func (c *Config) checkAWS(found *mistakes) {
 			found.invalid(at("nova:aws.account"), c.AWS.Account, "is not an account; expected 12 digits")
 		}
 	}
+	checkCIDRs(found, at("nova:aws.cidrs"), c.AWS.CIDRs)
 	issuer, err := url.Parse(c.AWS.OIDCIssuer)
 	switch {
 	case c.AWS.OIDCIssuer == "":

@@ -13,16 +13,19 @@ type Connection struct {
 	Peer Peer
 	// Ports are the TCP ports on which the server listens.
 	Ports []int
+	// Datagrams is set when the server listens on the same ports of UDP, too.
+	Datagrams bool
 }
 
-// Peer is the other end of a connection. Exactly one of its fields is set.
+// Peer is the other end of a connection: a workload of the stack, a configured
+// peer, or addresses.
 type Peer struct {
 	// Workload is the name of a workload of the stack.
 	Workload string
-	// Pods are pods of another namespace.
-	Pods *config.Peer
-	// Networks are addresses outside of the cluster.
-	Networks *Networks
+	// Outside are pods of other namespaces, networks, or both.
+	Outside *config.Peer
+	// Networks are addresses.
+	Networks []Networks
 }
 
 // Networks are all addresses in CIDRs but those in Except.
@@ -31,19 +34,65 @@ type Networks struct{ CIDRs, Except []string }
 // anyAddress is every address of IPv4; clusters with IPv6 name their networks.
 const anyAddress = "0.0.0.0/0"
 
-// internet are the public addresses.
-func internet(s *stack.Stack) *Networks {
-	return &Networks{CIDRs: []string{anyAddress}, Except: s.Network.Private}
+// public are the public addresses.
+func public(s *stack.Stack) Networks {
+	return Networks{CIDRs: []string{anyAddress}, Except: s.Network.Private}
+}
+
+// internet is the connection to providers on the internet, on the ports of a
+// service's record.
+func internet(s *stack.Stack, ports []int) Connection {
+	through, networks := s.Network.Internet, public(s)
+	if len(through.CIDRs) > 0 {
+		networks = Networks{CIDRs: through.CIDRs}
+	}
+	if len(through.Ports) > 0 {
+		ports = through.Ports
+	}
+	return Connection{Peer: Peer{Networks: []Networks{networks}}, Ports: ports}
+}
+
+// cloud are the networks of an AWS account's S3 and STS. The pods of services
+// with a role fetch credentials from STS on the same port. VPC endpoints have
+// private addresses. Where nobody says at which STS is, it is at a public one,
+// also when S3 is not.
+func cloud(s *stack.Stack) []Networks {
+	var networks []Networks
+	for _, cidrs := range [][]string{s.Storage.CIDRs, s.AWS.CIDRs} {
+		if len(cidrs) > 0 {
+			networks = append(networks, Networks{CIDRs: cidrs})
+		}
+	}
+	if len(networks) < 2 {
+		networks = append(networks, public(s))
+	}
+	return networks
 }
 
 // connect adds a dependency on another workload.
 func (w *Workload) connect(name string, ports ...int) {
-	w.Dependencies = append(w.Dependencies, Connection{Peer{Workload: name}, ports})
+	w.Dependencies = append(w.Dependencies, Connection{Peer: Peer{Workload: name}, Ports: ports})
 }
 
 // scraped allows connections of Prometheus.
 func (w *Workload) scraped(s *stack.Stack, ports ...int) {
-	w.Clients = append(w.Clients, Connection{Peer{Pods: &s.Network.Prometheus}, ports})
+	w.serve(s.Network.Prometheus, ports)
+}
+
+// serve allows connections of a peer, on ports and those that the stack adds for
+// that peer.
+func (w *Workload) serve(to config.Peer, ports []int) {
+	w.Clients = append(w.Clients, Connection{Peer: Peer{Outside: &to}, Ports: distinct(ports, to.Ports)})
+}
+
+func distinct(ports, more []int) []int {
+	all := slices.Clone(ports)
+	for _, port := range more {
+		if !slices.Contains(all, port) {
+			all = append(all, port)
+		}
+	}
+	return all
 }
 
 // connectTo adds the dependency on a store, in the cluster or external.
@@ -53,15 +102,14 @@ func (w *Workload) connectTo(s *stack.Stack, kind catalog.StoreKind) {
 		w.connect(store.Name, store.Port)
 		return
 	}
-	networks := &Networks{CIDRs: store.Spec.CIDRs}
+	networks := []Networks{{CIDRs: store.Spec.CIDRs}}
 	switch {
-	case len(store.Spec.CIDRs) > 0:
 	case store.Spec.Mode == config.StorageAWS:
-		networks = internet(s)
-	default:
-		networks.CIDRs = []string{anyAddress}
+		networks = cloud(s)
+	case len(store.Spec.CIDRs) == 0:
+		networks[0].CIDRs = []string{anyAddress}
 	}
-	w.Dependencies = append(w.Dependencies, Connection{Peer{Networks: networks}, []int{store.Spec.Port}})
+	w.Dependencies = append(w.Dependencies, Connection{Peer: Peer{Networks: networks}, Ports: []int{store.Spec.Port}})
 }
 
 // connectService adds what a service calls, needs and serves. Between services
@@ -76,16 +124,29 @@ func (w *Workload) connectService(s *stack.Stack, from stack.Service) {
 		w.connectTo(s, kind)
 	}
 	if len(from.InternetPorts) > 0 {
-		w.Dependencies = append(w.Dependencies, Connection{Peer{Networks: internet(s)}, from.InternetPorts})
+		w.Dependencies = append(w.Dependencies, internet(s, from.InternetPorts))
 	}
 	if ports := meshPorts(s.Mesh); len(ports) > 0 {
-		w.Dependencies = append(w.Dependencies, Connection{Peer{Pods: &s.Network.Mesh}, ports})
+		if len(s.Network.Mesh.Ports) > 0 {
+			ports = s.Network.Mesh.Ports
+		}
+		w.Dependencies = append(w.Dependencies, Connection{Peer: Peer{Outside: &s.Network.Mesh}, Ports: ports})
 	}
 	if from.MetricsPath != "" {
 		w.scraped(s, meshed(s.Mesh, from.HTTPPort)...)
 	}
-	if s.Ingress.Kind != config.IngressNone && len(from.PublicPaths) > 0 {
-		w.Clients = append(w.Clients, Connection{Peer{Pods: &s.Network.Ingress}, meshed(s.Mesh, from.HTTPPort)})
+	if len(from.PublicPaths) > 0 {
+		w.published(s, meshed(s.Mesh, from.HTTPPort)...)
+	}
+}
+
+// published allows connections of whatever publishes the API.
+func (w *Workload) published(s *stack.Stack, ports ...int) {
+	if s.UsesIngress() {
+		w.serve(s.Network.Ingress, ports)
+	}
+	if s.UsesGateway() {
+		w.serve(s.Network.Gateway, ports)
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 const (
 	labelName      = "app.kubernetes.io/name"
 	labelNamespace = "kubernetes.io/metadata.name"
-	dnsPort        = 53
 )
 
 // Names of the policies that select every pod.
@@ -39,14 +38,18 @@ func Policies(s *stack.Stack, all []Workload) map[string]networkingv1.NetworkPol
 	policies[DNS] = networkingv1.NetworkPolicySpec{
 		PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeEgress},
 		Egress: []networkingv1.NetworkPolicyEgressRule{{
-			To:    []networkingv1.NetworkPolicyPeer{neighbour(s.Network.DNS)},
-			Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolUDP, dnsPort), port(corev1.ProtocolTCP, dnsPort)},
+			To:    outside(s.Network.DNS),
+			Ports: Connection{Ports: s.Network.DNS.Ports, Datagrams: true}.ports(),
 		}},
+	}
+	pods := map[string]metav1.LabelSelector{}
+	for _, w := range all {
+		pods[w.Name] = w.selector()
 	}
 	of := func(name string, change func(*networkingv1.NetworkPolicySpec)) {
 		spec, ok := policies[name]
 		if !ok {
-			spec = networkingv1.NetworkPolicySpec{PodSelector: selects(name), PolicyTypes: both}
+			spec = networkingv1.NetworkPolicySpec{PodSelector: pods[name], PolicyTypes: both}
 		}
 		change(&spec)
 		policies[name] = spec
@@ -76,9 +79,12 @@ func Policies(s *stack.Stack, all []Workload) map[string]networkingv1.NetworkPol
 }
 
 func (c Connection) ports() []networkingv1.NetworkPolicyPort {
-	ports := make([]networkingv1.NetworkPolicyPort, len(c.Ports))
-	for i, number := range c.Ports {
-		ports[i] = port(corev1.ProtocolTCP, number)
+	var ports []networkingv1.NetworkPolicyPort
+	for _, number := range c.Ports {
+		if c.Datagrams {
+			ports = append(ports, port(corev1.ProtocolUDP, number))
+		}
+		ports = append(ports, port(corev1.ProtocolTCP, number))
 	}
 	return ports
 }
@@ -88,26 +94,48 @@ func (p Peer) peers() []networkingv1.NetworkPolicyPeer {
 	case p.Workload != "":
 		selector := selects(p.Workload)
 		return []networkingv1.NetworkPolicyPeer{{PodSelector: &selector}}
-	case p.Pods != nil:
-		return []networkingv1.NetworkPolicyPeer{neighbour(*p.Pods)}
+	case p.Outside != nil:
+		return outside(*p.Outside)
 	}
 	var peers []networkingv1.NetworkPolicyPeer
-	for _, cidr := range p.Networks.CIDRs {
-		peers = append(peers, networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: cidr, Except: p.Networks.Except}})
+	for _, networks := range p.Networks {
+		peers = append(peers, networks.peers()...)
 	}
 	return peers
 }
 
-// neighbour selects pods of another namespace: one peer with both selectors,
-// for two peers would mean either.
-func neighbour(p config.Peer) networkingv1.NetworkPolicyPeer {
-	peer := networkingv1.NetworkPolicyPeer{
-		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{labelNamespace: p.Namespace}},
+func (n Networks) peers() []networkingv1.NetworkPolicyPeer {
+	var peers []networkingv1.NetworkPolicyPeer
+	for _, cidr := range n.CIDRs {
+		peers = append(peers, networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: cidr, Except: n.Except}})
 	}
-	if len(p.Labels) > 0 {
-		peer.PodSelector = &metav1.LabelSelector{MatchLabels: p.Labels}
+	return peers
+}
+
+// outside selects pods of other namespaces and networks. Pods are one peer with
+// both selectors, for two peers would mean either.
+func outside(p config.Peer) []networkingv1.NetworkPolicyPeer {
+	var peers []networkingv1.NetworkPolicyPeer
+	if p.Selects() {
+		namespaces := p.NamespaceLabels
+		if p.Namespace != "" {
+			namespaces = map[string]string{labelNamespace: p.Namespace}
+		}
+		pods := networkingv1.NetworkPolicyPeer{NamespaceSelector: &metav1.LabelSelector{MatchLabels: namespaces}}
+		if len(p.Labels) > 0 {
+			pods.PodSelector = &metav1.LabelSelector{MatchLabels: p.Labels}
+		}
+		peers = append(peers, pods)
 	}
-	return peer
+	return append(peers, Networks{CIDRs: p.CIDRs}.peers()...)
+}
+
+// selector selects the pods of a workload.
+func (w Workload) selector() metav1.LabelSelector {
+	if len(w.Selector) > 0 {
+		return metav1.LabelSelector{MatchLabels: w.Selector}
+	}
+	return selects(w.Name)
 }
 
 func selects(name string) metav1.LabelSelector {

@@ -26,6 +26,9 @@ const (
 	// image until a release brings it; what it may reach and take is settled
 	// before.
 	Migration Kind = "migration"
+	// Solver is a pod of cert-manager that answers for the API's host while a
+	// certificate is issued. cert-manager makes it, in the stack's namespace.
+	Solver Kind = "solver"
 )
 
 // Workload is one kind of pod of a stack. Of each pod there is one container.
@@ -34,6 +37,9 @@ type Workload struct {
 	// Kubernetes objects, and its host name under Compose.
 	Name string
 	Kind Kind
+	// Selector are labels of its pods where somebody else makes them; empty means
+	// the label of its name.
+	Selector map[string]string
 	// Service is the short name of a service.
 	Service string
 	// Store is what a store, its set-up or its exporter belongs to.
@@ -187,7 +193,7 @@ type Check struct {
 }
 
 // All returns the workloads of a stack: its services in the order of the
-// catalogue, the migration Job, and in the order of start each store that the
+// catalogue, the migration Job, cert-manager's solver, and in the order of start each store that the
 // stack runs with its set-up, and each exporter.
 func All(s *stack.Stack) []Workload {
 	var all []Workload
@@ -196,6 +202,9 @@ func All(s *stack.Stack) []Workload {
 	}
 	if slices.ContainsFunc(s.Services, func(each stack.Service) bool { return slices.Contains(each.Needs, catalog.Postgres) }) {
 		all = append(all, migration(s))
+	}
+	if s.IssuesCertificate() && !s.Compose {
+		all = append(all, solver(s))
 	}
 	for _, each := range s.Stores {
 		if each.InCluster {

@@ -40,7 +40,7 @@ func TestAll(t *testing.T) {
 				assert.Positive(t, w.Replicas, w.Name)
 				assert.GreaterOrEqual(t, w.PeakPods, w.Replicas, w.Name)
 				assert.NotEmpty(t, w.Resources.Limits.Memory, w.Name)
-				if w.Kind != Migration {
+				if w.Kind != Migration && w.Kind != Solver {
 					assert.NotEmpty(t, w.Image, w.Name)
 					assert.NotZero(t, w.User, w.Name)
 				}
