@@ -76,13 +76,13 @@ func (w *Workload) connect(name string, ports ...int) {
 
 // scraped allows connections of Prometheus.
 func (w *Workload) scraped(s *stack.Stack, ports ...int) {
-	w.serve(s.Network.Prometheus, ports)
+	w.serve(&s.Network.Prometheus, ports)
 }
 
 // serve allows connections of a peer, on ports and those that the stack adds for
 // that peer.
-func (w *Workload) serve(to config.Peer, ports []int) {
-	w.Clients = append(w.Clients, Connection{Peer: Peer{Outside: &to}, Ports: distinct(ports, to.Ports)})
+func (w *Workload) serve(to *config.Peer, ports []int) {
+	w.Clients = append(w.Clients, Connection{Peer: Peer{Outside: to}, Ports: distinct(ports, to.Ports)})
 }
 
 func distinct(ports, more []int) []int {
@@ -143,10 +143,10 @@ func (w *Workload) connectService(s *stack.Stack, from stack.Service) {
 // published allows connections of whatever publishes the API.
 func (w *Workload) published(s *stack.Stack, ports ...int) {
 	if s.UsesIngress() {
-		w.serve(s.Network.Ingress, ports)
+		w.serve(&s.Network.Ingress, ports)
 	}
 	if s.UsesGateway() {
-		w.serve(s.Network.Gateway, ports)
+		w.serve(&s.Network.Gateway, ports)
 	}
 }
 

@@ -139,7 +139,7 @@ func TestProfile(t *testing.T) {
 	t.Run("lets Prometheus in only where there are metrics", func(t *testing.T) {
 		for _, name := range catalog.Names() {
 			w, _ := Find(all, name+"-service")
-			scraped := slices.ContainsFunc(w.Clients, func(c Connection) bool { return c.Peer.Pods == &s.Network.Prometheus })
+			scraped := slices.ContainsFunc(w.Clients, func(c Connection) bool { return c.Peer.Outside == &s.Network.Prometheus })
 			assert.Equal(t, !slices.Contains([]string{"user", "search", "cdn", "events"}, name), scraped, name)
 		}
 	})
