@@ -4,12 +4,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 
 	"nova.dev/infra/internal/evaluate"
 )
@@ -27,14 +24,19 @@ type component struct{ typ, name string }
 
 // newObject reads the inputs of a resource of the Kubernetes provider.
 func newObject(r evaluate.Resource, owner component) (object, error) {
-	fields := plainObject(r.Inputs)
+	objects, err := evaluate.Objects([]evaluate.Resource{r})
+	if err != nil || len(objects) == 0 {
+		return object{}, fmt.Errorf("%s cannot be written as a manifest: it declares no object", r.URN)
+	}
+	fields := objects[0].Object.Object
+	shown(fields)
 	o := object{owner: owner, fields: fields}
 	o.kind, _ = fields["kind"].(string)
 	metadata, _ := fields["metadata"].(map[string]any)
 	o.name, _ = metadata["name"].(string)
 	o.namespace, _ = metadata["namespace"].(string)
-	if version, _ := fields["apiVersion"].(string); version == "" || o.kind == "" || o.name == "" {
-		return o, fmt.Errorf("%s cannot be written as a manifest: it has no apiVersion, kind or name", r.URN)
+	if o.name == "" {
+		return o, fmt.Errorf("%s cannot be written as a manifest: it has no name", r.URN)
 	}
 	if o.kind == "Secret" {
 		readable(fields)
@@ -61,45 +63,26 @@ func withoutHints(r evaluate.Resource, fields map[string]any) {
 	}
 }
 
-// plainObject unwraps secrets and replaces their values by placeholders.
-func plainObject(m resource.PropertyMap) map[string]any {
-	fields := make(map[string]any, len(m))
-	for key, value := range m {
-		if v := plain(value); v != nil {
-			fields[string(key)] = v
+// shown is a value with placeholders in place of secrets. Empty lists are left
+// out: the API server treats null as absent, kubectl does not.
+func shown(value any) any {
+	switch v := value.(type) {
+	case string:
+		return showPlaceholders(v)
+	case []any:
+		if len(v) == 0 {
+			return nil
 		}
+		for i, each := range v {
+			v[i] = shown(each)
+		}
+	case map[string]any:
+		for key, each := range v {
+			v[key] = shown(each)
+		}
+		maps.DeleteFunc(v, func(_ string, each any) bool { return each == nil })
 	}
-	return fields
-}
-
-func plain(v resource.PropertyValue) any {
-	switch {
-	case v.IsSecret():
-		return plain(v.SecretValue().Element)
-	case v.IsOutput():
-		return plain(v.OutputValue().Element)
-	case v.IsString():
-		return showPlaceholders(v.StringValue())
-	case v.IsBool():
-		return v.BoolValue()
-	case v.IsNumber():
-		if n := v.NumberValue(); n == math.Trunc(n) && math.Abs(n) < 1<<53 {
-			return int64(n)
-		}
-		return v.NumberValue()
-	case v.IsArray():
-		if len(v.ArrayValue()) == 0 {
-			return nil // The API server treats null as absent, kubectl does not.
-		}
-		list := make([]any, 0, len(v.ArrayValue()))
-		for _, each := range v.ArrayValue() {
-			list = append(list, plain(each))
-		}
-		return list
-	case v.IsObject():
-		return plainObject(v.ObjectValue())
-	}
-	return nil
+	return value
 }
 
 // readable moves the data of a Secret to stringData, where its placeholders can

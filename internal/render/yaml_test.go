@@ -1,11 +1,9 @@
 package render_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
-	"os/exec"
 	"path"
 	"strconv"
 	"strings"
@@ -19,11 +17,9 @@ import (
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/testing/stacktest"
+	"nova.dev/infra/internal/testing/yamltest"
 	"nova.dev/infra/internal/yamltext"
 )
-
-// debianPython is Debian's, which has Debian's PyYAML.
-const debianPython = "/usr/bin/python3"
 
 // oddTexts are values of variables that YAML 1.1 or 1.2 reads as something else
 // than text where they are written plain.
@@ -71,7 +67,7 @@ func TestTree_reads_the_same_in_YAML_1_1_and_1_2(t *testing.T) {
 			}
 		})
 		t.Run(stackName+" in PyYAML", func(t *testing.T) {
-			for name, read := range pyYAML(t, files) {
+			for name, read := range yamltest.PyYAML(t, files) {
 				assert.JSONEq(t, documents(t, name, files[name], open12), string(read), name)
 			}
 		})
@@ -88,31 +84,6 @@ func TestTree_reads_the_same_in_YAML_1_1_and_1_2(t *testing.T) {
 	})
 }
 
-// pyYAML reads files with PyYAML, a parser of YAML 1.1, and returns the
-// documents of each as a list in JSON.
-func pyYAML(t *testing.T, files map[string]string) map[string]json.RawMessage {
-	t.Helper()
-	if exec.Command(debianPython, "-c", "import yaml").Run() != nil {
-		t.Skip("Debian's python3-yaml is not installed")
-	}
-	const script = `
-import json, sys, yaml
-loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-print(json.dumps({name: list(yaml.load_all(text, loader)) for name, text in json.load(sys.stdin).items()}))
-`
-	input, err := json.Marshal(files)
-	require.NoError(t, err)
-	var complaint bytes.Buffer
-	command := exec.Command(debianPython, "-c", script)
-	command.Stdin, command.Stderr = bytes.NewReader(input), &complaint
-	output, err := command.Output()
-	require.NoError(t, err, complaint.String())
-	var read map[string]json.RawMessage
-	require.NoError(t, json.Unmarshal(output, &read))
-	require.Len(t, read, len(files))
-	return read
-}
-
 type decoder interface{ Decode(any) error }
 
 // documents reads the documents of a file and returns them as a list in JSON.
@@ -126,34 +97,9 @@ func documents(t *testing.T, name, text string, open func(io.Reader) decoder) st
 			break
 		}
 		require.NoError(t, err, name)
-		all = append(all, stringKeys(t, document))
+		all = append(all, yamltest.StringKeys(t, document))
 	}
 	list, err := json.Marshal(all)
 	require.NoError(t, err, name)
 	return string(list)
-}
-
-// stringKeys turns maps with keys of any type into those of JSON; a key that is
-// no text fails the test.
-func stringKeys(t *testing.T, value any) any {
-	t.Helper()
-	switch v := value.(type) {
-	case map[any]any:
-		out := map[string]any{}
-		for key, each := range v {
-			text, ok := key.(string)
-			require.True(t, ok, "key %v is a %T", key, key)
-			out[text] = stringKeys(t, each)
-		}
-		return out
-	case map[string]any:
-		for key, each := range v {
-			v[key] = stringKeys(t, each)
-		}
-	case []any:
-		for i, each := range v {
-			v[i] = stringKeys(t, each)
-		}
-	}
-	return value
 }

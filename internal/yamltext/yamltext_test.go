@@ -3,7 +3,6 @@ package yamltext_test
 import (
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -12,11 +11,9 @@ import (
 	yaml11 "go.yaml.in/yaml/v2"
 	yaml12 "go.yaml.in/yaml/v4"
 
+	"nova.dev/infra/internal/testing/yamltest"
 	"nova.dev/infra/internal/yamltext"
 )
-
-// debianPython is Debian's, which has Debian's PyYAML.
-const debianPython = "/usr/bin/python3"
 
 // texts are texts that YAML 1.1 or 1.2 reads as something else where they are
 // written plain, by what they are taken for.
@@ -55,27 +52,6 @@ func normalized(t *testing.T, value any) string {
 	return string(text)
 }
 
-// stringKeys turns the maps of yaml/v2 into those of JSON and fails on a key
-// that is no text.
-func stringKeys(t *testing.T, value any) any {
-	t.Helper()
-	switch v := value.(type) {
-	case map[any]any:
-		out := map[string]any{}
-		for key, each := range v {
-			text, ok := key.(string)
-			require.True(t, ok, "key %v is a %T", key, key)
-			out[text] = stringKeys(t, each)
-		}
-		return out
-	case []any:
-		for i, each := range v {
-			v[i] = stringKeys(t, each)
-		}
-	}
-	return value
-}
-
 func TestMarshal(t *testing.T) {
 	written, err := yamltext.Marshal(values())
 	require.NoError(t, err)
@@ -84,7 +60,7 @@ func TestMarshal(t *testing.T) {
 	t.Run("a parser of YAML 1.1 reads what was written", func(t *testing.T) {
 		var read any
 		require.NoError(t, yaml11.Unmarshal(written, &read))
-		assert.JSONEq(t, want, normalized(t, stringKeys(t, read)))
+		assert.JSONEq(t, want, normalized(t, yamltest.StringKeys(t, read)))
 	})
 	t.Run("a parser of YAML 1.2 reads what was written", func(t *testing.T) {
 		var read any
@@ -92,7 +68,8 @@ func TestMarshal(t *testing.T) {
 		assert.JSONEq(t, want, normalized(t, read))
 	})
 	t.Run("PyYAML reads what was written", func(t *testing.T) {
-		assert.JSONEq(t, want, python(t, string(written)))
+		read := yamltest.PyYAML(t, map[string]string{"values": string(written)})
+		assert.JSONEq(t, "["+want+"]", string(read["values"]))
 	})
 	t.Run("structs are written by their JSON tags", func(t *testing.T) {
 		written, err := yamltext.Marshal(struct {
@@ -108,19 +85,6 @@ func TestMarshal(t *testing.T) {
 		_, err := yamltext.Marshal([]any{make(chan int)})
 		assert.Error(t, err)
 	})
-}
-
-// python reads a YAML text with PyYAML and returns it as JSON.
-func python(t *testing.T, text string) string {
-	t.Helper()
-	if exec.Command(debianPython, "-c", "import yaml").Run() != nil {
-		t.Skip("Debian's python3-yaml is not installed")
-	}
-	command := exec.Command(debianPython, "-c", "import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))")
-	command.Stdin = strings.NewReader(text)
-	output, err := command.Output()
-	require.NoError(t, err)
-	return string(output)
 }
 
 func TestPortable(t *testing.T) {
@@ -162,7 +126,7 @@ func FuzzMarshal(f *testing.F) {
 		var old, current any
 		require.NoError(t, yaml11.Unmarshal(written, &old), string(written))
 		require.NoError(t, yaml12.Unmarshal(written, &current), string(written))
-		assert.JSONEq(t, want, normalized(t, stringKeys(t, old)), string(written))
+		assert.JSONEq(t, want, normalized(t, yamltest.StringKeys(t, old)), string(written))
 		assert.JSONEq(t, want, normalized(t, current), fmt.Sprintf("%q", written))
 	})
 }
