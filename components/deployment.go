@@ -37,7 +37,7 @@ func newDeployment(ctx *pulumi.Context, args *NovaServiceArgs, account *corev1.S
 		Template: args.Pods.template(args.Scope, w, pod),
 	}
 	spec.Replicas = pulumi.Int(w.Replicas)
-	opts := []pulumi.ResourceOption{pulumi.Parent(parent)}
+	opts := []pulumi.ResourceOption{pulumi.Parent(parent), pulumi.DependsOn(args.Before)}
 	if w.Autoscaling.Enabled {
 		spec.Replicas = pulumi.Int(w.Autoscaling.MinReplicas)
 		opts = append(opts, pulumi.IgnoreChanges([]string{"spec.replicas"}))

@@ -35,10 +35,10 @@ func NewNetwork(ctx *pulumi.Context, name string, args *NetworkArgs, opts ...pul
 	return n, ctx.RegisterResourceOutputs(n, pulumi.Map{})
 }
 
-func newNetworkPolicy(ctx *pulumi.Context, metadata *metav1.ObjectMetaArgs, name string, spec networkingv1.NetworkPolicySpec, parent pulumi.Resource) error {
+func newNetworkPolicy(ctx *pulumi.Context, metadata *metav1.ObjectMetaArgs, name string, spec networkingv1.NetworkPolicySpec, parent pulumi.Resource, opts ...pulumi.ResourceOption) error {
 	_, err := newObject(ctx, name, &networkingv1.NetworkPolicy{
 		TypeMeta: upstreamv1.TypeMeta{APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: "NetworkPolicy"},
 		Spec:     spec,
-	}, metadata, pulumi.Parent(parent))
+	}, metadata, append(opts, pulumi.Parent(parent))...)
 	return err
 }

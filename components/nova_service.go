@@ -21,6 +21,9 @@ type NovaServiceArgs struct {
 	Policy *networkingv1.NetworkPolicySpec
 	// Host is the DNS name under which other services reach it.
 	Host string
+	// Before are what must be ready before pods are made or changed, and with them
+	// the policy for their traffic. All else needs not wait for it.
+	Before []pulumi.Resource
 }
 
 // NovaService is one microservice: its Deployment, its Services, its identity
@@ -98,5 +101,5 @@ func newServicePolicy(ctx *pulumi.Context, args *NovaServiceArgs, parent pulumi.
 	if args.Policy == nil {
 		return nil
 	}
-	return newNetworkPolicy(ctx, args.metadataOf(args.Workload, args.Workload.Name), args.Workload.Name, *args.Policy, parent)
+	return newNetworkPolicy(ctx, args.metadataOf(args.Workload, args.Workload.Name), args.Workload.Name, *args.Policy, parent, pulumi.DependsOn(args.Before))
 }

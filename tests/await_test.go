@@ -36,7 +36,8 @@ func TestAwait(t *testing.T) {
 					return found
 				}
 				var longest []string
-				for _, before := range byURN[urn].dependsOn {
+				// A resource also waits for what its component waits for.
+				for _, before := range append(slices.Clone(byURN[urn].dependsOn), byURN[byURN[urn].parent].dependsOn...) {
 					if c := chain(before); len(c) > len(longest) {
 						longest = c
 					}
@@ -48,7 +49,12 @@ func TestAwait(t *testing.T) {
 				return longest
 			}
 			for _, r := range all {
-				assert.LessOrEqual(t, len(chain(r.urn)), longestChain, "%s", strings.Join(chain(r.urn), " -> "))
+				before := chain(r.urn)
+				assert.LessOrEqual(t, len(before), longestChain, "%s", strings.Join(before, " -> "))
+				switch r.typ[strings.LastIndex(r.typ, ":")+1:] {
+				case "Service", "ServiceAccount", "PodDisruptionBudget", "ConfigMap", "PrometheusRule", "PodMonitor", "ServiceMonitor":
+					assert.Empty(t, before, "%s waits for pods that it does not need", r.urn)
+				}
 			}
 		})
 	}

@@ -37,11 +37,11 @@ func TestUp_to_destroy(t *testing.T) {
 		t.Helper()
 		d := p.must(t, "up", "--stack", stack)
 		assert.Contains(t, d.out, want, d.err)
-		p.must(t, "status", "--stack", stack)
+		p.available(t, stack)
 	}
 
 	up("create; 0 unchanged")
-	assert.Contains(t, p.must(t, "status", "--stack", stack).out, "11 of 11 services available")
+	assert.Contains(t, p.available(t, stack), "11 of 11 services available")
 	p.storesAreUp(t, namespace)
 	up("no changes")
 
@@ -274,33 +274,69 @@ func TestUp_converges_after_an_interruption_and_keeps_passwords(t *testing.T) {
 	writing := *sharedProject(t)
 	writing.checkpoints = true
 	p := &writing
-	for name, how := range map[string]syscall.Signal{"cut": syscall.SIGINT, "kill": syscall.SIGKILL} {
-		t.Run(how.String(), func(t *testing.T) {
+	for name, how := range map[string]struct {
+		signal syscall.Signal
+		// group sends the signal to the engine, too.
+		group bool
+	}{
+		"cut":     {syscall.SIGINT, true},
+		"kill":    {syscall.SIGKILL, false},
+		"killall": {syscall.SIGKILL, true},
+	} {
+		t.Run(name, func(t *testing.T) {
 			p.stack(t, name, "  nova:namespace: "+name+"\n"+only("auth", "events"))
-			cmd, said := p.command(context.Background(), "up", "--stack", name)
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-			require.NoError(t, cmd.Start())
-			require.Eventually(t, func() bool {
-				_, err := p.client(t).CoreV1().Secrets(name).Get(t.Context(), "nova-backend-secrets", metav1.GetOptions{})
-				return err == nil
-			}, 2*time.Minute, 50*time.Millisecond)
-			// The terminal's Ctrl-C reaches the whole group; kill -9 only one.
-			target := cmd.Process.Pid
-			if how == syscall.SIGINT {
-				target = -target
-			}
-			require.NoError(t, syscall.Kill(target, how))
-			_ = cmd.Wait()
-			if how == syscall.SIGINT {
-				assert.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode(), said.String())
-			}
-			before := p.secret(t, name)
+			before := p.interrupted(t, name, how.signal, how.group)
 
 			// The engine of a killed command ends by itself once it notices.
 			require.Eventually(t, func() bool { return p.nova(t, "up", "--stack", name).code == exitDone }, 2*time.Minute, time.Second)
-			assert.Contains(t, p.must(t, "status", "--stack", name).out, "2 of 2")
+			assert.Contains(t, p.available(t, name), "2 of 2")
 			assert.True(t, reflect.DeepEqual(before, p.secret(t, name)), "passwords have changed")
 			assert.Contains(t, p.must(t, "up", "--stack", name).out, "no changes")
 		})
 	}
+	t.Run("destroy after a first update whose engine was killed leaves nothing", func(t *testing.T) {
+		const name = "killed"
+		p.stack(t, name, "  nova:namespace: killed\n"+small+only("auth", "events"))
+		p.interrupted(t, name, syscall.SIGKILL, true)
+		assert.NotContains(t, p.state(t, name), "kubernetes:core/v1:Secret", "the engine had written the objects")
+		require.Eventually(t, func() bool { return p.nova(t, "destroy", "--stack", name, "--yes").code == exitDone }, 2*time.Minute, time.Second)
+		_, err := p.client(t).CoreV1().Namespaces().Get(t.Context(), name, metav1.GetOptions{})
+		assert.True(t, apierrors.IsNotFound(err), "%v", err)
+		classes, err := p.client(t).SchedulingV1().PriorityClasses().List(t.Context(), metav1.ListOptions{})
+		require.NoError(t, err)
+		for _, class := range classes.Items {
+			assert.NotContains(t, class.Name, name)
+		}
+	})
+}
+
+// state is the state file of a stack.
+func (p *project) state(t *testing.T, stack string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(p.dir, ".nova", "state", ".pulumi", "stacks", "nova", stack+".json"))
+	require.NoError(t, err)
+	return string(text)
+}
+
+// interrupted begins an update of a stack, sends it a signal when the objects of
+// the namespace are being made, and returns the values of the Secret.
+func (p *project) interrupted(t *testing.T, namespace string, signal syscall.Signal, group bool) map[string][]byte {
+	t.Helper()
+	cmd, said := p.command(context.Background(), "up", "--stack", namespace)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	require.NoError(t, cmd.Start())
+	require.Eventually(t, func() bool {
+		_, err := p.client(t).CoreV1().Secrets(namespace).Get(t.Context(), "nova-backend-secrets", metav1.GetOptions{})
+		return err == nil
+	}, 2*time.Minute, 50*time.Millisecond)
+	target := cmd.Process.Pid
+	if group {
+		target = -target
+	}
+	require.NoError(t, syscall.Kill(target, signal))
+	_ = cmd.Wait()
+	if signal == syscall.SIGINT {
+		assert.Equal(t, exitInterrupted, cmd.ProcessState.ExitCode(), said.String())
+	}
+	return p.secret(t, namespace)
 }

@@ -103,7 +103,7 @@ func TestNetwork_policies_follow_the_graph_and_updates_fit_the_quota(t *testing.
 	assert.Equal(t, map[string]bool{"PriorityClass": true, "Deployment": true, "StatefulSet": true, "Job": true}, touched)
 	p.must(t, "up", "--stack", name)
 	p.neverRefused(t, namespace)
-	assert.Contains(t, p.must(t, "status", "--stack", name).out, "11 of 11 services available")
+	assert.Contains(t, p.available(t, name), "11 of 11 services available")
 	classes, err := client.SchedulingV1().PriorityClasses().List(ctx, metav1.ListOptions{})
 	require.NoError(t, err)
 	values := map[string]int32{}

@@ -24,7 +24,7 @@ const small = "  nova:dependencies: {postgres: {mode: external, host: db.example
 func TestUp_twice_at_once(t *testing.T) {
 	t.Parallel()
 	p := sharedProject(t)
-	for round := range 10 {
+	for round := range 4 {
 		// Each round has something to do.
 		p.stack(t, "twice", fmt.Sprintf("  nova:namespace: twice\n  nova:variables: {LOG_LEVEL: level%d}\n", round)+small+only("cdn", "events"))
 		var both [2]done

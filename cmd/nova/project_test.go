@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/shirou/gopsutil/v4/process"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -196,6 +197,16 @@ func (p *project) must(t testing.TB, args ...string) done {
 	d := p.nova(t, args...)
 	require.Zero(t, d.code, "nova %s\n%s%s", strings.Join(args, " "), d.out, d.err)
 	return d
+}
+
+// available waits until `nova status` reports that all is available, and returns
+// what it says: an update does not wait for the last of the old pods to go.
+func (p *project) available(t testing.TB, stack string) string {
+	t.Helper()
+	var d done
+	ended := assert.Eventually(t, func() bool { d = p.nova(t, "status", "--stack", stack); return d.code == exitDone }, time.Minute, time.Second)
+	require.True(t, ended, "%s%s", d.out, d.err)
+	return d.out
 }
 
 // preview is `nova preview --format json`.

@@ -90,6 +90,19 @@ func (r Result) Counts() map[string]int {
 	return counts
 }
 
+// then is the result of an operation in two steps: the second leaves unchanged
+// what the first has changed.
+func (r Result) then(second Result) Result {
+	both := Result{
+		Changes:   slices.Concat(r.Changes, second.Changes),
+		Unchanged: max(0, second.Unchanged-len(r.Changes)),
+		Warnings:  slices.Concat(slices.DeleteFunc(slices.Clone(r.Warnings), func(w string) bool { return slices.Contains(second.Warnings, w) }), second.Warnings),
+		Errors:    slices.Concat(r.Errors, second.Errors),
+	}
+	both.sort()
+	return both
+}
+
 func (r *Result) sort() {
 	slices.SortStableFunc(r.Changes, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Name, b.Name))

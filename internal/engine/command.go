@@ -6,6 +6,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -49,8 +50,18 @@ func pulumiCommand(root string) (*command, error) {
 	return &command{PulumiCommand: found, ended: time.Now()}, nil
 }
 
-// Run runs the command once.
+// Run runs the command once. What the SDK reads after each operation and nobody
+// uses is not read: the outputs and the history of the stack, which cost three
+// processes. The state is read with its secrets encrypted.
 func (c *command) Run(ctx context.Context, dir string, in io.Reader, out, errs []io.Writer, env []string, args ...string) (string, string, int, error) {
+	switch {
+	case isCommand(args, "stack", "output"):
+		return "{}", "", 0, nil
+	case isCommand(args, "stack", "history"):
+		return "[]", "", 0, nil
+	case isCommand(args, "stack", "export"):
+		args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--show-secrets" })
+	}
 	c.mu.Lock()
 	c.running++
 	c.mu.Unlock()
@@ -61,6 +72,11 @@ func (c *command) Run(ctx context.Context, dir string, in io.Reader, out, errs [
 		c.mu.Unlock()
 	}()
 	return c.PulumiCommand.Run(ctx, dir, in, out, errs, env, args...)
+}
+
+// isCommand reports whether arguments are those of a subcommand.
+func isCommand(args []string, names ...string) bool {
+	return len(args) >= len(names) && slices.Equal(args[:len(names)], names)
 }
 
 // silent reports whether no command has run for longer than silence.

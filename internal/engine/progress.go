@@ -22,6 +22,8 @@ type progress struct {
 	// status, on a terminal, shows the resources in progress below the lines.
 	status  *statusLine
 	preview bool
+	// said are the messages that were printed, also those of the step before.
+	said map[string]bool
 
 	mu       sync.Mutex
 	started  map[string]time.Time
@@ -31,9 +33,9 @@ type progress struct {
 	finished int
 }
 
-func newProgress(out io.Writer, terminal, preview bool) *progress {
+func newProgress(out io.Writer, terminal, preview bool, said map[string]bool) *progress {
 	p := &progress{
-		out: out, preview: preview,
+		out: out, preview: preview, said: said,
 		started: map[string]time.Time{}, waiting: map[string]string{}, last: time.Now(),
 	}
 	if terminal {
@@ -153,8 +155,17 @@ func (p *progress) diagnose(d *apitype.DiagnosticEvent) {
 		p.result.Errors = append(p.result.Errors, message)
 	case "warning":
 		p.result.Warnings = append(p.result.Warnings, message)
-		p.line("warning: %s", message)
+		p.once("warning: " + message)
 	case "info", "info#err":
+		p.once(message)
+	}
+}
+
+// once prints a message, unless it was printed before: an update in two steps
+// runs the program twice.
+func (p *progress) once(message string) {
+	if !p.said[message] {
+		p.said[message] = true
 		p.line("%s", message)
 	}
 }

@@ -4,11 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
 
 	"nova.dev/infra/internal/plugin"
 	"nova.dev/infra/internal/toolchain"
 )
+
+// parallel is how many resources the engine works on at once. By default they are
+// four for each processor, and the workloads that it waits for hold up the rest:
+// a stack has up to 15 of them that wait for nothing.
+const parallel = 64
+
+// parallelVariable is Pulumi's own; what the user sets is kept.
+const parallelVariable = "PULUMI_PARALLEL"
 
 // environment is added to the environment of this process for the Pulumi
 // command.
@@ -17,6 +27,9 @@ func (s *Stack) environment(ctx context.Context, backend string) (map[string]str
 	env := map[string]string{
 		backendVariable:            backend,
 		"PULUMI_SKIP_UPDATE_CHECK": "true",
+	}
+	if _, chosen := os.LookupEnv(parallelVariable); !chosen {
+		env[parallelVariable] = strconv.Itoa(parallel)
 	}
 	passphrase, err := o.Project.passphraseFile(backend)
 	if err != nil {

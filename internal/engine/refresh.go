@@ -16,7 +16,7 @@ import (
 // when the state is this checkout's own and the kubeconfig is that of the last
 // update.
 func (s *Stack) runsProgram() bool {
-	if s.state != filepath.Join(s.options.Project.LocalDir(), "state") {
+	if s.local != filepath.Join(s.options.Project.LocalDir(), "state") {
 		return true
 	}
 	last, err := os.ReadFile(s.kubeconfigRecord())

@@ -57,7 +57,12 @@ type Stack struct {
 	stack   auto.Stack
 	command *command
 	servers *plugin.Servers
-	state   string
+	// local is the directory of a file backend, or empty.
+	local string
+	// opened is the state as Open found it, until an operation has used it.
+	opened *state
+	// said are the messages of the engine that were printed.
+	said map[string]bool
 	// using is the lock that is held while the stack is open.
 	using *flock.Flock
 	// env is added to the environment of this process for the Pulumi command.
@@ -72,7 +77,7 @@ func Open(ctx context.Context, o Options) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{options: o, state: localState(backend)}
+	s := &Stack{options: o, local: localState(backend), said: map[string]bool{}}
 	if err := s.prepare(ctx, backend); err != nil {
 		s.Close()
 		return nil, err
@@ -85,8 +90,8 @@ func (s *Stack) prepare(ctx context.Context, backend string) error {
 	if err := s.use(); err != nil {
 		return err
 	}
-	if s.state != "" {
-		released, err := releaseStaleLocks(s.state, o.Config.Stack)
+	if s.local != "" {
+		released, err := releaseStaleLocks(s.local, o.Config.Stack)
 		if err != nil {
 			return err
 		}
@@ -115,15 +120,21 @@ func (s *Stack) open(ctx context.Context, env map[string]string) error {
 	if s.command, err = pulumiCommand(o.Project.Root); err != nil {
 		return err
 	}
-	s.stack, err = auto.UpsertStackLocalSource(ctx, o.Config.Stack, dir,
-		auto.Program(program.At(o.Project.Root)),
+	workspace, err := auto.NewLocalWorkspace(ctx,
+		auto.WorkDir(dir),
+		auto.Program(onStackOfItsOwn(program.At(o.Project.Root))),
 		auto.Pulumi(s.command),
 		auto.EnvVars(env),
 	)
 	if err != nil {
 		return s.explain("open", err, Result{})
 	}
-	return nil
+	selection := &selection{Workspace: workspace}
+	if s.stack, err = auto.UpsertStack(ctx, o.Config.Stack, selection); err != nil {
+		return s.explain("open", err, Result{})
+	}
+	s.opened, err = s.parse(selection.state)
+	return err
 }
 
 // Close stops the providers and releases the lock of the stack.
@@ -143,7 +154,11 @@ func (s *Stack) Preview(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := s.preflight(ctx, state); err != nil {
+	declared, err := s.declared()
+	if err != nil {
+		return Result{}, err
+	}
+	if err := s.preflight(ctx, state, declared); err != nil {
 		return Result{}, err
 	}
 	return s.run("preview", true, func(stream chan<- events.EngineEvent) error {
@@ -164,20 +179,33 @@ func (s *Stack) Up(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if err := s.preflight(ctx, state); err != nil {
+	declared, err := s.declared()
+	if err != nil {
+		return Result{}, err
+	}
+	if err := s.preflight(ctx, state, declared); err != nil {
 		return Result{}, err
 	}
 	if err := s.settle(ctx, state); err != nil {
 		return Result{}, err
 	}
-	result, err := s.run("up", false, func(stream chan<- events.EngineEvent) error {
-		_, err := s.stack.Up(ctx, optup.Refresh(), optup.RunProgram(s.runsProgram()), optup.EventStreams(stream), optup.SuppressProgress(), optup.SuppressOutputs())
-		return err
-	})
+	var result Result
+	if lasting := s.lasting(state, declared); len(lasting) > 0 {
+		result, err = s.upFirst(ctx, lasting)
+	} else {
+		result, err = s.update(ctx, optup.Refresh(), optup.RunProgram(s.runsProgram()))
+	}
 	if err != nil {
 		return result, err
 	}
 	return result, s.recordKubeconfig()
+}
+
+func (s *Stack) update(ctx context.Context, options ...optup.Option) (Result, error) {
+	return s.run("up", false, func(stream chan<- events.EngineEvent) error {
+		_, err := s.stack.Up(ctx, append(options, optup.EventStreams(stream), optup.SuppressProgress(), optup.SuppressOutputs())...)
+		return err
+	})
 }
 
 // Destroy removes everything that the stack declares.
@@ -197,8 +225,8 @@ func (s *Stack) Destroy(ctx context.Context) (Result, error) {
 
 // settle removes unfinished creations of an interrupted operation from the
 // state; objects that exist nevertheless are adopted by server-side apply.
-func (s *Stack) settle(ctx context.Context, state json.RawMessage) error {
-	if !hasPendingOperations(state) {
+func (s *Stack) settle(ctx context.Context, state *state) error {
+	if len(state.Pending) == 0 {
 		return nil
 	}
 	fmt.Fprintln(s.options.Progress, "  an earlier operation was interrupted: reading what it left")
@@ -209,13 +237,26 @@ func (s *Stack) settle(ctx context.Context, state json.RawMessage) error {
 	return err
 }
 
-// export reads the state.
-func (s *Stack) export(ctx context.Context) (json.RawMessage, error) {
+// export reads the state, for the first operation that which was read when the
+// stack was opened.
+func (s *Stack) export(ctx context.Context) (*state, error) {
+	if opened := s.opened; opened != nil {
+		s.opened = nil
+		return opened, nil
+	}
 	deployment, err := s.stack.Export(ctx)
 	if err != nil {
 		return nil, s.explain("read the state", err, Result{})
 	}
-	return deployment.Deployment, nil
+	return s.parse(deployment.Deployment)
+}
+
+func (s *Stack) parse(deployment json.RawMessage) (*state, error) {
+	parsed, err := parseState(deployment)
+	if err != nil {
+		return nil, fmt.Errorf("the state of stack %s: %w", s.options.Config.Stack, err)
+	}
+	return parsed, nil
 }
 
 // run starts an operation and follows its events until it ends. A command that
@@ -227,7 +268,7 @@ func (s *Stack) run(what string, preview bool, operation func(chan<- events.Engi
 	ended := make(chan struct{})
 	results := make(chan Result, 1)
 	go func() {
-		results <- newProgress(s.options.Progress, s.options.Terminal, preview).watch(stream, ended)
+		results <- newProgress(s.options.Progress, s.options.Terminal, preview, s.said).watch(stream, ended)
 	}()
 	err := s.command.follow(func() error { return operation(stream) })
 	close(ended)

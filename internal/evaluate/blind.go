@@ -15,7 +15,7 @@ func Blind(s *stack.Stack, text func(key string) string) (*stack.Stack, error) {
 	hidden.Secrets = make(map[string]config.Secret, len(s.Secrets))
 	hidden.SecretSources.Keys = maps.Clone(s.SecretSources.Keys)
 	for key := range s.Secrets {
-		if secret, _ := catalog.FindSecret(key); secret.Generate == catalog.GenerateRSA {
+		if isKeyPair(key) {
 			// Its public half would be computed from the value; a generated key
 			// is declared in the same way.
 			if hidden.SecretSources.Keys == nil {
@@ -27,4 +27,20 @@ func Blind(s *stack.Stack, text func(key string) string) (*stack.Stack, error) {
 		hidden.Secrets[key] = config.NewSecret(text(key))
 	}
 	return s.With(&hidden)
+}
+
+// Faithful reports whether a stack declares the same resources as its Blind one,
+// which has a generator in place of a supplied key pair.
+func Faithful(s *stack.Stack) bool {
+	for key := range s.Secrets {
+		if isKeyPair(key) {
+			return false
+		}
+	}
+	return true
+}
+
+func isKeyPair(key string) bool {
+	secret, _ := catalog.FindSecret(key)
+	return secret.Generate == catalog.GenerateRSA
 }

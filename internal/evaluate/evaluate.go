@@ -28,7 +28,9 @@ type Resource struct {
 	Parent string
 	// Provider is the reference of its provider; empty means a default one.
 	Provider string
-	Inputs   resource.PropertyMap
+	// Custom is not set for a component.
+	Custom bool
+	Inputs resource.PropertyMap
 
 	Protect, RetainOnDelete bool
 	// DependsOn are URNs.
@@ -86,7 +88,7 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	defer r.mu.Unlock()
 	rpc := args.RegisterRPC
 	one := Resource{
-		Type: args.TypeToken, Name: args.Name, Parent: rpc.GetParent(), Provider: args.Provider, Inputs: args.Inputs,
+		Type: args.TypeToken, Name: args.Name, Parent: rpc.GetParent(), Provider: args.Provider, Custom: rpc.GetCustom(), Inputs: args.Inputs,
 		Protect: rpc.GetProtect(), RetainOnDelete: rpc.GetRetainOnDelete(), DependsOn: rpc.GetDependencies(), IgnoreChanges: rpc.GetIgnoreChanges(),
 	}
 	one.URN = urnOf(one.Parent, args.TypeToken, args.Name)

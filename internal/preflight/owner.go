@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -86,7 +87,7 @@ func (c *check) leftBehind(i *item) bool {
 		}
 	}
 	wanted := i.Object.Object.GetLabels()
-	if !owned || wanted[managedByLabel] == "" || i.live.Labels[StackLabel] != wanted[StackLabel] {
+	if !owned || !Recognizes(i.Object.Object) || i.live.Labels[StackLabel] != wanted[StackLabel] {
 		return false
 	}
 	for _, label := range []string{managedByLabel, partOfLabel, nameLabel, environmentLabel} {
@@ -95,6 +96,12 @@ func (c *check) leftBehind(i *item) bool {
 		}
 	}
 	return true
+}
+
+// Recognizes tells whether an object of the stack is known by its labels when
+// the state does not have it.
+func Recognizes(declared *unstructured.Unstructured) bool {
+	return declared.GetLabels()[managedByLabel] != ""
 }
 
 // madeByController tells whether Kubernetes puts such an object into every

@@ -68,10 +68,14 @@ func declare(ctx *pulumi.Context, s *stack.Stack, kubeconfig, root string) error
 	if err != nil {
 		return err
 	}
+	// Its objects are made while the stores start.
+	if err := newMonitoring(ctx, s, workloads, infra, providers); err != nil {
+		return err
+	}
 	services, err := newServices(ctx, s, workloads, infra, images, providers)
 	if err != nil {
 		return err
 	}
 	export(ctx, s, infra, services)
-	return newMonitoring(ctx, s, workloads, infra, providers)
+	return nil
 }

@@ -37,7 +37,7 @@ func newServices(ctx *pulumi.Context, s *stack.Stack, workloads []workload.Workl
 		}
 		w, _ := workload.Find(workloads, record.KubernetesName())
 		args := &components.NovaServiceArgs{
-			Scope: scope(s, infra), Pods: infra.Pods, Workload: w, Host: record.Host(s.Namespace),
+			Scope: scope(s, infra), Pods: infra.Pods, Workload: w, Host: record.Host(s.Namespace), Before: before,
 		}
 		if role, ok := infra.Storage.Roles[record.Name]; ok {
 			args.Role = role
@@ -45,7 +45,7 @@ func newServices(ctx *pulumi.Context, s *stack.Stack, workloads []workload.Workl
 		if policy, ok := policies[w.Name]; ok {
 			args.Policy = &policy
 		}
-		service, err := components.NewNovaService(ctx, record.Name, args, append([]pulumi.ResourceOption{pulumi.DependsOn(before)}, opts...)...)
+		service, err := components.NewNovaService(ctx, record.Name, args, opts...)
 		if err != nil {
 			return nil, err
 		}

@@ -88,10 +88,6 @@ func TestManifests_are_applied_by_plain_kubectl(t *testing.T) {
 			require.NoError(t, err)
 			manifests := writeFilled(t, c)
 
-			namespace := filepath.Join(manifests, "00-namespace.yaml")
-			k.run(t, "apply", "-f", namespace) // A dry run needs one.
-			k.run(t, "apply", "--dry-run=server", "--validate=strict", "-f", manifests)
-			k.run(t, "delete", "-f", namespace)
 			k.run(t, "apply", "--dry-run=server", "--validate=strict", "-f", filepath.Join(manifests, "..", "without-operator", "prometheus", "rbac.yaml"))
 
 			k.run(t, "apply", "--validate=strict", "-f", manifests)
