@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help up down unit test race packages build tools test-tools lint clean
+.PHONY: help up down unit test race packages build tools test-tools real real-long lint clean
 
 # The same flags everywhere: build, test and vet then share what is compiled.
 export CGO_ENABLED := 0
@@ -16,7 +16,7 @@ UNIT := ./catalog/... ./monitoring/... ./components/... ./internal/config/... ./
 CONCURRENT := ./internal/cluster/... ./internal/engine/... ./internal/image/... ./internal/plugin/... ./internal/toolchain/...
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 up: tools build ## bring the dev stack up on the embedded control plane
 	@bin/nova local up
@@ -36,8 +36,12 @@ down: ## remove the dev stack and the embedded control plane
 tools: ## build the pinned tools into bin/, once
 	@go run $(GO_FLAGS) ./tools/install
 
-# Programs that tests run and users do not.
+# Programs that tests run and `make up` does not: those of real pods where they can run.
 TEST_TOOLS := weed
+ifeq ($(shell uname -s)$(shell id -u),Linux0)
+TEST_TOOLS += etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kube-router \
+	containerd containerd-shim-runc-v2 ctr coredns postgres_exporter
+endif
 
 test-tools: tools
 	@go run $(GO_FLAGS) ./tools/install $(TEST_TOOLS)
@@ -51,10 +55,16 @@ unit: ## the tests of the pure packages and of the components: seconds, no tools
 	@go test $(GO_FLAGS) -short -timeout 5m $$(go list -e -f '{{if or .GoFiles .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}' $(UNIT) 2>/dev/null)
 
 # The packages with the longest tests, which start first.
-LONGEST := ./tests ./cmd/nova ./internal/image
+LONGEST := ./tests ./tests/real ./cmd/nova ./internal/image
 
 test: tools test-tools packages build lint ## every test: unit, engine and cluster
 	@go test $(GO_FLAGS) -timeout 45m $(LONGEST) ./...
+
+real: test-tools packages ## the tests on real pods: Linux as root, or NOVA_REAL_KUBECONFIG and NOVA_REAL_LOAD; see docs/REAL_PODS.md
+	@go test $(GO_FLAGS) -count 1 -v -timeout 45m ./tests/real
+
+real-long: test-tools packages ## those and the longer trials
+	@NOVA_REAL_LONG=1 go test $(GO_FLAGS) -count 1 -v -timeout 120m ./tests/real
 
 race: tools ## the short tests of the concurrent packages under the race detector; needs a C compiler
 	@CGO_ENABLED=1 go test $(GO_FLAGS) -race -short -timeout 30m $(CONCURRENT)

@@ -14,6 +14,7 @@ import (
 	"nova.dev/infra/internal/cluster"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/image"
+	"nova.dev/infra/internal/realpods"
 	"nova.dev/infra/internal/stack"
 )
 
@@ -140,7 +141,7 @@ func (g *globals) optionsFor(project engine.Project, c *stack.Stack) (engine.Opt
 	if !slices.Contains(engine.ProviderModes(), g.providers) {
 		return engine.Options{}, usageError{fmt.Errorf("--providers: %q is not known; allowed: %s", g.providers, strings.Join(engine.ProviderModes(), ", "))}
 	}
-	embedded, err := targetsEmbedded(project, c)
+	embedded, err := targetsLocal(project, c)
 	if err != nil {
 		return engine.Options{}, usageError{err}
 	}
@@ -150,18 +151,33 @@ func (g *globals) optionsFor(project engine.Project, c *stack.Stack) (engine.Opt
 	}, nil
 }
 
-// targetsEmbedded reports whether the stack's kubeconfig leads to the embedded
-// control plane of this checkout, or will when that is started.
-func targetsEmbedded(project engine.Project, c *stack.Stack) (bool, error) {
+// targetsLocal reports whether the stack's kubeconfig leads to a local cluster of
+// this checkout, the embedded control plane or one of real pods, or will when
+// that is started.
+func targetsLocal(project engine.Project, c *stack.Stack) (bool, error) {
 	path := c.KubeconfigPath(project.Root)
 	if _, err := os.Stat(path); err != nil {
 		return c.TargetsEmbedded(), nil
 	}
+	simulated, err := targetsSimulated(project, c)
+	if err != nil || simulated {
+		return simulated, err
+	}
+	pods, err := realpods.New(realpods.Options{Root: project.Root})
+	if err != nil {
+		return false, err
+	}
+	return pods.IsOwn(path, c.Cluster.Context)
+}
+
+// targetsSimulated reports whether the stack's kubeconfig, which exists, leads to
+// the embedded control plane of this checkout.
+func targetsSimulated(project engine.Project, c *stack.Stack) (bool, error) {
 	local, err := cluster.New(cluster.Options{Root: project.Root})
 	if err != nil {
 		return false, err
 	}
-	embedded, err := local.IsEmbedded(path, c.Cluster.Context)
+	embedded, err := local.IsEmbedded(c.KubeconfigPath(project.Root), c.Cluster.Context)
 	if err != nil {
 		return false, fmt.Errorf("nova:cluster.kubeconfig: %q: %w", c.Cluster.Kubeconfig, err)
 	}

@@ -60,7 +60,11 @@ Exit code 1: at least one service is not available.`,
 		if err != nil {
 			return err
 		}
-		if err := g.printStatus(rows, c, format); err != nil {
+		simulated, err := targetsSimulated(project, c)
+		if err != nil {
+			return err
+		}
+		if err := g.printStatus(rows, c, simulated, format); err != nil {
 			return err
 		}
 		for _, row := range rows {
@@ -134,7 +138,7 @@ func (r *serviceStatus) read(d appsv1.Deployment, s stack.Service) {
 	}
 }
 
-func (g *globals) printStatus(rows []serviceStatus, c *stack.Stack, format string) error {
+func (g *globals) printStatus(rows []serviceStatus, c *stack.Stack, simulated bool, format string) error {
 	if format == "json" {
 		return g.printJSON(rows)
 	}
@@ -151,7 +155,7 @@ func (g *globals) printStatus(rows []serviceStatus, c *stack.Stack, format strin
 		return err
 	}
 	note := ""
-	if c.TargetsEmbedded() {
+	if simulated {
 		note = "; embedded control plane: pods are simulated and run no containers"
 	}
 	_, err := fmt.Fprintf(g.out, "%d of %d services available in namespace %s%s\n", available, len(rows), c.Namespace, note)

@@ -16,6 +16,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 
 	"nova.dev/infra/internal/toolchain"
 )
@@ -37,13 +39,22 @@ var crdResource = schema.GroupVersionResource{
 // It may be repeated. A document of another kind is an error, and then nothing
 // is applied.
 func (c *Cluster) InstallCRDs(ctx context.Context, manifests ...[]byte) error {
+	access, err := c.restConfig()
+	if err != nil {
+		return err
+	}
+	return InstallCRDs(ctx, access, manifests...)
+}
+
+// InstallCRDs does the same on any cluster.
+func InstallCRDs(ctx context.Context, access *rest.Config, manifests ...[]byte) error {
 	definitions, err := parse(manifests, "CustomResourceDefinition")
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
-	client, err := c.dynamicClient()
+	client, err := dynamic.NewForConfig(access)
 	if err != nil {
-		return err
+		return fmt.Errorf("cluster: %w", err)
 	}
 	crds := client.Resource(crdResource)
 	for _, crd := range definitions {

@@ -50,6 +50,9 @@ var rules = []rule{
 	{"internal/toolchain/dirlock", nil},
 	{"internal/toolchain", []string{"internal/toolchain/dirlock"}},
 	{"internal/cluster", []string{"internal/toolchain/..."}},
+	{"internal/realpods/machine", nil},
+	{"internal/realpods/podimage", []string{"catalog", "internal/workload"}},
+	{"internal/realpods", []string{"internal/cluster", "internal/realpods/...", "internal/toolchain/..."}},
 	{"internal/plugin/...", []string{"internal/plugin/..."}},
 	{"internal/engine", []string{
 		"internal/config", "internal/evaluate", "internal/kubeconfig", "internal/plugin", "internal/preflight", "internal/program",
@@ -58,12 +61,15 @@ var rules = []rule{
 
 	{"cmd/nova", []string{
 		"catalog", "internal/cluster", "internal/compose", "internal/config", "internal/engine", "internal/envfile", "internal/image",
-		"internal/kubeconfig", "internal/render", "internal/stack", "internal/stackfile", "internal/terminal", "internal/toolchain",
+		"internal/kubeconfig", "internal/realpods/...", "internal/render", "internal/stack", "internal/stackfile", "internal/terminal", "internal/toolchain",
+		"internal/workload",
 	}},
 	{"internal/terminal", nil},
 	{"internal/testing/...", []string{"monitoring/metric", "internal/config", "internal/stack", "internal/stackfile"}}, // For tests: no other rule allows it.
 	{"tests/languagehost", nil},
 	{"tools/install", []string{"internal/toolchain"}},
+	{"tools/contract-service", []string{"internal/testing/contract"}},
+	{"tools/realpods-machine", []string{"internal/realpods/machine"}},
 }
 
 // libraries says which packages may import a library directly: the path of a
@@ -75,7 +81,7 @@ var libraries = map[string][]string{
 	},
 	"github.com/pulumi/pulumi/sdk/v3/go/auto": {"internal/engine"},
 	"github.com/spf13/cobra":                  {"cmd/nova"},
-	"k8s.io/client-go":                        {"cmd/nova", "internal/cluster", "internal/engine", "internal/kubeconfig", "internal/preflight"},
+	"k8s.io/client-go":                        {"cmd/nova", "internal/cluster", "internal/engine", "internal/kubeconfig", "internal/preflight", "internal/realpods/..."},
 }
 
 // exceptions are imports that break a rule today, each as "package -> imported";
