@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"nova.dev/infra/internal/realpods"
+	"nova.dev/infra/internal/realpods/podimage"
 	"nova.dev/infra/internal/testing/contract"
 )
 
@@ -67,6 +68,19 @@ func TestCluster_enforces_network_policies(t *testing.T) {
 	answers(false)
 	require.NoError(t, policies.Delete(t.Context(), "deny", metav1.DeleteOptions{}))
 	answers(true)
+}
+
+func TestCluster_loads_images_that_manifests_name_by_digest(t *testing.T) {
+	c := ownCluster(t)
+	images := devImages(t)
+	i := slices.IndexFunc(images, func(i podimage.Image) bool { return strings.Contains(i.Reference, "/redis:") })
+	require.GreaterOrEqual(t, i, 0)
+	images[i].Reference += "@sha256:" + strings.Repeat("ab", 32)
+	require.NoError(t, c.own.Load(t.Context(), images[i:i+1], t.Output()))
+	c.runImage(t, "digest", "redis", images[i].Reference, nil, "redis-server")
+	out, err := c.exec(t.Context(), "digest", "redis", "redis-cli", "ping")
+	require.NoError(t, err)
+	assert.Equal(t, "PONG\n", out)
 }
 
 func TestCluster_load_counts_every_request(t *testing.T) {

@@ -98,11 +98,7 @@ func ownCluster(t *testing.T) *realCluster {
 func (s *sharedCluster) start(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	images, err := podimage.Of(workload.All(devStack(t)))
-	if err != nil {
-		s.err = err
-		return
-	}
+	images := devImages(t)
 	if given := os.Getenv(kubeconfigVariable); given != "" {
 		s.c, s.err = connectGiven(ctx, given, os.Getenv(loadVariable), images)
 		return
@@ -208,6 +204,16 @@ func connect(ctx context.Context, kubeconfig string) (*realCluster, error) {
 		return nil, err
 	}
 	return &realCluster{kubeconfig: kubeconfig, access: access, client: client}, nil
+}
+
+// devImages are the images of the stack dev.
+func devImages(t *testing.T) []podimage.Image {
+	t.Helper()
+	images, err := podimage.Of(workload.All(devStack(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return images
 }
 
 func devStack(t *testing.T) *stack.Stack {

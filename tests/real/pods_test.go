@@ -168,6 +168,12 @@ func (c *realCluster) runPod(t *testing.T, namespace, name string, labels map[st
 	if len(args) == 0 {
 		args = []string{"pause"}
 	}
+	c.runImage(t, namespace, name, podimage.Toolbox, labels, append([]string{contractService}, args...)...)
+}
+
+// runImage starts a pod of an image that is loaded and waits until it runs.
+func (c *realCluster) runImage(t *testing.T, namespace, name, image string, labels map[string]string, command ...string) {
+	t.Helper()
 	_, err := c.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
 	if err == nil {
 		t.Cleanup(func() { c.deleteNamespace(t, namespace) })
@@ -178,7 +184,7 @@ func (c *realCluster) runPod(t *testing.T, namespace, name string, labels map[st
 		Spec: corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever, TerminationGracePeriodSeconds: &grace,
 			Containers: []corev1.Container{{
-				Name: "toolbox", Image: podimage.Toolbox, ImagePullPolicy: corev1.PullNever, Command: append([]string{contractService}, args...),
+				Name: name, Image: image, ImagePullPolicy: corev1.PullNever, Command: command,
 			}},
 		},
 	}, metav1.CreateOptions{})

@@ -1,6 +1,7 @@
 package real
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -86,13 +87,11 @@ func (d *deployment) change(t *testing.T, change map[string]any) {
 	d.write(t, input, change)
 }
 
-func (d *deployment) open(t *testing.T) *engine.Stack {
+// open opens the stack, which works as long as the context does. Close it.
+func (d *deployment) open(ctx context.Context, t *testing.T) *engine.Stack {
 	t.Helper()
 	c, err := d.project.Config(d.stack)
 	require.NoError(t, err)
-	// This is used at the end of a test, too.
-	ctx, cancel := within(t, time.Minute)
-	defer cancel()
 	// Providers of random values and keys cannot be had everywhere: the
 	// stand-ins serve.
 	stack, err := engine.Open(ctx, engine.Options{Project: d.project, Config: c, Providers: "auto", Embedded: true, Progress: t.Output()})
@@ -110,19 +109,19 @@ func (d *deployment) up(t *testing.T) engine.Result {
 
 func (d *deployment) tryUp(t *testing.T) (engine.Result, error) {
 	t.Helper()
-	stack := d.open(t)
-	defer stack.Close()
 	ctx, cancel := within(t, upTimeout)
 	defer cancel()
+	stack := d.open(ctx, t)
+	defer stack.Close()
 	return stack.Up(ctx)
 }
 
 // destroy destroys the stack; it may be repeated.
 func (d *deployment) destroy(t *testing.T) {
-	stack := d.open(t)
-	defer stack.Close()
 	ctx, cancel := within(t, upTimeout)
 	defer cancel()
+	stack := d.open(ctx, t)
+	defer stack.Close()
 	_, err := stack.Destroy(ctx)
 	assert.NoError(t, err)
 }

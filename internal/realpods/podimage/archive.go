@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/distribution/reference"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -56,7 +57,7 @@ type Archive struct {
 // pod.
 func (b Builder) Node() (Archive, error) {
 	inputs := b.inputs(nil)
-	if archive, found := b.find("node", inputs, nil); found {
+	if archive, found := b.find("node", inputs, Pause, CoreDNS); found {
 		return archive, nil
 	}
 	pause, err := image(config(v1.Config{Entrypoint: []string{"/contract-service", "pause"}, User: "65535:65535"}), program("contract-service", b.Programs["contract-service"]))
@@ -76,8 +77,16 @@ func (b Builder) Workloads(ctx context.Context, images []Image) (Archive, error)
 	if err != nil {
 		return Archive{}, err
 	}
+	return b.workloads(root, images)
+}
+
+func (b Builder) workloads(root string, images []Image) (Archive, error) {
 	inputs := b.inputs(images) + root
-	if archive, found := b.find("workloads", inputs, images); found {
+	references := []string{Toolbox}
+	for _, image := range images {
+		references = append(references, image.Reference)
+	}
+	if archive, found := b.find("workloads", inputs, references...); found {
 		return archive, nil
 	}
 	fmt.Fprintf(b.Progress, "making %d images\n", len(images)+1)
@@ -123,18 +132,18 @@ func (b Builder) path(kind, inputs string) string {
 	return filepath.Join(b.Dir, fmt.Sprintf("%s-%.6x.tar", kind, sha256.Sum256([]byte(inputs))))
 }
 
-func (b Builder) find(kind, inputs string, images []Image) (Archive, bool) {
+func (b Builder) find(kind, inputs string, images ...string) (Archive, bool) {
 	archive := Archive{Path: b.path(kind, inputs), Names: map[string]string{}}
 	now := time.Now()
 	if err := os.Chtimes(archive.Path, now, now); err != nil {
 		return Archive{}, false
 	}
 	for _, image := range images {
-		archived, _, err := archivedName(image.Reference)
+		archived, wanted, err := archivedName(image)
 		if err != nil {
 			return Archive{}, false
 		}
-		archive.Names[archived] = image.Reference
+		archive.Names[archived] = wanted
 	}
 	return archive, true
 }
@@ -149,11 +158,15 @@ func (b Builder) write(kind, inputs string, images map[string]v1.Image) (Archive
 	archive := Archive{Path: b.path(kind, inputs), Names: map[string]string{}}
 	references := map[name.Reference]v1.Image{}
 	for reference, image := range images {
-		archived, tag, err := archivedName(reference)
+		archived, wanted, err := archivedName(reference)
 		if err != nil {
 			return Archive{}, fmt.Errorf("podimage: %w", err)
 		}
-		archive.Names[archived] = reference
+		tag, err := name.NewTag(archived)
+		if err != nil {
+			return Archive{}, fmt.Errorf("podimage: %w", err)
+		}
+		archive.Names[archived] = wanted
 		references[tag] = image
 	}
 	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
@@ -181,19 +194,22 @@ func (b Builder) write(kind, inputs string, images map[string]v1.Image) (Archive
 	return archive, nil
 }
 
-// archivedName is the name of an image in an archive: the reference, but a tag
-// in the place of a digest.
-func archivedName(reference string) (string, name.Tag, error) {
-	parsed, err := name.ParseReference(reference)
+// archivedName is the name of an image in an archive, where there are tags only,
+// and the name by which a container runtime looks for the image of a reference.
+func archivedName(image string) (archived, wanted string, err error) {
+	parsed, err := reference.ParseDockerRef(image)
 	if err != nil {
-		return "", name.Tag{}, err
+		return "", "", fmt.Errorf("image %q: %w", image, err)
 	}
-	if tag, ok := parsed.(name.Tag); ok {
-		return reference, tag, nil
+	digested, ok := parsed.(reference.Digested)
+	if !ok {
+		return image, image, nil
 	}
-	tagged := parsed.Context().Name() + ":" + strings.NewReplacer(":", "-").Replace(parsed.Identifier())
-	tag, err := name.NewTag(tagged)
-	return tagged, tag, err
+	tagged, _, _ := strings.Cut(image, "@")
+	if named, err := reference.ParseNormalizedNamed(tagged); err == nil && reference.IsNameOnly(named) {
+		tagged += ":digest-" + digested.Digest().Encoded()[:12]
+	}
+	return tagged, parsed.String(), nil
 }
 
 // created is the creation time of every image, so that the same content is the
