@@ -16,6 +16,9 @@ type Secret struct {
 	Optional bool
 	// Doc explains the secret in one sentence.
 	Doc string
+	// Pair is the key of the other half of a credential that is only valid as a
+	// whole; empty where the secret is one by itself.
+	Pair string
 	// OnRotation describes what a new value breaks; empty means nothing.
 	OnRotation string
 	// Unread means that no service reads the key at the documented commit.
@@ -59,12 +62,13 @@ func Secrets() []Secret {
 		{Key: "REDIS_URL", Group: GroupRedis, Generate: GenerateURL, Store: Redis, Doc: "Connection URL of Redis, with the password."},
 		{Key: "REDIS_PASSWORD", Group: GroupRedis, Generate: GeneratePassword, Store: Redis, Doc: "Password of Redis; part of REDIS_URL."},
 		{Key: "REDIS_EXPORTER_PASSWORD", Group: GroupRedis, Generate: GeneratePassword, Store: Redis, Internal: true, Doc: "Password of the exporter's user, which may read no values."},
+		{Key: "REDIS_ADMIN_PASSWORD", Group: GroupRedis, Generate: GeneratePassword, Store: Redis, Internal: true, Doc: "Password of the user that only changes the passwords of the others."},
 		{Key: "CLICKHOUSE_PASSWORD", Group: GroupClickHouse, Generate: GeneratePassword, Store: ClickHouse, Doc: "Password of the ClickHouse user."},
 		{Key: "JWT_PRIVATE_KEY_PEM", Group: GroupTokens, Generate: GenerateRSA, Doc: "RSA key that signs tokens; PEM, PKCS #8. For auth, and for user, which parses it at boot and exits without it.", OnRotation: "every token that was issued becomes invalid, so everybody has to log in again"},
 		{Key: "JWT_SECRET", Group: GroupTokens, Generate: GeneratePassword, Doc: "Symmetric token secret of user; at least 32 characters.", OnRotation: "tokens that user signed with it become invalid"},
 		{Key: "MESSAGE_ENCRYPTION_MASTER_KEY", Group: GroupTokens, Generate: GenerateKey, Doc: "Master key of stored messages; base64 of 32 bytes.", OnRotation: "messages that are stored can never be read again"},
-		{Key: "AWS_ACCESS_KEY_ID", Group: GroupStorage, Generate: GeneratePassword, Store: ObjectStorage, Doc: "Access key for object storage; user cannot work with a role."},
-		{Key: "AWS_SECRET_ACCESS_KEY", Group: GroupStorage, Generate: GeneratePassword, Store: ObjectStorage, Doc: "Secret of the access key."},
+		{Key: "AWS_ACCESS_KEY_ID", Group: GroupStorage, Generate: GeneratePassword, Store: ObjectStorage, Pair: "AWS_SECRET_ACCESS_KEY", Doc: "Access key for object storage; user cannot work with a role."},
+		{Key: "AWS_SECRET_ACCESS_KEY", Group: GroupStorage, Generate: GeneratePassword, Store: ObjectStorage, Pair: "AWS_ACCESS_KEY_ID", Doc: "Secret of the access key."},
 		{Key: "CDN_SECRET_KEY", Group: GroupStorage, Generate: GeneratePassword, Doc: "Signs CDN URLs; the code's built-in default is public, so it is always set.", OnRotation: "signed URLs that are in use become invalid"},
 		{Key: "SMTP_PASSWORD", Group: GroupMail, Optional: true, Doc: "Password at the mail server."},
 		{Key: "GOOGLE_CLIENT_SECRET", Group: GroupOAuth, Optional: true, Doc: "OAuth client secret at Google.", Unread: true},

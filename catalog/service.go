@@ -30,6 +30,9 @@ type Service struct {
 	// PoolVariables lists the variables that bound the PostgreSQL pool of one
 	// replica; the largest counts.
 	PoolVariables []string
+	// RedisScripting lists the commands of Redis with which it runs Lua scripts.
+	// A stack without such a service allows none of them.
+	RedisScripting []string
 	// Variables lists the keys of ConfigMap nova-backend-config that its
 	// container receives.
 	Variables []string
@@ -185,6 +188,7 @@ func (s Service) Clone() Service {
 	s.Needs = append([]StoreKind(nil), s.Needs...)
 	s.Calls = append([]string(nil), s.Calls...)
 	s.PoolVariables = append([]string(nil), s.PoolVariables...)
+	s.RedisScripting = append([]string(nil), s.RedisScripting...)
 	s.Variables = append([]string(nil), s.Variables...)
 	s.Secrets = append([]string(nil), s.Secrets...)
 	s.Required = append([]string(nil), s.Required...)

@@ -42,6 +42,8 @@ func Services() []Service {
 			PoolVariables: documentedPool,
 			Needs:         []StoreKind{ClickHouse, ObjectStorage},
 			Calls:         []string{"auth", "content", "media"},
+			// Its rate limiter, and the versions of its cache, which it loads once.
+			RedisScripting: []string{"EVAL", "EVALSHA", "SCRIPT|LOAD"},
 			Variables: join(kafkaVariables, clickhouseVariables, smtpVariables, grpcClientVariables, storageVariables,
 				tokenVariables, []string{
 					"REDIS_POOL_SIZE", "RATE_LIMIT_MAX_REQUESTS", "RATE_LIMIT_WINDOW_SECS", "CORS_ALLOWED_ORIGINS",
@@ -69,9 +71,11 @@ func Services() []Service {
 			HTTPPort:      8081,
 			PoolVariables: documentedPool,
 			Needs:         []StoreKind{ClickHouse},
-			Variables:     join(kafkaVariables, clickhouseVariables, []string{"CORS_ALLOWED_ORIGINS", "ENABLE_FEED_SORTING"}),
-			Secrets:       []string{"CLICKHOUSE_PASSWORD"},
-			Required:      []string{"CLICKHOUSE_URL", "REDIS_URL"},
+			// Its rate limiter.
+			RedisScripting: []string{"EVAL"},
+			Variables:      join(kafkaVariables, clickhouseVariables, []string{"CORS_ALLOWED_ORIGINS", "ENABLE_FEED_SORTING"}),
+			Secrets:        []string{"CLICKHOUSE_PASSWORD"},
+			Required:       []string{"CLICKHOUSE_URL", "REDIS_URL"},
 			// In production it also refuses the password "clickhouse".
 			RequiredInProduction: []string{"CLICKHOUSE_PASSWORD", "CORS_ALLOWED_ORIGINS"},
 			// The code binds to this address; a DNS name here makes it panic.
@@ -147,7 +151,7 @@ func Services() []Service {
 			Name:      "cdn",
 			HTTPPort:  8089,
 			Needs:     []StoreKind{ObjectStorage},
-			Variables: join(kafkaVariables, storageVariables, []string{"AWS_REGION", "CDN_DOMAIN"}),
+			Variables: join(kafkaVariables, []string{"AWS_ENDPOINT_URL_S3", "AWS_REGION", "CDN_DOMAIN"}),
 			Secrets:   []string{"CDN_SECRET_KEY"},
 			// It starts without, and signs with a key that is in its public source.
 			Required: []string{"CDN_SECRET_KEY"},

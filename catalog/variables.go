@@ -67,6 +67,7 @@ func Variables() []Variable {
 		{Key: "S3_BUCKET_NAME", Group: GroupStorage, Derive: bucketName(BucketMedia), Doc: "Bucket of user.", Locked: true},
 		{Key: "S3_REGION", Group: GroupStorage, Derive: region, Doc: "Region of the buckets, as user reads it.", Locked: true},
 		{Key: "AWS_REGION", Group: GroupStorage, Derive: region, Doc: "Region of the buckets, as the AWS SDK reads it.", Locked: true},
+		{Key: "AWS_ENDPOINT_URL_S3", Group: GroupStorage, Derive: endpointURL(ObjectStorage), Doc: "Endpoint of an S3-compatible store for cdn, whose library reads it under this name; empty means AWS.", Locked: true},
 		{Key: "S3_ENDPOINT", Group: GroupStorage, Derive: endpointURL(ObjectStorage), Doc: "Endpoint of an S3-compatible store; empty means AWS.", Locked: true},
 		{Key: "CLOUDFRONT_URL", Group: GroupStorage, Derive: func(e Environment) string { return "https://" + cdnDomain(e) }, Doc: "Public URL under which media is read."},
 		{Key: "CDN_DOMAIN", Group: GroupStorage, Derive: cdnDomain, Doc: "Public domain of the CDN."},

@@ -9,6 +9,7 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/workload"
@@ -29,9 +30,10 @@ const (
 	filesVolume = "files"
 	// dataVolume is the volume of a store's data.
 	dataVolume = "data"
-	// scratchSize bounds each empty folder.
-	scratchSize = "256Mi"
 )
+
+// folderSize bounds each empty folder.
+var folderSize = resource.NewQuantity(config.FolderBytes, resource.BinarySI).String()
 
 // template is the pod template of a workload with a pod specification.
 func (p Pods) template(scope Scope, w workload.Workload, spec *corev1.PodSpecArgs) *corev1.PodTemplateSpecArgs {
@@ -127,7 +129,7 @@ func folders(w workload.Workload, files *corev1.ConfigMap) (corev1.VolumeMountAr
 	}
 	for i, folder := range slices.Concat(w.Scratch, w.Memory) {
 		name := strings.ReplaceAll(strings.Trim(folder, "/"), "/", "-")
-		source := &corev1.EmptyDirVolumeSourceArgs{SizeLimit: pulumi.String(scratchSize)}
+		source := &corev1.EmptyDirVolumeSourceArgs{SizeLimit: pulumi.String(folderSize)}
 		if i >= len(w.Scratch) {
 			source.Medium = pulumi.String("Memory")
 		}

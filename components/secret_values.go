@@ -21,8 +21,8 @@ const passwordLength = 40
 // secretValues are the values of secrets that the program knows.
 type secretValues struct {
 	current pulumi.StringMap
-	// previous are the values before the last rotation, of keys that were
-	// rotated and open a store that the stack runs.
+	// previous are the values before the last rotation, of generated keys that
+	// open a store.
 	previous pulumi.StringMap
 	// publicKey is the public half of the signing key; it is not secret.
 	publicKey pulumi.StringInput
@@ -120,8 +120,10 @@ func (v *secretValues) takeGenerated(secret catalog.Secret, generations []genera
 	if last.public != nil {
 		v.publicKey = last.public
 	}
-	if secret.Store != "" && len(generations) > 1 {
-		v.previous[secret.Key] = generations[len(generations)-2].value
+	if secret.Store != "" {
+		// Before the first rotation it is the current one, so that no pod is
+		// replaced only because there is a previous one from now on.
+		v.previous[secret.Key] = generations[max(0, len(generations)-2)].value
 	}
 }
 

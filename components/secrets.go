@@ -56,7 +56,7 @@ type Secrets struct {
 	Name pulumi.StringOutput `pulumi:"name"`
 	// Keys are where values are held, by key of the catalogue; a key that has
 	// no value is absent. Previous are where the values before the last
-	// rotation are held, of keys that open a store which the stack runs.
+	// rotation are held, of generated keys that open a store.
 	Keys, Previous map[string]SecretKey
 	// PublicKey is the public half of the signing key, which is not secret; nil
 	// where the program does not know it.

@@ -48,6 +48,15 @@ func TestSecrets(t *testing.T) {
 				}
 			})
 	})
+	t.Run("has a previous value before the first rotation, of what opens a store", func(t *testing.T) {
+		newSecrets(t, components.SecretsArgs{Secrets: []components.SecretArgs{
+			{Secret: password, Source: config.SourceGenerated},
+			{Secret: catalog.Secret{Key: "JWT_SECRET", Generate: catalog.GeneratePassword}, Source: config.SourceGenerated},
+		}}, func(t *testing.T, s *components.Secrets, all registrations) {
+			assert.Equal(t, decoded(t, all, "POSTGRES_PASSWORD"), decoded(t, all, "POSTGRES_PASSWORD_PREVIOUS"))
+			assert.NotContains(t, s.Previous, "JWT_SECRET", "nothing would accept it")
+		})
+	})
 	t.Run("takes a supplied value and keeps the generator", func(t *testing.T) {
 		value := config.NewSecret("supplied")
 		newSecrets(t, components.SecretsArgs{Secrets: []components.SecretArgs{{Secret: password, Source: config.SourceConfig, Value: &value}}},

@@ -103,6 +103,7 @@ func newStatefulSet(ctx *pulumi.Context, args *StoreArgs, account *corev1.Servic
 		Metadata: args.metadata(w.Name),
 		Spec: &appsv1.StatefulSetSpecArgs{
 			Replicas:            pulumi.Int(w.Replicas),
+			MinReadySeconds:     minReady(w),
 			ServiceName:         headless.Metadata.Name().Elem(),
 			PodManagementPolicy: pulumi.String(management),
 			Selector:            &metav1.LabelSelectorArgs{MatchLabels: selector(w.Name)},
@@ -117,6 +118,14 @@ func newStatefulSet(ctx *pulumi.Context, args *StoreArgs, account *corev1.Servic
 			}},
 		},
 	}, pulumi.Parent(parent), pulumi.IgnoreChanges([]string{"spec.volumeClaimTemplates"}))
+}
+
+// minReady is left out where it is the default.
+func minReady(w workload.Workload) pulumi.IntPtrInput {
+	if w.MinReadySeconds == 0 {
+		return nil
+	}
+	return pulumi.Int(w.MinReadySeconds)
 }
 
 // podAntiAffinity keeps the members of a store on nodes of their own.

@@ -13,7 +13,7 @@ import (
 
 func TestStore(t *testing.T) {
 	store := container(workload.Store, "kafka")
-	store.Replicas, store.FindEachOther = 3, true
+	store.Replicas, store.FindEachOther, store.MinReadySeconds = 3, true, 30
 	store.Files = map[string]string{"/etc/nova/start.sh": "exec kafka"}
 	store.Volume = workload.Volume{Path: "/data", Size: "5Gi", Class: "fast"}
 	setup := container(workload.Setup, "kafka-setup")
@@ -29,6 +29,7 @@ func TestStore(t *testing.T) {
 		pod := "spec.template.spec."
 		assert.Equal(t, []string{"spec.volumeClaimTemplates"}, set.ignoreChanges)
 		assert.Equal(t, "Parallel", set.at("spec.podManagementPolicy"))
+		assert.EqualValues(t, 30, set.at("spec.minReadySeconds"))
 		assert.Equal(t, "Retain", set.at("spec.persistentVolumeClaimRetentionPolicy.whenDeleted"))
 		assert.Equal(t, "fast", set.at("spec.volumeClaimTemplates[0].spec.storageClassName"))
 		assert.Equal(t, "kubernetes.io/hostname", set.at(pod+"affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey"))

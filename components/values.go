@@ -79,7 +79,7 @@ func (v Values) hash(w workload.Workload) pulumi.StringOutput {
 		switch {
 		case value.Config != "":
 			received[value.Config] = v.Variables[value.Config]
-		case value.Secret != "" && !value.Once:
+		case value.Secret != "" && !value.NoRestart:
 			if key, held := v.Secrets[value.Secret]; held {
 				received[value.Secret] = key.Hash
 			}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 )
 
@@ -43,6 +44,12 @@ func at(path string, value any) map[string]any {
 		return map[string]any{first: at(rest, value)}
 	}
 	return map[string]any{first: value}
+}
+
+// pin is a pin of an image in the catalogue's version.
+func pin(name string) string {
+	image, _ := catalog.FindImage(name)
+	return image.Tag + "@sha256:" + strings.Repeat("0", 64)
 }
 
 // text is a number as a stack file holds it.
@@ -96,10 +103,12 @@ var ownCluster = map[string]any{"cluster": map[string]any{"kubeconfig": "/etc/no
 
 // inCluster runs a system in the stack, before and after.
 func inCluster(kind string) map[string]any {
-	return map[string]any{"dependencies": map[string]any{
-		"acknowledgeInCluster": true,
-		kind:                   map[string]any{"mode": "inCluster", "host": "", "tls": false, "cidrs": []any{}},
-	}}
+	store := map[string]any{"mode": "inCluster", "host": "", "tls": false, "cidrs": []any{}}
+	if kind == "postgres" {
+		// The connections of production need it.
+		store["resources"] = map[string]any{"limits": map[string]any{"memory": "4Gi"}}
+	}
+	return map[string]any{"dependencies": map[string]any{"acknowledgeInCluster": true, kind: store}}
 }
 
 // externalStores says what production takes for granted.
@@ -141,6 +150,7 @@ var turns = map[string][]turn{
 	"images.version":           {{to: "v1.0.1"}},
 	"images.pullPolicy":        {{to: "Always"}},
 	"images.pullSecrets":       {{to: []any{"registry"}}},
+	"images.pins.<name>":       {{at: "images.pins.redis-exporter", to: pin("redis-exporter")}},
 	"images.build.context":     {{with: developing, to: "../other"}},
 	"images.build.platform":    {{with: developing, to: "linux/arm64"}},
 	"images.build.concurrency": {{with: developing, to: text(3)}},

@@ -257,3 +257,21 @@ func TestSecrets_connection_URL_holds_a_supplied_password(t *testing.T) {
 	data := secretData(t, declare(t, c, false))
 	assert.Equal(t, "postgresql://nova_a:supplied@postgres.nova-backend.svc.cluster.local:5432/nova", data["DATABASE_URL"])
 }
+
+func TestSecrets_rotation_restarts_no_store_that_can_take_a_value_over(t *testing.T) {
+	rotated := func(n string) []recorded {
+		return declare(t, parse(t, "  nova:secretSources: {rotation: {POSTGRES_PASSWORD: "+n+", POSTGRES_SUPERUSER_PASSWORD: "+n+", REDIS_PASSWORD: "+n+", REDIS_EXPORTER_PASSWORD: "+n+
+			", REDIS_ADMIN_PASSWORD: "+n+", AWS_ACCESS_KEY_ID: "+n+", AWS_SECRET_ACCESS_KEY: "+n+"}}\n"), false)
+	}
+	first, second, third := rotated("0"), rotated("1"), rotated("2")
+	template := func(all []recorded, kind, name string) resource.PropertyValue {
+		return find(t, all, kind, name).inputs["spec"].ObjectValue()["template"]
+	}
+	for _, store := range []string{"postgres", "redis", "object-store"} {
+		for _, after := range [][]recorded{second, third} {
+			assert.Equal(t, template(first, "StatefulSet", store), template(after, "StatefulSet", store), store)
+		}
+		assert.NotEqual(t, template(first, "Job", store+"-setup"), template(second, "Job", store+"-setup"), store)
+		assert.NotEqual(t, template(second, "Job", store+"-setup"), template(third, "Job", store+"-setup"), store)
+	}
+}

@@ -51,7 +51,7 @@ func TestStores_run_as_configured(t *testing.T) {
 		c            *stack.Stack
 		stores, jobs int
 	}{
-		"dev": {load(t, "dev"), 6, 4}, "staging": {load(t, "staging"), 5, 3}, "prod": {load(t, "prod"), 0, 0}, "prod in the cluster": {acknowledged(t), 6, 4},
+		"dev": {load(t, "dev"), 6, 5}, "staging": {load(t, "staging"), 5, 4}, "prod": {load(t, "prod"), 0, 0}, "prod in the cluster": {acknowledged(t), 6, 5},
 	} {
 		all := declare(t, want.c, false)
 		assert.Len(t, ofKind(all, "StatefulSet"), want.stores, name)
@@ -169,21 +169,30 @@ func secretKeys(container corev1.Container) map[string]string {
 func TestStores_set_up_and_exporter_read_only_their_own_keys(t *testing.T) {
 	c := parse(t, "  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1, REDIS_PASSWORD: 1}}\n")
 	pods := podTemplates(t, declare(t, c, false))
+	redisKeys := map[string]string{
+		"REDIS_PASSWORD": "REDIS_PASSWORD", "REDIS_PREVIOUS_PASSWORD": "REDIS_PASSWORD_PREVIOUS",
+		"REDIS_EXPORTER_PASSWORD": "REDIS_EXPORTER_PASSWORD", "REDIS_PREVIOUS_EXPORTER_PASSWORD": "REDIS_EXPORTER_PASSWORD_PREVIOUS",
+		"REDIS_ADMIN_PASSWORD": "REDIS_ADMIN_PASSWORD", "REDIS_PREVIOUS_ADMIN_PASSWORD": "REDIS_ADMIN_PASSWORD_PREVIOUS",
+	}
 	for name, want := range map[string]map[string]string{
 		"postgres": {"POSTGRES_PASSWORD": "POSTGRES_SUPERUSER_PASSWORD"},
 		"postgres-setup": {
 			"PASSWORD": "POSTGRES_PASSWORD", "PREVIOUS_PASSWORD": "POSTGRES_PASSWORD_PREVIOUS", "EXPORTER_PASSWORD": "POSTGRES_EXPORTER_PASSWORD",
-			"SUPERUSER_PASSWORD": "POSTGRES_SUPERUSER_PASSWORD", "PREVIOUS_SUPERUSER_PASSWORD": "POSTGRES_SUPERUSER_PASSWORD",
+			"SUPERUSER_PASSWORD": "POSTGRES_SUPERUSER_PASSWORD", "PREVIOUS_SUPERUSER_PASSWORD": "POSTGRES_SUPERUSER_PASSWORD_PREVIOUS",
 		},
 		"postgres-exporter": {"DATA_SOURCE_PASS": "POSTGRES_EXPORTER_PASSWORD"},
-		"redis":             {"REDIS_PASSWORD": "REDIS_PASSWORD", "REDIS_PREVIOUS_PASSWORD": "REDIS_PASSWORD_PREVIOUS", "REDIS_EXPORTER_PASSWORD": "REDIS_EXPORTER_PASSWORD"},
+		"redis":             redisKeys,
+		"redis-setup":       redisKeys,
 		"redis-exporter":    {"REDIS_PASSWORD": "REDIS_EXPORTER_PASSWORD"},
-		"clickhouse":        {"NOVA_PASSWORD": "CLICKHOUSE_PASSWORD", "NOVA_PREVIOUS_PASSWORD": "CLICKHOUSE_PASSWORD"},
+		"clickhouse":        {"NOVA_PASSWORD": "CLICKHOUSE_PASSWORD", "NOVA_PREVIOUS_PASSWORD": "CLICKHOUSE_PASSWORD_PREVIOUS"},
 		"clickhouse-setup":  {"CLICKHOUSE_PASSWORD": "CLICKHOUSE_PASSWORD"},
 		"kafka":             {}, "kafka-setup": {}, "kafka-exporter": {},
 		"elasticsearch": {}, "elasticsearch-exporter": {},
-		"object-store":       {"AWS_ACCESS_KEY_ID": "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY": "AWS_SECRET_ACCESS_KEY"},
-		"object-store-setup": {},
+		"object-store": {},
+		"object-store-setup": {
+			"ACCESS_KEY": "AWS_ACCESS_KEY_ID", "SECRET_KEY": "AWS_SECRET_ACCESS_KEY",
+			"PREVIOUS_ACCESS_KEY": "AWS_ACCESS_KEY_ID_PREVIOUS", "PREVIOUS_SECRET_KEY": "AWS_SECRET_ACCESS_KEY_PREVIOUS",
+		},
 	} {
 		pod, ok := pods[name]
 		require.True(t, ok, name)
@@ -216,7 +225,7 @@ func TestStores_change_touches_only_its_readers(t *testing.T) {
 		"  nova:dependencies: {redis: {maxMemory: 256Mi}}\n":                     {"redis"},
 		"  nova:dependencies: {kafka: {topics: [{name: own}]}}\n":                {"kafka-setup"},
 		"  nova:storage: {buckets: {media: another-bucket}}\n":                   {"object-store-setup"},
-		"  nova:secretSources: {rotation: {REDIS_PASSWORD: 1}}\n":                {"redis"},
+		"  nova:secretSources: {rotation: {REDIS_PASSWORD: 1}}\n":                {"redis-setup"},
 		"  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1}}\n":             {"postgres-setup"},
 		"  nova:secretSources: {rotation: {POSTGRES_SUPERUSER_PASSWORD: 1}}\n":   {"postgres-setup"},
 		"  nova:secretSources: {rotation: {POSTGRES_EXPORTER_PASSWORD: 1}}\n":    {"postgres-setup"},

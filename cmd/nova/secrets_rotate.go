@@ -24,10 +24,13 @@ func newSecretsRotateCommand(g *globals) *cobra.Command {
 		Long: `Make the next up use new values for secrets: increment their rotation counts in
 the stack file.
 
-The next up generates a new value and replaces the pods that receive it one after
-another. A store that the stack runs accepts the previous value until the next
-rotation, so that no pod is locked out meanwhile. An external value is replaced in
-the external secret store first; the new count makes pods read it.
+The next up generates a new value, gives it to the store that the stack runs, and
+then replaces the pods that receive it one after another. PostgreSQL, Redis and the
+object store take it over while they run and accept the previous value until the next
+rotation, so that no pod is locked out meanwhile: rotate twice to end an old value.
+ClickHouse accepts both, too, but restarts. The two halves of a key of object storage
+are rotated together. An external value is replaced in the external secret store
+first; the new count makes pods read it.
 A key whose new value breaks something is refused without --accept-loss (exit
 code 3).`,
 		Example: "  nova secrets rotate POSTGRES_PASSWORD --stack staging && nova up --stack staging\n  nova secrets rotate JWT_PRIVATE_KEY_PEM --accept-loss",
@@ -41,6 +44,11 @@ code 3).`,
 			}
 			if err := rotatable(c, keys, acceptLoss); err != nil {
 				return err
+			}
+			for _, key := range keys {
+				if secret, _ := catalog.FindSecret(key); secret.Pair != "" {
+					keys = append(keys, secret.Pair)
+				}
 			}
 			slices.Sort(keys)
 			var settings []stackfile.Setting

@@ -200,7 +200,7 @@ func TestService_waits_for_its_stores_and_callees(t *testing.T) {
 			}
 			assert.Equal(t, want, got, s.Name)
 		}
-		for _, name := range []string{"postgres", "kafka", "object-store", "clickhouse"} {
+		for _, name := range []string{"postgres", "redis", "kafka", "object-store", "clickhouse"} {
 			setup := project.Services[name+"-setup"]
 			assert.Equal(t, "no", setup.Restart, name)
 			assert.Equal(t, "service_healthy", setup.DependsOn[name].Condition)
@@ -212,8 +212,8 @@ func TestService_waits_for_its_stores_and_callees(t *testing.T) {
 func TestProfile_is_a_service_with_all_that_it_depends_on(t *testing.T) {
 	c := load(t, "dev")
 	for profile, want := range map[string][]string{
-		"auth":       {"auth-service", "kafka", "kafka-setup", "postgres", "postgres-setup", "redis", "volumes"},
-		"messaging":  {"auth-service", "kafka", "kafka-setup", "messaging-service", "object-store", "object-store-setup", "postgres", "postgres-setup", "redis", "volumes"},
+		"auth":       {"auth-service", "kafka", "kafka-setup", "postgres", "postgres-setup", "redis", "redis-setup", "volumes"},
+		"messaging":  {"auth-service", "kafka", "kafka-setup", "messaging-service", "object-store", "object-store-setup", "postgres", "postgres-setup", "redis", "redis-setup", "volumes"},
 		"monitoring": {"alertmanager", "elasticsearch-exporter", "grafana", "kafka-exporter", "postgres-exporter", "prometheus", "redis-exporter", "volumes"},
 	} {
 		assert.Equal(t, want, slices.Sorted(maps.Keys(mustCompose(t, c, profile).Services)), profile)

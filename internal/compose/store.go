@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/workload"
 )
 
@@ -79,7 +81,7 @@ func (b *builder) container(w workload.Workload) types.ServiceConfig {
 	}
 	for _, folder := range slices.Concat(w.Scratch, w.Memory) {
 		// Java unpacks native libraries into its scratch folders.
-		service.Tmpfs = append(service.Tmpfs, folder+":exec,mode=1777,size=256m")
+		service.Tmpfs = append(service.Tmpfs, fmt.Sprintf("%s:exec,mode=1777,size=%dm", folder, config.FolderBytes>>20))
 	}
 	service.Networks = networks(networkBackend)
 	return service

@@ -93,6 +93,10 @@ func (c *Config) checkSecretSources(found *mistakes) {
 	}
 	for name, rotations := range c.SecretSources.Rotation {
 		between(found, key.Child("rotation", name), rotations, 0, MaxRotations)
+		secret, _ := catalog.FindSecret(name)
+		if other := c.SecretSources.Rotation[secret.Pair]; secret.Pair != "" && other < rotations {
+			found.invalid(key.Child("rotation", secret.Pair), other, "must be %d as that of %s: a store knows a key and its secret as one", rotations, name)
+		}
 	}
 	if !external {
 		return

@@ -93,7 +93,7 @@ func defaultDependencies() Dependencies {
 	}
 	return Dependencies{
 		Postgres: Postgres{
-			Store:    base(catalog.Postgres, "10Gi", Quantities{"100m", "256Mi", "64Mi"}, Quantities{"1", "1Gi", "1Gi"}),
+			Store:    base(catalog.Postgres, "10Gi", Quantities{"100m", "256Mi", "64Mi"}, Quantities{"1", "2Gi", "1Gi"}),
 			Database: "nova", User: "nova", MaxConnections: 500,
 		},
 		Redis: Redis{
@@ -194,6 +194,7 @@ func (c *Config) checkDependencies(found *mistakes) {
 		found.invalid(at("nova:dependencies.postgres.user"), name, "is taken: %s sets the server up, %s exports metrics", PostgresSuperuser, PostgresExporter)
 	}
 	between(found, at("nova:dependencies.postgres.maxConnections"), d.Postgres.MaxConnections, 20, 10000)
+	c.checkPostgresMemory(found)
 	c.checkRedisMemory(found)
 	c.checkKafka(found)
 }

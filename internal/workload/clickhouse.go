@@ -69,8 +69,12 @@ const (
 var removed = map[string]any{"@remove": "remove"}
 
 func clickHouseServer() string {
-	return yamlFile(map[string]any{
-		"listen_host": "0.0.0.0",
+	settings := map[string]any{
+		// Where a machine lacks one of the protocols, the other is enough.
+		"listen_host": []string{"::", "0.0.0.0"},
+		"listen_try":  true,
+		// Slow queries are looked for here.
+		"query_log": map[string]any{"ttl": "event_date + INTERVAL 7 DAY DELETE"},
 		"logger": map[string]any{
 			"level": "information", "console": true,
 			// The root file system is read-only.
@@ -82,7 +86,18 @@ func clickHouseServer() string {
 		},
 		// Protocols that are not used.
 		"mysql_port": removed, "postgresql_port": removed, "interserver_http_port": removed,
-	})
+	}
+	for _, table := range clickHouseLogTables {
+		settings[table] = removed
+	}
+	return yamlFile(settings)
+}
+
+// clickHouseLogTables are the tables of the image's settings in which the server
+// logs about itself, without end and beside the data. Prometheus has the metrics.
+var clickHouseLogTables = []string{
+	"asynchronous_insert_log", "asynchronous_metric_log", "backup_log", "blob_storage_log", "error_log", "metric_log",
+	"opentelemetry_span_log", "part_log", "processors_profile_log", "query_thread_log", "query_views_log", "trace_log",
 }
 
 // clickHouseUsers writes the users: by name, the variable with the password.

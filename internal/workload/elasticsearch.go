@@ -31,8 +31,10 @@ func elasticsearch(s *stack.Stack, w *Workload) *Workload {
 	})
 	heap := share(s.Dependencies.Elasticsearch.Resources.Limits.Memory, 2)
 	w.Env = texts(map[string]string{
-		// The other half of the memory caches the index.
-		"ES_JAVA_OPTS": fmt.Sprintf("-Xms%dm -Xmx%dm", heap, heap),
+		// The other half of the memory caches the index. By default the garbage
+		// collector logs to 2 GB of files, and a heap that overflows is dumped
+		// beside the data.
+		"ES_JAVA_OPTS": fmt.Sprintf("-Xms%dm -Xmx%dm -Xlog:disable -Xlog:all=warning:stderr:utctime,level,tags -XX:-HeapDumpOnOutOfMemoryError", heap, heap),
 		"ES_PATH_CONF": elasticsearchSettings,
 	})
 	w.Scratch = append(w.Scratch, elasticsearchSettings, "/usr/share/elasticsearch/logs")

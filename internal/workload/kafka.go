@@ -10,12 +10,15 @@ import (
 	"time"
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
 )
 
 var (
 	//go:embed scripts/kafka_start.sh
 	kafkaStartScript string
+	//go:embed scripts/kafka_ready.sh
+	kafkaReadyScript string
 	//go:embed scripts/kafka_setup.sh
 	kafkaSetupScript string
 )
@@ -52,9 +55,18 @@ func kafka(s *stack.Stack, w *Workload) *Workload {
 	})
 	w.Scratch = append(w.Scratch, "/run/kafka")
 	w.Ports = []Port{{Name: "kafka", Number: kafkaPort}, {Name: "controller", Number: kafkaController, Internal: true}}
-	// A broker opens the clients' port when it has caught up; Kafka's own tools
-	// are Java programs, too heavy to start every few seconds.
 	w.checks(kafkaOpen(kafkaPort), kafkaOpen(kafkaController))
+	if w.Replicas > 1 {
+		w.Files[settingsPath+"/ready.sh"] = kafkaReadyScript
+		// A tool of Kafka takes seconds to start. Its environment is the server's
+		// but for the memory.
+		w.Checks.Ready = Probe{
+			Check:  Check{Command: shell("KAFKA_HEAP_OPTS=-Xmx64m exec /bin/sh " + settingsPath + "/ready.sh")},
+			Timing: config.Probe{PeriodSeconds: 20, TimeoutSeconds: 20, FailureThreshold: 3},
+		}
+		// Replicas of partitions that are made or moved meanwhile catch up.
+		w.MinReadySeconds = 30
+	}
 	w.GraceSeconds = 120
 	w.FindEachOther = true
 	return kafkaSetup(s, w)

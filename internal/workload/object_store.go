@@ -24,18 +24,17 @@ const (
 	seaweedGRPCShift = 10000
 )
 
-// objectStore runs SeaweedFS: master, volume, filer and S3 in one process.
+// objectStore runs SeaweedFS: master, volume, filer and S3 in one process. The
+// keys of the services are in its data, as roles are in PostgreSQL's: the set-up
+// changes them without a restart.
 func objectStore(s *stack.Stack, w *Workload) *Workload {
 	w.start(objectStoreStart)
 	w.Env = map[string]Value{
 		// The name under which its parts, and the set-up, find each other.
 		"MEMBER_ADDRESS": {Text: member(s, w.Name, 0)},
 		// Browsers upload to presigned URLs.
-		"ALLOWED_ORIGINS":       {Text: s.VariableValues()["CORS_ALLOWED_ORIGINS"]},
-		"AWS_ACCESS_KEY_ID":     {Secret: "AWS_ACCESS_KEY_ID"},
-		"AWS_SECRET_ACCESS_KEY": {Secret: "AWS_SECRET_ACCESS_KEY"},
+		"ALLOWED_ORIGINS": {Text: s.VariableValues()["CORS_ALLOWED_ORIGINS"]},
 	}
-	w.Memory = []string{"/run/seaweedfs"}
 	w.Ports = []Port{
 		{Name: "s3", Number: objectStorePort},
 		{Name: "master", Number: seaweedMaster, Internal: true},
@@ -58,10 +57,15 @@ func objectStore(s *stack.Stack, w *Workload) *Workload {
 		fmt.Fprintln(&buckets, names[bucket])
 	}
 	setup.Files[settingsPath+"/buckets"] = buckets.String()
-	setup.Env = texts(map[string]string{
-		"MASTER": fmt.Sprintf("%s:%d", member(s, w.Name, 0), seaweedMaster),
-		"FILER":  fmt.Sprintf("%s:%d", member(s, w.Name, 0), seaweedFiler),
-	})
+	at := func(port int) Value { return Value{Text: fmt.Sprintf("%s:%d", member(s, w.Name, 0), port)} }
+	setup.Env = map[string]Value{
+		"MASTER": at(seaweedMaster), "FILER": at(seaweedFiler), "S3": at(objectStorePort),
+		"IDENTITY":            {Text: "nova"},
+		"ACCESS_KEY":          {Secret: "AWS_ACCESS_KEY_ID"},
+		"SECRET_KEY":          {Secret: "AWS_SECRET_ACCESS_KEY"},
+		"PREVIOUS_ACCESS_KEY": {Secret: "AWS_ACCESS_KEY_ID", Previous: true},
+		"PREVIOUS_SECRET_KEY": {Secret: "AWS_SECRET_ACCESS_KEY", Previous: true},
+	}
 	return setup
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
@@ -28,17 +30,17 @@ const (
 // can change after a rotation.
 func postgres(s *stack.Stack, w *Workload) *Workload {
 	spec := s.Dependencies.Postgres
+	memory := config.NewPostgresMemory(resource.MustParse(spec.Resources.Limits.Memory), spec.MaxConnections)
 	w.Args = []string{
 		"-c", fmt.Sprintf("max_connections=%d", spec.MaxConnections),
-		// The usual quarter of the memory.
-		"-c", fmt.Sprintf("shared_buffers=%dMB", share(spec.Resources.Limits.Memory, 4)),
+		"-c", fmt.Sprintf("shared_buffers=%dMB", memory.SharedBuffers/mebibyte),
 		"-c", "shared_preload_libraries=pg_stat_statements",
 		"-c", "password_encryption=scram-sha-256",
 	}
 	w.Env = map[string]Value{
 		"POSTGRES_USER":             {Text: postgresSuperuser},
 		"POSTGRES_DB":               {Text: postgresSuperuser},
-		"POSTGRES_PASSWORD":         {Secret: "POSTGRES_SUPERUSER_PASSWORD", Once: true},
+		"POSTGRES_PASSWORD":         {Secret: "POSTGRES_SUPERUSER_PASSWORD", NoRestart: true},
 		"POSTGRES_HOST_AUTH_METHOD": {Text: "scram-sha-256"},
 		"POSTGRES_INITDB_ARGS":      {Text: "--auth-local=scram-sha-256 --auth-host=scram-sha-256"},
 		// A folder of its own: the root of a volume has other owners and may

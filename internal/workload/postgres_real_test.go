@@ -89,13 +89,14 @@ func TestPostgres_is_set_up_by_real_SQL(t *testing.T) {
 		assert.Contains(t, out, reason)
 	}
 
-	t.Run("both logins act as the owner", func(t *testing.T) {
+	t.Run("a login acts as the owner", func(t *testing.T) {
 		word := passwords["POSTGRES_PASSWORD"]
 		succeeds("nova_a", word, "CREATE TABLE posts (id uuid PRIMARY KEY DEFAULT uuid_generate_v4(), tag citext)")
 		assert.Equal(t, "nova", succeeds("nova_a", word, "SELECT tableowner FROM pg_tables WHERE tablename = 'posts'"))
-		succeeds("nova_b", word, "ALTER TABLE posts ADD COLUMN body text; CREATE INDEX ON posts USING gin (body gin_trgm_ops)")
+		succeeds("nova_a", word, "ALTER TABLE posts ADD COLUMN body text; CREATE INDEX ON posts USING gin (body gin_trgm_ops)")
 		refused("nova_a", word, "CREATE ROLE other", "permission denied")
 		refused("nova", word, "SELECT 1", "password authentication failed")
+		refused("nova_b", word, "SELECT 1", "password authentication failed")
 	})
 	t.Run("the exporter reads statistics and nothing else", func(*testing.T) {
 		word := passwords["POSTGRES_EXPORTER_PASSWORD"]
@@ -120,14 +121,44 @@ func TestPostgres_is_set_up_by_real_SQL(t *testing.T) {
 			"POSTGRES_PASSWORD": "second-word", "POSTGRES_SUPERUSER_PASSWORD": "second-superuser-word",
 			"POSTGRES_EXPORTER_PASSWORD": passwords["POSTGRES_EXPORTER_PASSWORD"],
 		}
+		stop, done := make(chan struct{}), make(chan []string)
+		go func() {
+			var failures []string
+			for {
+				if out, err := p.query("nova_a", passwords["POSTGRES_PASSWORD"], "nova", "SELECT 1"); err != nil {
+					failures = append(failures, out)
+				}
+				select {
+				case <-stop:
+					done <- failures
+					return
+				default:
+				}
+			}
+		}()
 		out, err := p.setup(t, rotated, current, passwords)
 		require.NoError(t, err, out)
+		succeeds("nova_b", "second-word", "ALTER TABLE posts ADD COLUMN other text")
+		close(stop)
+		assert.Empty(t, <-done, "logins with the old password, all the time")
 		succeeds("nova_a", passwords["POSTGRES_PASSWORD"], "INSERT INTO posts (body) VALUES ('old pods')")
 		succeeds("nova_b", "second-word", "INSERT INTO posts (body) VALUES ('new pods')")
 		refused("nova_b", passwords["POSTGRES_PASSWORD"], "SELECT 1", "password authentication failed")
 		refused("postgres", passwords["POSTGRES_SUPERUSER_PASSWORD"], "SELECT 1", "password authentication failed")
 		succeeds("postgres", "second-superuser-word", "SELECT 1")
 		passwords["SECOND"], passwords["SECOND_SUPERUSER"] = current["POSTGRES_PASSWORD"], current["POSTGRES_SUPERUSER_PASSWORD"]
+	})
+	t.Run("a value from elsewhere leaves the old login its password", func(t *testing.T) {
+		rotated := development(t, "  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 2}}\n")
+		current := map[string]string{
+			"POSTGRES_PASSWORD": "third-word", "POSTGRES_SUPERUSER_PASSWORD": passwords["SECOND_SUPERUSER"],
+			"POSTGRES_EXPORTER_PASSWORD": passwords["POSTGRES_EXPORTER_PASSWORD"],
+		}
+		out, err := p.setup(t, rotated, current, nil)
+		require.NoError(t, err, out)
+		succeeds("nova_a", "third-word", "SELECT 1")
+		succeeds("nova_b", "second-word", "SELECT 1")
+		passwords["THIRD"] = "third-word"
 	})
 	t.Run("a wrong superuser password is refused with a reason", func(t *testing.T) {
 		wrong := map[string]string{"POSTGRES_PASSWORD": "x", "POSTGRES_SUPERUSER_PASSWORD": "wrong-word", "POSTGRES_EXPORTER_PASSWORD": "x"}

@@ -1,9 +1,10 @@
 package workload
 
 import (
-	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,8 +15,8 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-// The scripts of Kafka and SeaweedFS run here with recorders in place of their
-// tools, which prove the scripts and not the tools.
+// The scripts of Kafka run here with recorders in place of its tools, which prove
+// the scripts and not the tools.
 
 // recorderTool writes a program that notes its arguments, one call a line, and
 // then runs the rest.
@@ -40,12 +41,18 @@ func TestKafka_topics_are_made_as_declared_and_never_shrunk(t *testing.T) {
 		return "Topic: " + name + "\tTopicId: x\tPartitionCount: " + partitions + "\tReplicationFactor: 1\tConfigs: min.insync.replicas=1,retention.ms=" + retention +
 			"\n\tTopic: " + name + "\tPartition: 0\tLeader: 0\n"
 	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	broker := listener.Addr().String()
 	run := func(t *testing.T, tool string) (calls string, err error) {
 		box := newSandbox(t, "")
 		box.recorderTool(t, "/opt/kafka/bin/kafka-topics.sh", tool)
 		box.recorderTool(t, "/opt/kafka/bin/kafka-configs.sh", "")
 		box.unpack(t, setup, "/opt/kafka/bin", box.path("/opt/kafka/bin"))
-		out, err := box.run(environment(setup, nil, nil), "/bin/sh", box.path(settingsPath+"/setup.sh"))
+		env := environment(setup, nil, nil)
+		env["BOOTSTRAP_SERVER"] = broker
+		out, err := box.run(env, "/bin/sh", box.path(settingsPath+"/setup.sh"))
 		t.Log(out)
 		return box.calls(t), err
 	}
@@ -53,7 +60,7 @@ func TestKafka_topics_are_made_as_declared_and_never_shrunk(t *testing.T) {
 		calls, err := run(t, "")
 		require.NoError(t, err)
 		assert.Equal(t, len(catalog.Topics())+1, strings.Count(calls, "--create --if-not-exists"))
-		assert.Contains(t, calls, "kafka-topics.sh --bootstrap-server kafka.nova-backend.svc.cluster.local:9092 --create --if-not-exists --topic own.topic --partitions 2 --replication-factor 1 --config retention.ms=7200000\n")
+		assert.Contains(t, calls, "kafka-topics.sh --bootstrap-server "+broker+" --create --if-not-exists --topic own.topic --partitions 2 --replication-factor 1 --config retention.ms=7200000\n")
 		assert.NotContains(t, calls, "kafka-configs.sh")
 	})
 	t.Run("only what differs", func(t *testing.T) {
@@ -73,17 +80,65 @@ func TestKafka_topics_are_made_as_declared_and_never_shrunk(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(all.String()), 0o644))
 		calls, err := run(t, `case "$*" in *--describe*) cat `+file+`;; esac`)
 		require.NoError(t, err)
-		server := "--bootstrap-server kafka.nova-backend.svc.cluster.local:9092"
+		server := "--bootstrap-server " + broker
 		assert.ElementsMatch(t, []string{
 			"kafka-topics.sh " + server + " --describe --exclude-internal",
 			"kafka-topics.sh " + server + " --alter --topic events --partitions 3",
 			"kafka-configs.sh " + server + " --alter --entity-type topics --entity-name auth-events --add-config retention.ms=3600000",
 		}, strings.Split(strings.TrimSpace(calls), "\n"))
 	})
-	t.Run("a broker that is away fails the set-up", func(t *testing.T) {
+	t.Run("a broker that answers with a failure fails the set-up", func(t *testing.T) {
 		_, err := run(t, `case "$*" in *--describe*) exit 1;; esac`)
 		assert.Error(t, err)
 	})
+	t.Run("a broker that is away is named", func(t *testing.T) {
+		assert.Equal(t, "kafka.nova-backend.svc.cluster.local:9092", setup.Env["BOOTSTRAP_SERVER"].Text)
+		box := newSandbox(t, "")
+		box.unpack(t, setup)
+		env := environment(setup, nil, nil)
+		env["BOOTSTRAP_SERVER"], env["WAIT_SECONDS"] = "127.0.0.1:"+freePort(t), "1"
+		out, err := box.run(env, "/bin/sh", box.path(settingsPath+"/setup.sh"))
+		require.Error(t, err)
+		assert.Contains(t, out, "Kafka at 127.0.0.1:")
+		assert.Contains(t, out, "does not answer, within 1 s")
+	})
+}
+
+func TestKafka_member_is_ready_once_its_replicas_are_in_sync(t *testing.T) {
+	s := storeOf(development(t, "  nova:dependencies: {kafka: {brokers: 3}}\n"), catalog.Kafka)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	const behind = "Topic: events\tPartition: 0\tLeader: 0\tReplicas: 0,1,2\tIsr: 0,2\tElr: \tLastKnownElr: "
+	for name, tc := range map[string]struct {
+		member, tool string
+		ready        bool
+		// asks is how often Kafka's tool is started in two checks.
+		asks int
+	}{
+		"nothing lags":                       {"kafka-1", "", true, 1},
+		"its own replica lags":               {"kafka-1", "printf '" + behind + "'", false, 2},
+		"only others lag":                    {"kafka-2", "printf '" + behind + "'", true, 1},
+		"a member whose number is a part":    {"kafka-0", "printf 'Topic: a\tPartition: 0\tLeader: 1\tReplicas: 10,1\tIsr: 1'", true, 1},
+		"a broker that does not answer, yet": {"kafka-1", "exit 1", false, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			box := newSandbox(t, "")
+			box.recorderTool(t, "/opt/kafka/bin/kafka-topics.sh", tc.tool)
+			box.recorderTool(t, "/bin/hostname", "echo "+tc.member)
+			box.unpack(t, s, "/opt/kafka/bin", box.path("/opt/kafka/bin"), "127.0.0.1/9092", "127.0.0.1/"+port, "/tmp/", box.path("/tmp")+"/")
+			env := map[string]string{"PATH": box.path("/bin") + ":" + os.Getenv("PATH")}
+			for range 2 {
+				out, err := box.run(env, "/bin/sh", "-c", strings.ReplaceAll(s.Checks.Ready.Command[2], settingsPath, box.path(settingsPath)))
+				assert.Equal(t, tc.ready, err == nil, out)
+			}
+			assert.Equal(t, tc.asks, strings.Count(box.calls(t), "kafka-topics.sh --bootstrap-server 127.0.0.1:9092 --describe --under-replicated-partitions"))
+		})
+	}
+	assert.Positive(t, s.MinReadySeconds)
+	alone := storeOf(development(t, ""), catalog.Kafka)
+	assert.NotEmpty(t, alone.Checks.Ready.Port, "of one broker nothing can lag")
 }
 
 func TestKafka_member_follows_from_its_host_name(t *testing.T) {
@@ -119,67 +174,34 @@ func TestKafka_member_follows_from_its_host_name(t *testing.T) {
 	}
 }
 
-func TestObjectStore_key_is_written_as_JSON(t *testing.T) {
-	s := storeOf(development(t, ""), catalog.ObjectStorage)
-	box := newSandbox(t, "")
-	box.recorderTool(t, "/bin/weed", "")
-	box.unpack(t, s)
-	keys := map[string]string{"AWS_ACCESS_KEY_ID": `ac"cess`, "AWS_SECRET_ACCESS_KEY": `se\c'r&e/t %s`}
-	env := environment(s, keys, nil)
-	env["PATH"] = box.path("/bin") + ":" + os.Getenv("PATH")
-	out, err := box.run(env, "/bin/sh", box.path(settingsPath+"/start.sh"))
-	require.NoError(t, err, out)
-
-	text, err := os.ReadFile(box.path("/run/seaweedfs/s3.json"))
-	require.NoError(t, err)
-	var written struct {
-		Identities []struct {
-			Credentials []struct{ AccessKey, SecretKey string }
-			Actions     []string
-		}
+func TestClickHouse_setup_tells_what_is_wrong(t *testing.T) {
+	setup := setupOf(development(t, ""), catalog.ClickHouse)
+	for name, tc := range map[string]struct {
+		client, says string
+		succeeds     bool
+		// creates is set when it goes on to create the database.
+		creates bool
+	}{
+		"a server that answers":          {"", "", true, true},
+		"a server that is away":          {"exit 210", "ClickHouse at clickhouse.nova-backend.svc.cluster.local does not answer, within 1 s", false, false},
+		"packets that are dropped":       {"exit 209", "does not answer, within 1 s", false, false},
+		"a password that is refused":     {"exit 4", "refuses the user nova_a or its password", false, false},
+		"another answer ends the wait":   {`case "$*" in *CREATE*) exit 241;; esac; exit 241`, "", false, true},
+		"a server that starts meanwhile": {`n=$(wc -l <"$CALLS"); [ "$n" -gt 1 ] || exit 210`, "waiting for ClickHouse", true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			box := newSandbox(t, "")
+			box.recorderTool(t, "/bin/clickhouse-client", tc.client)
+			box.unpack(t, setup)
+			env := environment(setup, nil, nil)
+			env["PATH"], env["CALLS"], env["WAIT_SECONDS"] = box.path("/bin")+":"+os.Getenv("PATH"), box.path("calls"), "1"
+			if tc.succeeds {
+				env["WAIT_SECONDS"] = "20"
+			}
+			out, err := box.run(env, "/bin/sh", box.path(settingsPath+"/setup.sh"))
+			assert.Equal(t, tc.succeeds, err == nil, out)
+			assert.Contains(t, out, tc.says)
+			assert.Equal(t, tc.creates, strings.Contains(box.calls(t), "CREATE DATABASE IF NOT EXISTS `nova`"))
+		})
 	}
-	require.NoError(t, json.Unmarshal(text, &written), string(text))
-	require.Len(t, written.Identities, 1)
-	assert.Equal(t, keys["AWS_ACCESS_KEY_ID"], written.Identities[0].Credentials[0].AccessKey)
-	assert.Equal(t, keys["AWS_SECRET_ACCESS_KEY"], written.Identities[0].Credentials[0].SecretKey)
-	info, err := os.Stat(box.path("/run/seaweedfs/s3.json"))
-	require.NoError(t, err)
-	assert.EqualValues(t, 0o600, info.Mode().Perm())
-	assert.NotContains(t, box.calls(t), "cess", "no key on a command line")
-	assert.Contains(t, box.calls(t), "-ip=object-store-0.object-store-headless.nova-backend.svc.cluster.local")
-}
-
-func TestObjectStore_setup_creates_missing_buckets_and_notices_a_failure(t *testing.T) {
-	setup := setupOf(development(t, ""), catalog.ObjectStorage)
-	// A shell that keeps its buckets in a file, as SeaweedFS lists them, and
-	// fails with status 0, as SeaweedFS does.
-	run := func(t *testing.T, existing, create string) (had string, out string, err error) {
-		box := newSandbox(t, "")
-		state := box.path("state")
-		require.NoError(t, os.WriteFile(state, []byte(existing), 0o644))
-		box.recorderTool(t, "/bin/weed", `while read -r verb flag name; do case "$verb" in
-s3.bucket.list) cat `+state+` ;;
-s3.bucket.create) echo "create $name" >>`+box.path("calls")+`; `+create+` ;;
-esac; done`)
-		box.unpack(t, setup)
-		env := environment(setup, nil, nil)
-		env["PATH"] = box.path("/bin") + ":" + os.Getenv("PATH")
-		env["STATE"] = state
-		out, err = box.run(env, "/bin/sh", box.path(settingsPath+"/setup.sh"))
-		return box.calls(t), out, err
-	}
-	const works = `printf '  %s\tsize:0\tchunk:0\n' "$name" >>"$STATE"`
-	t.Run("only the missing", func(t *testing.T) {
-		calls, out, err := run(t, "  nova-media-dev\tsize:5\tchunk:1\n  nova-audio-dev-old\tsize:0\n", works)
-		require.NoError(t, err, out)
-		assert.NotContains(t, calls, "create nova-media-dev")
-		for _, bucket := range []string{"nova-uploads-dev", "nova-audio-dev", "nova-cdn-dev"} {
-			assert.Contains(t, calls, "create "+bucket+"\n")
-		}
-	})
-	t.Run("a failure", func(t *testing.T) {
-		_, out, err := run(t, "", "echo no >&2")
-		require.Error(t, err)
-		assert.Contains(t, out, "bucket nova-media-dev could not be created")
-	})
 }

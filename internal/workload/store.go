@@ -1,6 +1,8 @@
 package workload
 
 import (
+	_ "embed" // What set-ups have in common is a shell script.
+
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
@@ -54,6 +56,11 @@ func (w *Workload) checks(ready, live Check) {
 	w.Checks = &Checks{Startup: Probe{live, startupTiming}, Ready: Probe{ready, readinessTiming}, Live: Probe{live, livenessTiming}}
 }
 
+// waitFor is a function of every set-up.
+//
+//go:embed scripts/wait.sh
+var waitFor string
+
 // setupName is the name of the Job that sets a store up.
 func setupName(store string) string { return store + "-setup" }
 
@@ -64,7 +71,7 @@ func (w *Workload) setup(script string) *Workload {
 		Name: setupName(w.Name), Kind: Setup, Store: w.Store,
 		Image: w.Image, PullPolicy: pullOnce, User: w.User,
 		Command:   []string{"/bin/sh", settingsPath + "/setup.sh"},
-		Files:     map[string]string{settingsPath + "/setup.sh": script},
+		Files:     map[string]string{settingsPath + "/setup.sh": waitFor + script},
 		Scratch:   []string{scratch},
 		Resources: setupResources, Replicas: 1, PeakPods: 2,
 	}

@@ -55,6 +55,54 @@ func lines(s Workload, file string) []string {
 	return strings.Split(s.Files[settingsPath+"/"+file], "\n")
 }
 
+func TestStore_logs_to_no_file(t *testing.T) {
+	c := development(t, "")
+	elasticsearch := storeOf(c, catalog.Elasticsearch).Env["ES_JAVA_OPTS"].Text
+	assert.Contains(t, elasticsearch, " -Xlog:disable -Xlog:all=warning:stderr:utctime,level,tags ", "the garbage collector's own files are switched off first")
+	assert.Contains(t, elasticsearch, " -XX:-HeapDumpOnOutOfMemoryError")
+
+	kafka := storeOf(c, catalog.Kafka)
+	for _, w := range []Workload{kafka, setupOf(c, catalog.Kafka)} {
+		assert.Contains(t, w.Env["KAFKA_LOG4J_OPTS"].Text, settingsPath+"/log4j.properties", w.Name)
+		assert.Contains(t, lines(w, "log4j.properties"), "log4j.appender.stdout=org.apache.log4j.ConsoleAppender", w.Name)
+	}
+	assert.NotContains(t, kafka.Env["EXTRA_ARGS"].Text, "-loggc")
+
+	assert.Contains(t, storeOf(c, catalog.ObjectStorage).Files[settingsPath+"/start.sh"], "exec weed -logtostderr=true server ")
+
+	redis := storeOf(c, catalog.Redis).Files[settingsPath+"/redis.conf"]
+	assert.NotContains(t, redis, "logfile")
+	for _, arg := range storeOf(c, catalog.Postgres).Args {
+		assert.NotContains(t, arg, "logging_collector")
+	}
+
+	var clickHouse map[string]any
+	require.NoError(t, yaml.Unmarshal([]byte(storeOf(c, catalog.ClickHouse).Files["/etc/clickhouse-server/config.d/nova.yaml"]), &clickHouse))
+	logger := clickHouse["logger"].(map[string]any)
+	assert.Equal(t, map[string]any{"console": true, "level": "information", "log": map[string]any{"@remove": "remove"}, "errorlog": map[string]any{"@remove": "remove"}}, logger)
+	for _, table := range clickHouseLogTables {
+		assert.Equal(t, map[string]any{"@remove": "remove"}, clickHouse[table], "the server's own tables grow without end")
+	}
+	assert.Contains(t, clickHouse["query_log"].(map[string]any)["ttl"], "INTERVAL 7 DAY")
+	assert.Equal(t, []any{"::", "0.0.0.0"}, clickHouse["listen_host"])
+	assert.Equal(t, true, clickHouse["listen_try"])
+}
+
+func TestPostgres_fits_its_memory_limit(t *testing.T) {
+	s := storeOf(development(t, "  nova:dependencies: {postgres: {maxConnections: 300, resources: {limits: {memory: 1536Mi}}}}\n"), catalog.Postgres)
+	assert.Subset(t, s.Args, []string{"max_connections=300", "shared_buffers=384MB"})
+	assert.Contains(t, s.Memory, "/dev/shm")
+	_, err := stack.Parse("dev", config.Input{"dependencies": map[string]any{"postgres": map[string]any{
+		"maxConnections": 500, "resources": map[string]any{"limits": map[string]any{"memory": "1Gi"}},
+	}}})
+	require.ErrorContains(t, err, `nova:dependencies.postgres.resources.limits.memory: Invalid value: "1Gi": is too little for 500 connections`)
+	require.ErrorContains(t, err, "lower nova:dependencies.postgres.maxConnections to 256 at most")
+	_, err = stack.Parse("dev", config.Input{"dependencies": map[string]any{"postgres": map[string]any{
+		"maxConnections": 256, "resources": map[string]any{"limits": map[string]any{"memory": "1Gi"}},
+	}}})
+	assert.NoError(t, err, "what the message says is right")
+}
+
 func TestKafka_replicates_to_all_members(t *testing.T) {
 	three := storeOf(development(t, "  nova:dependencies: {kafka: {brokers: 3}}\n"), catalog.Kafka)
 	assert.Equal(t, 3, three.Replicas)
@@ -106,7 +154,7 @@ func TestClickHouse_has_two_logins_and_no_open_user(t *testing.T) {
 
 func TestElasticsearch_takes_half_its_memory_and_is_ready_when_yellow(t *testing.T) {
 	s := storeOf(development(t, ""), catalog.Elasticsearch)
-	assert.Equal(t, "-Xms768m -Xmx768m", s.Env["ES_JAVA_OPTS"].Text)
+	assert.True(t, strings.HasPrefix(s.Env["ES_JAVA_OPTS"].Text, "-Xms768m -Xmx768m "))
 	assert.Equal(t, "/_cluster/health?wait_for_status=yellow&timeout=3s", s.Checks.Ready.Path)
 	assert.Empty(t, s.Checks.Live.Path, "a red cluster is not healed by a restart")
 	var settings map[string]any

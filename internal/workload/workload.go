@@ -74,6 +74,9 @@ type Workload struct {
 	// its signal to stop; GraceSeconds, which include them, until it is killed.
 	// 0 is the default of where it runs.
 	PreStopSeconds, GraceSeconds int
+	// MinReadySeconds is how long a member of a store must be ready before the
+	// next one is replaced.
+	MinReadySeconds int
 
 	// Resources has no empty field.
 	Resources config.Resources
@@ -113,9 +116,10 @@ type Value struct {
 	// Previous asks for the secret's value before the last rotation, or for the
 	// current one where there was none.
 	Previous bool
-	// Once is set when the process reads the variable only when it creates its
-	// data, so that a new value need not restart it.
-	Once bool
+	// NoRestart is set when a new value need not restart the process: it reads
+	// the variable only when it creates its data, or its set-up changes what is
+	// made of it in the running process.
+	NoRestart bool
 	// Optional is set when the process runs without it: a secret that may be
 	// absent, or under Compose a variable that is empty until .env sets it.
 	Optional bool

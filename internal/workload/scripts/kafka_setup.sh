@@ -3,6 +3,10 @@
 # a topic that is not declared is left alone.
 set -eu
 
+# Bounded, since a connection can be dropped. The tools retry for a minute.
+connects() { timeout 5 /bin/bash -c "</dev/tcp/${BOOTSTRAP_SERVER%:*}/${BOOTSTRAP_SERVER##*:}"; }
+wait_for "Kafka at $BOOTSTRAP_SERVER" connects
+
 topics() { /opt/kafka/bin/kafka-topics.sh --bootstrap-server "$BOOTSTRAP_SERVER" "$@" </dev/null; }
 configs() { /opt/kafka/bin/kafka-configs.sh --bootstrap-server "$BOOTSTRAP_SERVER" "$@" </dev/null; }
 

@@ -2,6 +2,9 @@
 # a host without a number is number 0.
 set -eu
 
+# What an earlier process of this pod found out.
+rm -f /tmp/in-sync
+
 host=$(hostname)
 case "$host" in
 *-[0-9]) member=${host##*-} ;;

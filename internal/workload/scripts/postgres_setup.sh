@@ -2,11 +2,8 @@
 # never stand on a command line.
 set -eu
 
-# The server may still be starting; the Job's deadline ends the wait.
-until pg_isready --quiet --timeout=5; do
-	echo "waiting for PostgreSQL at $PGHOST" >&2
-	sleep 2
-done
+export PGCONNECT_TIMEOUT=10
+wait_for "PostgreSQL at $PGHOST" pg_isready --quiet --timeout=5
 
 # The server keeps the superuser's password that it was made with, until
 # setup.sql changes it.
@@ -16,5 +13,9 @@ for PGPASSWORD in "$SUPERUSER_PASSWORD" "$PREVIOUS_SUPERUSER_PASSWORD"; do
 		exec psql --no-psqlrc --no-password --quiet --set ON_ERROR_STOP=1 --file /etc/nova/setup.sql
 	fi
 done
+if ! pg_isready --quiet --timeout=5; then
+	echo "PostgreSQL at $PGHOST answers no more" >&2
+	exit 1
+fi
 echo "PostgreSQL at $PGHOST takes neither the superuser's password nor the one before it" >&2
 exit 1

@@ -26,7 +26,15 @@ GRANT :"owner" TO :"login", :"previous_login";
 ALTER ROLE :"login" SET role = :'owner';
 ALTER ROLE :"previous_login" SET role = :'owner';
 ALTER ROLE :"login" LOGIN PASSWORD :'password';
+-- Of a value from elsewhere the one before is not known: its login keeps the
+-- password that it has.
+SELECT :'password' = :'previous_password' AS same
+\gset
+\if :same
+ALTER ROLE :"previous_login" LOGIN;
+\else
 ALTER ROLE :"previous_login" LOGIN PASSWORD :'previous_password';
+\endif
 
 -- As many connections as the exporter opens at most.
 ALTER ROLE :"exporter" LOGIN CONNECTION LIMIT 3 PASSWORD :'exporter_password';
