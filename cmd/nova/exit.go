@@ -29,6 +29,9 @@ type silent struct{}
 
 func (silent) Error() string { return "" }
 
+// faultsFound is a refusal whose reasons are already printed.
+type faultsFound struct{ silent }
+
 func exitCode(ctx context.Context, err error) int {
 	var (
 		usage   usageError
@@ -36,6 +39,7 @@ func exitCode(ctx context.Context, err error) int {
 		refused *engine.RefusedError
 		exists  *image.ExistsError
 		taken   *render.OccupiedError
+		faults  faultsFound
 	)
 	switch {
 	case err == nil:
@@ -44,7 +48,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitInterrupted
 	case errors.As(err, &usage), errors.As(err, &mistake):
 		return exitUsage
-	case errors.As(err, &refused), errors.As(err, &exists), errors.As(err, &taken):
+	case errors.As(err, &refused), errors.As(err, &exists), errors.As(err, &taken), errors.As(err, &faults):
 		return exitRefused
 	}
 	return exitFailed

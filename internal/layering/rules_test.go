@@ -12,6 +12,9 @@ type rule struct {
 // Arrows point down: a package imports only what stands above it.
 var rules = []rule{
 	{"catalog", nil},
+	{"migrations", nil},
+	{"migrations/lint", []string{"migrations"}},
+	{"migrations/runner", []string{"migrations", "migrations/lint"}},
 	{"internal/yamltext", nil},
 	{"internal/envfile", nil},
 	{"internal/iampolicy", nil},
@@ -62,7 +65,7 @@ var rules = []rule{
 	{"cmd/nova", []string{
 		"catalog", "internal/cluster", "internal/compose", "internal/config", "internal/engine", "internal/envfile", "internal/image",
 		"internal/kubeconfig", "internal/realpods/...", "internal/render", "internal/stack", "internal/stackfile", "internal/terminal", "internal/toolchain",
-		"internal/workload",
+		"internal/workload", "migrations/...",
 	}},
 	{"internal/terminal", nil},
 	{"internal/testing/...", []string{"monitoring/metric", "internal/config", "internal/stack", "internal/stackfile"}}, // For tests: no other rule allows it.
@@ -82,6 +85,8 @@ var libraries = map[string][]string{
 	"github.com/pulumi/pulumi/sdk/v3/go/auto": {"internal/engine"},
 	"github.com/spf13/cobra":                  {"cmd/nova"},
 	"k8s.io/client-go":                        {"cmd/nova", "internal/cluster", "internal/engine", "internal/kubeconfig", "internal/preflight", "internal/realpods/..."},
+	"github.com/wasilibs/go-pgquery":          {"migrations/lint"},
+	"github.com/jackc/pgx/v5":                 {"migrations/runner", "internal/testing/contract"},
 }
 
 // exceptions are imports that break a rule today, each as "package -> imported";

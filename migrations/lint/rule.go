@@ -1,0 +1,288 @@
+package lint
+
+import "slices"
+
+// Rule is one thing that the linter looks for.
+type Rule struct {
+	ID    string
+	Group Group
+	// Why says what comes of it and Fix how to write it safely.
+	Why, Fix string
+	// Contract is set for what a file with a contract marker may do.
+	Contract bool
+	// Always is set for what no comment can suppress: sqlx refuses it, or it is about
+	// the comments themselves.
+	Always bool
+}
+
+// Group is the kind of harm that a rule prevents.
+type Group string
+
+// The groups.
+const (
+	// Sqlx: sqlx refuses the directory, or does something else than it seems.
+	Sqlx Group = "sqlx"
+	// Contracting: a release that still serves, or the one that a rollback returns to,
+	// fails afterwards.
+	Contracting Group = "expand and contract"
+	// Locking: requests wait for the migration.
+	Locking Group = "locks"
+	// Data: rows are lost, or a table is written in one transaction.
+	Data Group = "data"
+	// Session: the statement does not belong into a migration, or changes what runs
+	// after it.
+	Session Group = "session"
+	// Types: the choice cannot be mended later without rewriting the table.
+	Types Group = "types"
+)
+
+// Rules are all rules, by group.
+func Rules() []Rule { return slices.Clone(rules) }
+
+func ruleOf(id string) (Rule, bool) {
+	i := slices.IndexFunc(rules, func(r Rule) bool { return r.ID == id })
+	if i < 0 {
+		return Rule{}, false
+	}
+	return rules[i], true
+}
+
+// The names of squawk (2.63) and strong_migrations (2.8) are kept where they have the rule.
+var rules = []Rule{
+	{ID: "ignored-file", Group: Sqlx, Always: true,
+		Why: "sqlx skips a file whose name is not <VERSION>_<DESCRIPTION>.sql, and all folders, without a word.",
+		Fix: "Rename it to <VERSION>_<DESCRIPTION>.sql, or move it out of the directory."},
+	{ID: "version", Group: Sqlx, Always: true,
+		Why: "sqlx refuses the whole directory when it cannot read one version; versions are whole numbers above zero.",
+		Fix: "Begin the name with a whole number above zero, then \"_\"."},
+	{ID: "duplicate-version", Group: Sqlx, Always: true,
+		Why: "Of two files of one version one is never applied, or the second fails on the primary key of _sqlx_migrations.",
+		Fix: "Give the later one a version of its own."},
+	{ID: "version-gap", Group: Sqlx,
+		Why: "A number that is left out is often a file that was forgotten; if it comes later, sqlx applies it after newer ones.",
+		Fix: "Use the next number, or commit the missing file."},
+	{ID: "out-of-order", Group: Sqlx,
+		Why: "The version is lower than one that is applied already. sqlx applies it all the same, so databases differ in the order of their changes.",
+		Fix: "Give it a version above the highest in migrations.lock."},
+	{ID: "edited-migration", Group: Sqlx, Always: true,
+		Why: "Where it is applied, sqlx compares the SHA-384 and refuses with \"previously applied but has been modified\".",
+		Fix: "Restore the file and put the change into a new migration."},
+	{ID: "missing-migration", Group: Sqlx, Always: true,
+		Why: "Where it is applied, sqlx refuses with \"previously applied but is missing\", and services that migrate at start crash.",
+		Fix: "Restore the file."},
+	{ID: "reversible-pair", Group: Sqlx,
+		Why: "A directory is either simple or reversible: an up file without its down file cannot be reverted, a down file without its up file never runs.",
+		Fix: "Add the missing file, or use one kind in the whole directory."},
+	{ID: "encoding", Group: Sqlx,
+		Why: "The checksum is one of bytes: a checkout that writes other line ends has other checksums, and a byte order mark is a syntax error to the server and hides \"-- no-transaction\".",
+		Fix: "Save as UTF-8 without a byte order mark, with line feeds alone, and put \"*.sql text eol=lf\" into .gitattributes."},
+	{ID: "no-transaction-position", Group: Sqlx, Always: true,
+		Why: "sqlx honours the directive only if it is the very first bytes of the file, written exactly so.",
+		Fix: "Begin the file with \"-- no-transaction\"; other comments follow it."},
+	{ID: "no-transaction-single-statement", Group: Sqlx,
+		Why: "sqlx sends the file as one query, and PostgreSQL runs several statements of one query in a transaction.",
+		Fix: "One file for each statement that cannot run in a transaction."},
+	{ID: "needless-no-transaction", Group: Sqlx,
+		Why: "Without a transaction the statement and its row in _sqlx_migrations can part: after a crash it is applied, but not on record.",
+		Fix: "Remove \"-- no-transaction\"; the statement runs in a transaction."},
+	{ID: "psql-command", Group: Sqlx,
+		Why: "Commands with a backslash and data below COPY are read by the psql program, not by the server; sqlx sends them as SQL.",
+		Fix: "Write SQL: INSERT for data, one file for what \\i includes."},
+	{ID: "syntax", Group: Sqlx, Always: true,
+		Why: "PostgreSQL cannot read it, so every later migration waits behind it.",
+		Fix: "Correct the statement."},
+	{ID: "empty-migration", Group: Sqlx,
+		Why: "A file without a statement is recorded as applied; what was meant to be in it never will be.",
+		Fix: "Write the statement, or delete the file before it is applied."},
+	{ID: "directive", Group: Sqlx, Always: true,
+		Why: "A comment that is wrong suppresses nothing; one that suppresses nothing hides the next mistake.",
+		Fix: "Write \"-- nova: allow RULE: reason\" above the statement, or remove it."},
+
+	{ID: "contract-marker", Group: Contracting, Always: true,
+		Why: "The gate reads the marker from the head of a file and treats the file as one: what expands waits with what contracts.",
+		Fix: "Put \"-- nova: contract since=vX.Y.Z\" above the first statement of a file that only takes away."},
+	{ID: "contract-too-early", Group: Contracting, Always: true,
+		Why: "A release that serves, or the one that a rollback returns to, still uses what the file takes away.",
+		Fix: "Release without this file, and apply it once every serving release is at least the one of its marker."},
+	{ID: "ban-drop-column", Group: Contracting, Contract: true,
+		Why: "Releases that name the column fail, also those that only read all columns; the values are gone.",
+		Fix: "Stop using it in one release, drop it in a later one, in a file with a contract marker."},
+	{ID: "ban-drop-table", Group: Contracting, Contract: true,
+		Why: "Releases that use the table fail; its rows are gone.",
+		Fix: "Stop using it in one release, drop it in a later one, in a file with a contract marker."},
+	{ID: "ban-drop-object", Group: Contracting, Contract: true,
+		Why: "Releases whose statements use the object fail.",
+		Fix: "Replace it (CREATE OR REPLACE, or drop and create in one file), or drop it in a later release, in a file with a contract marker."},
+	{ID: "renaming-column", Group: Contracting, Contract: true,
+		Why: "Old and new releases serve side by side, and one of the two names is wrong to one of them.",
+		Fix: "Add a column, write both, copy the values, read the new one, drop the old one in a later release."},
+	{ID: "renaming-table", Group: Contracting, Contract: true,
+		Why: "Old and new releases serve side by side, and one of the two names is wrong to one of them.",
+		Fix: "Rename, and in the same file create a view of the old name; drop the view in a later release. Or keep the name."},
+	{ID: "renaming-schema", Group: Contracting, Contract: true,
+		Why: "Every name in it changes at once for every release that serves.",
+		Fix: "Create the new schema, and move what is in it step by step."},
+	{ID: "renaming-object", Group: Contracting, Contract: true,
+		Why: "Old and new releases serve side by side, and one of the two names is wrong to one of them.",
+		Fix: "Create one of the new name beside it, and drop the old one in a later release."},
+	{ID: "renaming-enum-value", Group: Contracting, Contract: true,
+		Why: "Releases that write or expect the old value fail.",
+		Fix: "Add the new value, write it, copy the rows; values of an enumeration cannot be removed."},
+	{ID: "changing-column-type", Group: Contracting, Contract: true,
+		Why: "The table is rewritten under a lock that stops reads and writes, and releases that expect the old type fail.",
+		Fix: "Add a column of the new type, write both, copy the values in batches, read the new one, drop the old one."},
+	{ID: "adding-required-field", Group: Contracting, Contract: true,
+		Why: "It fails on a table with rows, and afterwards releases that do not write the column cannot insert.",
+		Fix: "Give it a constant DEFAULT, or add it without NOT NULL and make it required in a later release."},
+	{ID: "adding-not-nullable-field", Group: Contracting, Contract: true,
+		Why: "Releases that leave the column empty cannot insert any more.",
+		Fix: "Write it in one release; make it required in a later one, in a file with a contract marker."},
+	{ID: "ban-drop-not-null", Group: Contracting, Contract: true,
+		Why: "Releases that read the column as one that always has a value fail on the first empty one.",
+		Fix: "Make every release read an empty value first, then drop NOT NULL in a file with a contract marker."},
+	{ID: "ban-drop-default", Group: Contracting, Contract: true,
+		Why: "Releases that rely on the default write nothing into the column, or cannot insert.",
+		Fix: "Write the value in every release first, then drop the default in a file with a contract marker."},
+
+	{ID: "set-not-null-without-check", Group: Locking,
+		Why: "PostgreSQL reads the whole table under a lock that stops reads and writes, unless a valid CHECK proves that there is no NULL.",
+		Fix: "ADD CONSTRAINT ... CHECK (column IS NOT NULL) NOT VALID; VALIDATE CONSTRAINT in the next file; SET NOT NULL; drop the constraint."},
+	{ID: "adding-field-with-default", Group: Locking,
+		Why: "A default that differs from row to row rewrites the table under a lock that stops reads and writes.",
+		Fix: "Add the column, then SET DEFAULT, which is for new rows, and fill the others in batches outside migrations."},
+	{ID: "adding-serial-primary-key-field", Group: Locking,
+		Why: "Numbering the rows rewrites the table under a lock that stops reads and writes.",
+		Fix: "Add a bigint column and a sequence, fill it in batches, then build a unique index concurrently."},
+	{ID: "adding-generated-column", Group: Locking,
+		Why: "Computing a stored column rewrites the table under a lock that stops reads and writes.",
+		Fix: "Add a plain column, write it in the service or by a trigger, and fill it in batches."},
+	{ID: "adding-foreign-key-constraint", Group: Locking,
+		Why: "Both tables are locked against writes while every row is checked.",
+		Fix: "ADD CONSTRAINT ... FOREIGN KEY ... NOT VALID, and VALIDATE CONSTRAINT in the next file."},
+	{ID: "constraint-missing-not-valid", Group: Locking,
+		Why: "The table is locked against reads and writes while every row is checked.",
+		Fix: "ADD CONSTRAINT ... NOT VALID, and VALIDATE CONSTRAINT in the next file."},
+	{ID: "validating-constraint-in-same-transaction", Group: Locking,
+		Why: "The lock of ADD CONSTRAINT is held until the validation has read the whole table.",
+		Fix: "Put VALIDATE CONSTRAINT into the next file."},
+	{ID: "disallowed-unique-constraint", Group: Locking,
+		Why: "The table is locked against reads and writes while the index is built.",
+		Fix: "CREATE UNIQUE INDEX CONCURRENTLY in a file of its own, then ADD CONSTRAINT ... USING INDEX."},
+	{ID: "adding-exclusion-constraint", Group: Locking,
+		Why: "The table is locked against reads and writes while the index is built, and there is no concurrent form.",
+		Fix: "Plan a maintenance window and suppress this with the reason, or guard the rule in the service."},
+	{ID: "require-concurrent-index-creation", Group: Locking,
+		Why: "Writes to the table wait until the index is built.",
+		Fix: "CREATE INDEX CONCURRENTLY IF NOT EXISTS name ..., alone in a file that begins with \"-- no-transaction\"."},
+	{ID: "require-concurrent-index-deletion", Group: Locking,
+		Why: "DROP INDEX waits for all statements on the table, and everything else waits behind it.",
+		Fix: "DROP INDEX CONCURRENTLY IF EXISTS name, alone in a file that begins with \"-- no-transaction\"."},
+	{ID: "require-concurrent-reindex", Group: Locking,
+		Why: "Writes to the table, and reads that would use the index, wait until it is built.",
+		Fix: "REINDEX ... CONCURRENTLY, alone in a file that begins with \"-- no-transaction\"."},
+	{ID: "require-concurrent-partition-detach", Group: Locking,
+		Why: "DETACH PARTITION locks the whole partitioned table against reads and writes.",
+		Fix: "DETACH PARTITION ... CONCURRENTLY, alone in a file that begins with \"-- no-transaction\"."},
+	{ID: "require-concurrent-refresh", Group: Locking,
+		Why: "Reads of the materialized view wait until it is computed.",
+		Fix: "REFRESH MATERIALIZED VIEW CONCURRENTLY, which needs a unique index; better in a scheduled job."},
+	{ID: "ban-concurrent-index-creation-in-transaction", Group: Locking, Always: true,
+		Why: "PostgreSQL refuses the statement in a transaction, and sqlx puts each file into one.",
+		Fix: "Put it alone into a file that begins with \"-- no-transaction\"."},
+	{ID: "concurrent-index-name", Group: Locking,
+		Why: "A build that fails leaves an invalid index; without a name it cannot be found before the next attempt, which makes a second one.",
+		Fix: "Name the index."},
+	{ID: "prefer-robust-stmts", Group: Locking,
+		Why: "Without a transaction the statement may be done and not on record, and the next attempt fails on it.",
+		Fix: "Write IF NOT EXISTS or IF EXISTS. `nova migrations run` drops an invalid index before it starts, so the clause never hides one."},
+	{ID: "table-rewrite", Group: Locking,
+		Why: "The table is written anew under a lock that stops reads and writes.",
+		Fix: "Use pg_repack or a maintenance window, outside migrations."},
+	{ID: "explicit-lock", Group: Locking,
+		Why: "The lock is held until the file is done.",
+		Fix: "Leave it out: each statement takes the locks that it needs."},
+	{ID: "require-lock-timeout", Group: Locking,
+		Why: "A statement that waits for a lock makes every later request on the table wait behind it.",
+		Fix: "Leave the 2 s of `nova migrations run` as they are; where something else runs the file, begin it with SET LOCAL lock_timeout = '2s'."},
+	{ID: "require-statement-timeout", Group: Locking,
+		Why: "A statement that takes longer than expected holds its locks all the while.",
+		Fix: "Leave the 5 min of `nova migrations run` as they are, or set another limit; where something else runs the file, begin it with SET LOCAL statement_timeout = '5min'."},
+
+	{ID: "ban-drop-database", Group: Data,
+		Why: "A database and everything in it is gone.",
+		Fix: "Do it by hand, after a backup."},
+	{ID: "ban-drop-cascade", Group: Data,
+		Why: "CASCADE drops whatever depends on the object, also what the file does not name.",
+		Fix: "Drop each object by its name."},
+	{ID: "ban-truncate", Group: Data, Contract: true,
+		Why: "All rows are gone, under a lock that stops reads and writes.",
+		Fix: "Delete in batches outside migrations, or mark the file with a contract marker if no release uses the rows."},
+	{ID: "ban-truncate-cascade", Group: Data,
+		Why: "CASCADE empties every table that refers to this one.",
+		Fix: "Name each table that is to be emptied."},
+	{ID: "delete-without-where", Group: Data,
+		Why: "All rows are gone.",
+		Fix: "Say which rows; delete many of them in batches outside migrations."},
+	{ID: "update-without-where", Group: Data,
+		Why: "Every row is written and locked until the end of the file; the table doubles in size.",
+		Fix: "Fill in batches outside migrations, or use a constant DEFAULT."},
+	{ID: "backfill-in-same-transaction", Group: Data,
+		Why: "Rows are written while the lock of the change of the schema is held, so all requests on the table wait.",
+		Fix: "Change the schema in this file, and fill in batches outside migrations."},
+	{ID: "duplicate-column-assignment", Group: Data,
+		Why: "PostgreSQL refuses a statement that assigns to one column twice.",
+		Fix: "Assign once."},
+
+	{ID: "transaction-nesting", Group: Session,
+		Why: "sqlx puts the file into a transaction. COMMIT ends it early, so the change is kept and its record may be lost; BEGIN does nothing but warn.",
+		Fix: "Leave BEGIN, COMMIT and ROLLBACK out."},
+	{ID: "ban-uncommitted-transaction", Group: Session,
+		Why: "A transaction that the file opens and does not end is rolled back, or swallows the record of the migration.",
+		Fix: "Leave BEGIN out; the file is a transaction by itself."},
+	{ID: "session-setting", Group: Session,
+		Why: "The setting stays for the files after this one in the same run, and is gone in the next run: the result depends on how often the migrator was started.",
+		Fix: "SET LOCAL, or set_config(..., true)."},
+	{ID: "privileged-statement", Group: Session,
+		Why: "It needs rights that the migration's role does not have, or changes the whole server.",
+		Fix: "Roles, extensions and server settings belong to the set-up of the database."},
+	{ID: "secret-in-migration", Group: Session,
+		Why: "A password in a migration is in the repository, in the image and in the server's log.",
+		Fix: "Create the login in the set-up of the database, from a secret."},
+	{ID: "dynamic-sql", Group: Session,
+		Why: "Text that becomes SQL at run time cannot be checked here.",
+		Fix: "Write the statement out, or suppress this with the reason why it is safe."},
+	{ID: "identifier-too-long", Group: Session,
+		Why: "PostgreSQL cuts names at 63 bytes with a notice; two names can become one.",
+		Fix: "Use a shorter name."},
+	{ID: "needs-newer-postgres", Group: Session,
+		Why: "The server of the stack does not know it.",
+		Fix: "Write it in the SQL of the server's version."},
+
+	{ID: "prefer-bigint", Group: Types,
+		Why: "A 32-bit key runs out at 2,147,483,647, and widening it rewrites the table.",
+		Fix: "bigint."},
+	{ID: "prefer-identity", Group: Types,
+		Why: "serial makes a sequence with rights of its own, and lets a row be written with a number of its own by accident.",
+		Fix: "bigint GENERATED ALWAYS AS IDENTITY, or a uuid."},
+	{ID: "prefer-text", Group: Types,
+		Why: "A shorter varchar(n) later rewrites the table; char(n) pads with blanks.",
+		Fix: "text, with CHECK (length(column) <= n) where a limit is needed."},
+	{ID: "prefer-timestamptz", Group: Types,
+		Why: "timestamp without time zone is a different moment for each session's time zone.",
+		Fix: "timestamptz."},
+	{ID: "prefer-jsonb", Group: Types,
+		Why: "json has no equality, so SELECT DISTINCT and GROUP BY fail on tables that have it.",
+		Fix: "jsonb."},
+	{ID: "require-enum-value-ordering", Group: Types,
+		Why: "Without BEFORE or AFTER the value sorts last, also where an index or ORDER BY uses the order; the order cannot be changed.",
+		Fix: "ADD VALUE ... AFTER 'the value before it'."},
+	{ID: "enum-value-used-in-same-transaction", Group: Types, Always: true,
+		Why: "PostgreSQL refuses to use a value of an enumeration in the transaction that adds it.",
+		Fix: "Add the value in this file, and use it in the next."},
+	{ID: "ban-create-domain-with-constraint", Group: Types,
+		Why: "A constraint of a domain cannot be changed without reading every table that uses it, under a lock.",
+		Fix: "CHECK constraints on the columns."},
+	{ID: "ban-alter-domain-with-add-constraint", Group: Types,
+		Why: "Every table that uses the domain is read under a lock that stops writes.",
+		Fix: "CHECK constraints on the columns, NOT VALID first."},
+}
