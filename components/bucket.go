@@ -27,6 +27,9 @@ type BucketArgs struct {
 	// Origins are those whose pages use signed URLs, Methods the HTTP methods
 	// of these; no page does where either is empty.
 	Origins, Methods []string
+	// PublicKeys is the pattern of the keys that the CDN serves; empty where the
+	// bucket is private.
+	PublicKeys string
 }
 
 // bucket is a bucket that is being put together, part by part.
@@ -34,30 +37,39 @@ type bucket struct {
 	BucketArgs
 	ctx     *pulumi.Context
 	protect bool
-	// name is its name in S3, once it exists.
-	name   pulumi.StringOutput
-	parent pulumi.Resource
+	// name is its name in S3, once it exists, domain the host at which S3 serves
+	// it.
+	name, domain pulumi.StringOutput
+	// readers are the ARNs of the distributions that may read it.
+	readers pulumi.StringArray
+	parent  pulumi.Resource
 	// last is what the next part of the bucket waits for.
 	last pulumi.Resource
 }
 
-// newBucket declares a private, versioned and encrypted bucket and returns its
-// name.
-func newBucket(ctx *pulumi.Context, args BucketArgs, protect bool, parent pulumi.Resource) (pulumi.StringOutput, error) {
+// newBucket declares a bucket without its parts.
+func newBucket(ctx *pulumi.Context, args BucketArgs, protect bool, parent pulumi.Resource) (*bucket, error) {
 	made, err := s3.NewBucketV2(ctx, args.Resource, &s3.BucketV2Args{
 		Bucket:       pulumi.String(args.Name),
 		ForceDestroy: pulumi.Bool(!protect),
 	}, append(keepsData(protect), pulumi.Parent(parent))...)
 	if err != nil {
-		return pulumi.StringOutput{}, err
+		return nil, err
 	}
-	b := &bucket{BucketArgs: args, ctx: ctx, protect: protect, name: made.Bucket, parent: parent, last: made}
+	return &bucket{
+		BucketArgs: args, ctx: ctx, protect: protect, name: made.Bucket, domain: made.BucketRegionalDomainName, parent: parent, last: made,
+	}, nil
+}
+
+// parts declares what makes the bucket private, versioned and encrypted, and who
+// may read it.
+func (b *bucket) parts() error {
 	for _, add := range []func() error{b.ownership, b.publicAccess, b.encryption, b.versioning, b.policy, b.lifecycle, b.cors} {
 		if err := add(); err != nil {
-			return pulumi.StringOutput{}, err
+			return err
 		}
 	}
-	return made.Bucket, nil
+	return nil
 }
 
 // part are the options of a part of the bucket. S3 refuses to change two parts
@@ -128,16 +140,20 @@ func (b *bucket) versioning() error {
 }
 
 func (b *bucket) policy() error {
-	document, err := iampolicy.TLSOnly(b.Name).JSON()
-	if err != nil {
-		return err
-	}
 	made, err := s3.NewBucketPolicy(b.ctx, b.Resource, &s3.BucketPolicyArgs{
 		Bucket: b.name,
-		Policy: pulumi.String(document),
+		Policy: bucketPolicy(b.Name, b.readers),
 	}, b.keptPart()...)
 	b.last = made
 	return err
+}
+
+// bucketPolicy is the policy of a bucket for distributions whose ARNs may not be
+// known yet.
+func bucketPolicy(bucket string, readers pulumi.StringArray) pulumi.StringOutput {
+	return readers.ToStringArrayOutput().ApplyT(func(arns []string) (string, error) {
+		return iampolicy.Bucket(bucket, arns).JSON()
+	}).(pulumi.StringOutput)
 }
 
 // lifecycle declares every rule at once: a bucket has one configuration.

@@ -6,6 +6,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/workload"
 )
 
@@ -73,6 +74,14 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 
 	secretsArgs := args.Secrets
 	secretsArgs.Scope = scope
+	if args.ObjectStorage != nil {
+		if stack.Storage, err = NewObjectStorage(ctx, name, args.ObjectStorage, child); err != nil {
+			return nil, err
+		}
+		if key := stack.Storage.AccessKey; key != nil {
+			secretsArgs.Issued = map[string]pulumi.StringOutput{config.AccessKeyID: key.ID, config.SecretAccessKey: key.Secret}
+		}
+	}
 	secrets, err := NewSecrets(ctx, name, &secretsArgs, child)
 	if err != nil {
 		return nil, err
@@ -83,11 +92,6 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 		return nil, err
 	}
 	stack.ConfigMap = configuration.Name
-	if args.ObjectStorage != nil {
-		if stack.Storage, err = NewObjectStorage(ctx, name, args.ObjectStorage, child); err != nil {
-			return nil, err
-		}
-	}
 	if len(args.Policies) > 0 {
 		if _, err := NewNetwork(ctx, name, &NetworkArgs{Scope: scope, Policies: args.Policies}, child); err != nil {
 			return nil, err

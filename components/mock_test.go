@@ -54,7 +54,7 @@ func (e *engine) NewResource(args pulumi.MockResourceArgs) (string, resource.Pro
 		outputs[secret] = resource.MakeSecret(resource.NewStringProperty("value of " + args.Name))
 	}
 	outputs["publicKeyPem"] = resource.NewStringProperty("public half of " + args.Name)
-	outputs["arn"] = resource.NewStringProperty("arn:" + args.Name)
+	outputs["arn"] = resource.NewStringProperty("arn:aws:x:::" + args.Name)
 	outputs["repositoryUrl"] = resource.NewStringProperty("registry/" + args.Name)
 	return args.Name + "-id", outputs, nil
 }

@@ -39,6 +39,10 @@ func newSecretValues(ctx *pulumi.Context, args *SecretsArgs, parent pulumi.Resou
 		}
 		switch secret.Source {
 		case config.SourceGenerated:
+			if issued, ok := args.Issued[secret.Key]; ok {
+				v.current[secret.Key] = pulumi.ToSecret(issued).(pulumi.StringOutput)
+				break
+			}
 			v.takeGenerated(secret.Secret, generations)
 		case config.SourceConfig:
 			if err := v.takeSupplied(secret); err != nil {

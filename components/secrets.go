@@ -26,6 +26,9 @@ type SecretsArgs struct {
 	URLs []catalog.ConnectionURL
 	// External is the store of the External Secrets Operator.
 	External config.ExternalSecrets
+	// Issued are values that somebody else generates, by key of the catalogue: they
+	// take the place of generated ones.
+	Issued map[string]pulumi.StringOutput
 	// Protect keeps generated values.
 	Protect bool
 }

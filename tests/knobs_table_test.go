@@ -225,6 +225,9 @@ var turns = map[string][]turn{
 
 	"aws.account":             {{to: "777788889999"}},
 	"aws.oidcIssuer":          {{to: "https://oidc.eks.ap-northeast-1.amazonaws.com/id/2222"}},
+	"aws.cdn.create":          {{to: false, also: map[string]any{"aws": map[string]any{"cdn": map[string]any{"distributions": []any{distribution}}}}, refused: true}},
+	"aws.cdn.certificate":     {{to: "arn:aws:acm:us-east-1:444455556666:certificate/1"}},
+	"aws.cdn.distributions":   {{to: []any{distribution}}},
 	"aws.repositories.create": {{to: false, also: elsewhere, refused: true}},
 	"aws.repositories.prefix": {{to: "other", refused: true}},
 
@@ -340,6 +343,8 @@ func with(with map[string]any, turn turn) turn {
 }
 
 var meshed = map[string]any{"mesh": "istio"}
+
+const distribution = "arn:aws:cloudfront::444455556666:distribution/EDFDVBD6EXAMPLE"
 
 var gateway = map[string]any{"ingress": map[string]any{"kind": "gateway", "gateway": "public"}}
 

@@ -1,12 +1,15 @@
 package tests
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -37,6 +40,8 @@ var keptInAWS = map[string]bool{
 	"aws:s3/bucketVersioningV2:BucketVersioningV2":                                               true,
 	"aws:s3/bucketPolicy:BucketPolicy":                                                           true,
 	"aws:ecr/repository:Repository":                                                              true,
+	"aws:cloudfront/distribution:Distribution":                                                   true,
+	"aws:cloudfront/originAccessControl:OriginAccessControl":                                     true,
 }
 
 func inAWS(all []recorded) []recorded {
@@ -81,6 +86,7 @@ func TestObjectStorage_only_stacks_in_AWS_declare_AWS_resources(t *testing.T) {
 			"BucketV2": 4, "BucketOwnershipControls": 4, "BucketPublicAccessBlock": 4, "BucketServerSideEncryptionConfigurationV2": 4,
 			"BucketVersioningV2": 4, "BucketPolicy": 4, "BucketLifecycleConfigurationV2": 4, "BucketCorsConfigurationV2": 3,
 			"Role": 4, "RolePolicy": 4, "Repository": 11, "LifecyclePolicy": 11,
+			"User": 1, "UserPolicy": 1, "AccessKey": 1, "Distribution": 1, "OriginAccessControl": 1,
 		}, counts)
 	})
 }
@@ -95,7 +101,7 @@ func TestObjectStorage_buckets_and_repositories_are_protected(t *testing.T) {
 				kept++
 			}
 		}
-		assert.Equal(t, 4*6+11, kept, "four buckets of six parts, and a repository for each service")
+		assert.Equal(t, 4*6+11+2, kept, "four buckets of six parts, a repository for each service, and the distribution with its access")
 	}
 	for _, r := range inAWS(declare(t, changed(t, "prod", "deletionProtection", false), false)) {
 		assert.False(t, r.protect || r.retain, r.urn)
@@ -123,7 +129,11 @@ func TestBucket_is_private_versioned_and_encrypted(t *testing.T) {
 			assert.Equal(t, map[string]any{"status": "Enabled"}, part("BucketVersioningV2")["versioningConfiguration"])
 			assert.Equal(t, []any{map[string]any{"applyServerSideEncryptionByDefault": map[string]any{"sseAlgorithm": "AES256"}}},
 				part("BucketServerSideEncryptionConfigurationV2")["rules"])
-			assert.Equal(t, iampolicy.TLSOnly(name), document(t, part("BucketPolicy")["policy"]))
+			var readers []string
+			if bucket != catalog.BucketAudio {
+				readers = []string{"arn:aws:cloudfront::" + c.AWS.Account + ":distribution/E0"}
+			}
+			assert.Equal(t, iampolicy.Bucket(name, readers), document(t, part("BucketPolicy")["policy"]))
 		}
 	}
 }
@@ -264,8 +274,128 @@ func TestBucket_policy_names_everybody_only_to_deny_plain_HTTP(t *testing.T) {
 				}
 			}
 		}
-		assert.Equal(t, 4+2*4, policies, "one of each bucket, two of each role")
+		assert.Equal(t, 4+2*4+1, policies, "one of each bucket, two of each role, one of the user")
 	}
+}
+
+func TestCDN_reads_public_objects_and_no_others(t *testing.T) {
+	for _, stack := range []string{"staging", "prod"} {
+		c := load(t, stack)
+		all := declare(t, c, false)
+		access := inputsOf(t, all, "aws:cloudfront/originAccessControl:OriginAccessControl", "cdn")
+		assert.Equal(t, "nova-"+stack, access["name"])
+		assert.Equal(t, []any{"s3", "always", "sigv4"}, []any{access["originAccessControlOriginType"], access["signingBehavior"], access["signingProtocol"]})
+		cdn := inputsOf(t, all, "aws:cloudfront/distribution:Distribution", "cdn")
+		assert.Equal(t, []any{c.VariableValues()["CDN_DOMAIN"]}, cdn["aliases"])
+		assert.Equal(t, map[string]any{"acmCertificateArn": c.AWS.CDN.Certificate, "sslSupportMethod": "sni-only", "minimumProtocolVersion": "TLSv1.2_2021"}, cdn["viewerCertificate"])
+		assert.Equal(t, false, cdn["waitForDeployment"], "nothing uses it")
+		var origins []string
+		for _, each := range cdn["origins"].([]any) {
+			origin := each.(map[string]any)
+			id := origin["originId"].(string)
+			assert.Equal(t, "nova-"+id+"-"+stack+".s3.ap-northeast-1.amazonaws.com", origin["domainName"])
+			assert.Equal(t, "cdn-id", origin["originAccessControlId"], "requests to %s are not signed", id)
+			assert.NotContains(t, origin, "s3OriginConfig", "an identity is the way before")
+			origins = append(origins, id)
+		}
+		assert.ElementsMatch(t, []string{"media", "uploads", "cdn"}, origins, "voice messages are private")
+		paths := map[string]any{}
+		for _, each := range append(cdn["orderedCacheBehaviors"].([]any), cdn["defaultCacheBehavior"]) {
+			behavior := each.(map[string]any)
+			path, ordered := behavior["pathPattern"]
+			if !ordered {
+				path = "anything else"
+			}
+			paths[path.(string)] = behavior["targetOriginId"]
+			assert.Equal(t, []any{"GET", "HEAD"}, behavior["allowedMethods"])
+			assert.Equal(t, "redirect-to-https", behavior["viewerProtocolPolicy"])
+			assert.NotEmpty(t, behavior["cachePolicyId"])
+			assert.NotEmpty(t, behavior["responseHeadersPolicyId"])
+		}
+		assert.Equal(t, map[string]any{"/posts/*": "media", "/uploads/*": "uploads", "anything else": "cdn"}, paths)
+	}
+}
+
+func TestCDN_of_somebody_else_may_read_the_same(t *testing.T) {
+	const other = "arn:aws:cloudfront::444455556666:distribution/EDFDVBD6EXAMPLE"
+	all := declare(t, changed(t, "prod", "aws", map[string]any{"cdn": map[string]any{"create": false, "certificate": "", "distributions": []any{other}}}), false)
+	assert.Empty(t, ofKind(all, "Distribution"))
+	for _, bucket := range catalog.Buckets() {
+		policy := document(t, inputsOf(t, all, "aws:s3/bucketPolicy:BucketPolicy", string(bucket))["policy"])
+		if bucket == catalog.BucketAudio {
+			assert.Len(t, policy.Statements, 1)
+			continue
+		}
+		require.Len(t, policy.Statements, 2)
+		read := policy.Statements[1]
+		assert.Equal(t, iampolicy.Allow, read.Effect)
+		assert.Equal(t, &iampolicy.Principal{Service: []string{"cloudfront.amazonaws.com"}}, read.Principal)
+		assert.Equal(t, []string{"s3:GetObject"}, read.Actions)
+		assert.Equal(t, []string{"arn:aws:s3:::nova-" + string(bucket) + "-prod/*"}, read.Resources)
+		assert.Equal(t, iampolicy.Conditions{"StringEquals": {"AWS:SourceArn": {other}}}, read.Conditions)
+	}
+	both := declare(t, changed(t, "prod", "aws", map[string]any{"cdn": map[string]any{"distributions": []any{other}}}), false)
+	read := document(t, inputsOf(t, both, "aws:s3/bucketPolicy:BucketPolicy", "media")["policy"]).Statements[1]
+	assert.Equal(t, []string{other, "arn:aws:cloudfront::444455556666:distribution/E0"}, read.Conditions["StringEquals"]["AWS:SourceArn"], "traffic moves from one to the other")
+}
+
+func TestStorageUser_has_the_rights_of_the_services_without_a_role(t *testing.T) {
+	for _, stack := range []string{"staging", "prod"} {
+		all := declare(t, load(t, stack), false)
+		user := inputsOf(t, all, "aws:iam/user:User", "object-storage-a")
+		assert.Equal(t, "nova-"+stack+"-objects-a", user["name"])
+		policy := inputsOf(t, all, "aws:iam/userPolicy:UserPolicy", "object-storage-a")
+		assert.Equal(t, user["name"], policy["user"])
+		assert.Equal(t, iampolicy.ObjectAccess([]iampolicy.Grant{{Bucket: "nova-media-" + stack, Actions: []string{"s3:PutObject"}}}, ""), document(t, policy["policy"]))
+		assert.Equal(t, user["name"], inputsOf(t, all, "aws:iam/accessKey:AccessKey", "object-storage-1")["user"])
+	}
+}
+
+func TestStorageUser_keys_are_in_the_Secret_and_nowhere_else(t *testing.T) {
+	all := declare(t, load(t, "prod"), false)
+	data := find(t, all, "Secret", "nova-backend-secrets").inputs["data"]
+	holds := func(key, want string) {
+		encoded := data.SecretValue().Element.ObjectValue()[resource.PropertyKey(key)]
+		for encoded.IsSecret() {
+			encoded = encoded.SecretValue().Element
+		}
+		text, err := base64.StdEncoding.DecodeString(encoded.StringValue())
+		require.NoError(t, err)
+		assert.Equal(t, want, string(text))
+	}
+	require.True(t, data.IsSecret())
+	holds("AWS_ACCESS_KEY_ID", "generated-object-storage-1")
+	holds("AWS_SECRET_ACCESS_KEY", "generated-object-storage-1")
+	for _, r := range all {
+		if r.typ != "kubernetes:core/v1:Secret" {
+			assert.NotContains(t, fmt.Sprint(r.inputs.MapRepl(nil, func(v resource.PropertyValue) (any, bool) {
+				if v.IsSecret() {
+					return "secret", true
+				}
+				return nil, false
+			})), "generated-object-storage-1", r.urn)
+		}
+	}
+}
+
+func TestStorageUser_previous_key_stays_until_the_next_rotation(t *testing.T) {
+	for rotations, want := range map[int]map[string]string{
+		0: {"object-storage-1": "a"},
+		1: {"object-storage-1": "a", "object-storage-2": "b"},
+		2: {"object-storage-2": "b", "object-storage-3": "a"},
+		3: {"object-storage-3": "a", "object-storage-4": "b"},
+	} {
+		all := declare(t, changed(t, "prod", "secretSources", map[string]any{"rotation": map[string]any{"AWS_ACCESS_KEY_ID": text(rotations)}}), false)
+		got := map[string]string{}
+		for _, r := range ofKind(all, "AccessKey") {
+			got[r.name] = strings.TrimPrefix(unwrap(r.inputs)["user"].(string), "nova-prod-objects-")
+		}
+		assert.Equal(t, want, got, "%d rotations: IAM allows a user two keys, of which one goes last", rotations)
+		assert.Len(t, ofKind(all, "User"), min(rotations, 1)+1)
+	}
+	external := declare(t, changed(t, "prod", "secretSources", map[string]any{"keys": map[string]any{"AWS_ACCESS_KEY_ID": "external", "AWS_SECRET_ACCESS_KEY": "external"}}), false)
+	assert.Empty(t, ofKind(external, "AccessKey"))
+	assert.Len(t, ofKind(external, "User"), 1, "somebody makes a key of this user")
 }
 
 func TestRepository_tags_are_immutable(t *testing.T) {
@@ -320,5 +450,5 @@ func TestImports_of_the_AWS_SDK_are_small(t *testing.T) {
 		}
 	}
 	slices.Sort(found)
-	assert.Equal(t, []string{"", "/ecr", "/iam", "/s3"}, found, "other packages, such as ec2, cost gigabytes of compiler memory")
+	assert.Equal(t, []string{"", "/cloudfront", "/ecr", "/iam", "/s3"}, found, "other packages, such as ec2, cost gigabytes of compiler memory")
 }

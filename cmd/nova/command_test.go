@@ -59,7 +59,7 @@ func TestCommand_wrong_input_exits_with_a_code_and_changes_nothing(t *testing.T)
 	p.stack(t, "guarded", "  nova:environment: production\n  nova:images: {registry: registry.example.com, version: v1}\n  nova:cluster: {kubeconfig: far.yaml, identifier: far}\n"+
 		"  nova:dependencies: {postgres: {host: pg.example.com}, redis: {host: redis.example.com}, clickhouse: {host: ch.example.com}, kafka: {host: kafka.example.com}, elasticsearch: {host: es.example.com}}\n"+
 		"  nova:secretSources: {default: external, keys: {JWT_PRIVATE_KEY_PEM: generated}}\n"+
-		"  nova:aws: {account: '123456789012', oidcIssuer: 'https://oidc.example.com/id/1'}\n")
+		"  nova:aws: {account: '123456789012', oidcIssuer: 'https://oidc.example.com/id/1', cdn: {distributions: ['arn:aws:cloudfront::123456789012:distribution/E1']}}\n")
 	require.NoError(t, os.WriteFile(filepath.Join(p.dir, "far.yaml"), []byte(`{"apiVersion":"v1","kind":"Config","current-context":"x",
 		"clusters":[{"name":"x","cluster":{"server":"https://127.0.0.1:1"}}],"users":[{"name":"x","user":{}}],
 		"contexts":[{"name":"x","context":{"cluster":"x","user":"x"}}]}`), 0o600))

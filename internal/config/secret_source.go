@@ -56,10 +56,20 @@ func (c *Config) ExternalKey(key string) string {
 }
 
 // CanGenerate reports whether a generated value of a secret can be valid: a
-// generated password is not that of a store that exists already.
+// generated password is not that of a store that exists already. The keys of
+// object storage in AWS are made by the account.
 func (c *Config) CanGenerate(secret catalog.Secret) bool {
+	if secret.Store == catalog.ObjectStorage && c.Storage.Mode == StorageAWS {
+		return true
+	}
 	return secret.Generate != catalog.GenerateNone && (secret.Store == "" || c.InCluster(secret.Store))
 }
+
+// The secrets that open object storage, which are made together.
+const (
+	AccessKeyID     = "AWS_ACCESS_KEY_ID"
+	SecretAccessKey = "AWS_SECRET_ACCESS_KEY"
+)
 
 // Supplies reports whether nova:secrets has a value for a key.
 func (c *Config) Supplies(key string) bool {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -38,7 +39,15 @@ type AWS struct {
 	Account      string       `config:"account" doc:"Account, 12 digits. The provider refuses any other."`
 	OIDCIssuer   string       `config:"oidcIssuer" doc:"OIDC issuer of the cluster, which the roles of service accounts trust: https:// and a host and path."`
 	CIDRs        []string     `config:"cidrs" doc:"Networks of the account's VPC endpoints (interface endpoints of S3 and STS), to which the services that use object storage may connect on port 443. With storage.cidrs they must hold those of STS, which is otherwise reached at any public address."`
+	CDN          CDN          `config:"cdn" doc:"Who reads the public objects of the buckets: CloudFront. A guarded stack needs create or distributions."`
 	Repositories Repositories `config:"repositories" doc:"Image repositories (ECR)."`
+}
+
+// CDN is the reading of public objects.
+type CDN struct {
+	Create        bool     `config:"create" doc:"Declare a CloudFront distribution for the host of CDN_DOMAIN, with origin access control for the buckets media, uploads and cdn. Removing it is refused where nova:deletionProtection is set: the URLs that services have handed out go through it."`
+	Certificate   string   `config:"certificate" doc:"ARN of the certificate of that host, in ACM of us-east-1, where CloudFront looks for it."`
+	Distributions []string `config:"distributions" doc:"ARNs of existing distributions that may read the same buckets."`
 }
 
 // Repositories are the image repositories of a stack.
@@ -169,6 +178,30 @@ func (c *Config) checkBuckets(found *mistakes) {
 	}
 }
 
+// ARNs of what CloudFront needs: it finds certificates only in us-east-1.
+var (
+	validCertificate  = regexp.MustCompile(`^arn:aws:acm:us-east-1:[0-9]{12}:certificate/[A-Za-z0-9-]+$`)
+	validDistribution = regexp.MustCompile(`^arn:aws:cloudfront::[0-9]{12}:distribution/[A-Z0-9]+$`)
+)
+
+func (c *Config) checkCDN(found *mistakes) {
+	cdn, key := c.AWS.CDN, at("nova:aws.cdn")
+	switch {
+	case cdn.Create && cdn.Certificate == "":
+		found.required(key.Child("certificate"), "must be set with create: the ARN of a certificate in us-east-1 for the host of CDN_DOMAIN")
+	case cdn.Certificate != "" && !validCertificate.MatchString(cdn.Certificate):
+		found.invalid(key.Child("certificate"), cdn.Certificate, "is not the ARN of a certificate in us-east-1; expected a form such as arn:aws:acm:us-east-1:111122223333:certificate/0123")
+	}
+	for i, arn := range cdn.Distributions {
+		if !validDistribution.MatchString(arn) {
+			found.invalid(key.Child("distributions").Index(i), arn, "is not the ARN of a distribution; expected a form such as arn:aws:cloudfront::111122223333:distribution/EDFDVBD6EXAMPLE")
+		}
+	}
+	if c.Guarded() && !cdn.Create && len(cdn.Distributions) == 0 {
+		found.required(key, "must say who reads media: set create and certificate, or distributions")
+	}
+}
+
 func (c *Config) checkAWS(found *mistakes) {
 	if !validAccount.MatchString(c.AWS.Account) {
 		if c.AWS.Account == "" {
@@ -178,6 +211,7 @@ func (c *Config) checkAWS(found *mistakes) {
 		}
 	}
 	checkCIDRs(found, at("nova:aws.cidrs"), c.AWS.CIDRs)
+	c.checkCDN(found)
 	issuer, err := url.Parse(c.AWS.OIDCIssuer)
 	switch {
 	case c.AWS.OIDCIssuer == "":

@@ -35,7 +35,7 @@ const elsewhere = `  nova:dependencies:
     kafka: {host: "k1.example.com,k2.example.com"}
     elasticsearch: {host: search.example.com}
   nova:secretSources: {default: external, keys: {JWT_PRIVATE_KEY_PEM: generated}}
-  nova:aws: {account: "123456789012", oidcIssuer: "https://oidc.example.com/id/1"}
+  nova:aws: {account: "123456789012", oidcIssuer: "https://oidc.example.com/id/1", cdn: {distributions: ["arn:aws:cloudfront::123456789012:distribution/E1"]}}
 `
 
 // owned runs on a cluster of one's own; watched begins a list of receivers.

@@ -104,7 +104,16 @@ func (r *recorder) NewResource(args pulumi.MockResourceArgs) (string, resource.P
 	// cannot take a secret that is not known. The previews of new stacks are
 	// tested with the real engine.
 	r.fabricate(args, outputs)
-	return args.Name + "-id", outputs, nil
+	return r.id(args), outputs, nil
+}
+
+// id is what a provider gives a resource; that of an access key is the key's
+// public half.
+func (r *recorder) id(args pulumi.MockResourceArgs) string {
+	if args.TypeToken == "aws:iam/accessKey:AccessKey" {
+		return r.made(args.Name, "id")
+	}
+	return args.Name + "-id"
 }
 
 // urnOf is the URN of a resource below a parent.
@@ -155,6 +164,13 @@ func (r *recorder) fabricate(args pulumi.MockResourceArgs, outputs resource.Prop
 		plain(publicKey, r.made(args.Name, publicKey))
 	case "aws:iam/role:Role":
 		plain("arn", "arn:aws:iam::"+r.config.AWS.Account+":role/"+args.Inputs["name"].StringValue())
+	case "aws:iam/accessKey:AccessKey":
+		secret("secret")
+	case "aws:cloudfront/distribution:Distribution":
+		plain("arn", "arn:aws:cloudfront::"+r.config.AWS.Account+":distribution/E0")
+		plain("domainName", "d0.cloudfront.net")
+	case "aws:s3/bucketV2:BucketV2":
+		plain("bucketRegionalDomainName", args.Inputs["bucket"].StringValue()+".s3."+r.config.Storage.Region+".amazonaws.com")
 	case "aws:ecr/repository:Repository":
 		plain("repositoryUrl", r.config.AWS.Account+".dkr.ecr."+r.config.Storage.Region+".amazonaws.com/"+args.Inputs["name"].StringValue())
 	}

@@ -40,6 +40,7 @@ const (
 type Principal struct {
 	AWS       []string `json:",omitempty"`
 	Federated []string `json:",omitempty"`
+	Service   []string `json:",omitempty"`
 }
 
 // Conditions are the values that a request must have, by operator and key. All

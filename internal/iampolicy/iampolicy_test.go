@@ -40,6 +40,17 @@ func TestDocument_is_written_as_AWS_reads_it(t *testing.T) {
 			{"Effect":"Allow","Action":["kms:Decrypt","kms:GenerateDataKey"],"Resource":["` + key + `"]}]}`},
 		"deletion under a key": {iampolicy.ObjectAccess([]iampolicy.Grant{{Bucket: "b", Actions: []string{"s3:DeleteObject"}}}, key), `{"Version":"2012-10-17","Statement":[{
 			"Effect":"Allow","Action":["s3:DeleteObject"],"Resource":["arn:aws:s3:::b/*"]}]}`},
+		"read by a distribution": {iampolicy.Bucket("b", []string{"arn:aws:cloudfront::111122223333:distribution/E1"}), `{"Version":"2012-10-17","Statement":[{
+			"Sid":"DenyWithoutTLS","Effect":"Deny","Principal":{"AWS":["*"]},"Action":["s3:*"],
+			"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"],
+			"Condition":{"Bool":{"aws:SecureTransport":["false"]}}},{
+			"Sid":"AllowDistributionsToRead","Effect":"Allow","Principal":{"Service":["cloudfront.amazonaws.com"]},
+			"Action":["s3:GetObject"],"Resource":["arn:aws:s3:::b/*"],
+			"Condition":{"StringEquals":{"AWS:SourceArn":["arn:aws:cloudfront::111122223333:distribution/E1"]}}}]}`},
+		"read by nobody": {iampolicy.Bucket("b", nil), `{"Version":"2012-10-17","Statement":[{
+			"Sid":"DenyWithoutTLS","Effect":"Deny","Principal":{"AWS":["*"]},"Action":["s3:*"],
+			"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"],
+			"Condition":{"Bool":{"aws:SecureTransport":["false"]}}}]}`},
 		"TLS only": {iampolicy.TLSOnly("b"), `{"Version":"2012-10-17","Statement":[{
 			"Sid":"DenyWithoutTLS","Effect":"Deny","Principal":{"AWS":["*"]},"Action":["s3:*"],
 			"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"],
@@ -72,7 +83,15 @@ func TestDocument_that_grants_too_much_is_refused(t *testing.T) {
 		"neither whom nor what":      {func(s *iampolicy.Statement) { s.Resources = nil }, "neither a principal nor a resource"},
 		"everybody":                  {func(s *iampolicy.Statement) { s.Principal = &iampolicy.Principal{AWS: []string{"*"}} }, "it allows everybody"},
 		"a provider's every account": {func(s *iampolicy.Statement) { s.Principal = &iampolicy.Principal{Federated: []string{"arn:x"}} }, "it trusts every identity of arn:x"},
-		"neither effect":             {func(s *iampolicy.Statement) { s.Effect = "allow" }, `effect "allow" is neither Allow nor Deny`},
+		"anybody's distribution": {func(s *iampolicy.Statement) {
+			s.Principal = &iampolicy.Principal{Service: []string{"cloudfront.amazonaws.com"}}
+		}, "it trusts every account's cloudfront.amazonaws.com"},
+		"many distributions": {func(s *iampolicy.Statement) {
+			s.Principal = &iampolicy.Principal{Service: []string{"cloudfront.amazonaws.com"}}
+			s.Conditions = iampolicy.Conditions{"StringEquals": {"AWS:SourceArn": {"arn:aws:cloudfront::1:distribution/*"}}}
+		}, `source "arn:aws:cloudfront::1:distribution/*" is not the ARN of one resource`},
+		"every service of AWS": {func(s *iampolicy.Statement) { s.Principal = &iampolicy.Principal{Service: []string{"*"}} }, "it allows everybody"},
+		"neither effect":       {func(s *iampolicy.Statement) { s.Effect = "allow" }, `effect "allow" is neither Allow nor Deny`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			document := iampolicy.ObjectAccess([]iampolicy.Grant{{Bucket: "b", Actions: []string{"s3:PutObject"}}}, "")

@@ -87,6 +87,32 @@ func keyActions(actions []string) []string {
 	return slices.Compact(implied)
 }
 
+// cloudFront is the service principal of CloudFront, which signs its requests to
+// a bucket where the distribution has origin access control.
+const cloudFront = "cloudfront.amazonaws.com"
+
+// sourceARN is the condition that names the resource on whose behalf a service of
+// AWS makes a request. Without it anybody's distribution could read.
+const sourceARN = "AWS:SourceArn"
+
+// Bucket is the policy of a bucket: requests without TLS are refused, and the
+// CloudFront distributions of the ARNs may read its objects, but not list them.
+// Without distributions it allows nothing.
+func Bucket(bucket string, distributions []string) Document {
+	document := TLSOnly(bucket)
+	if len(distributions) > 0 {
+		document.Statements = append(document.Statements, Statement{
+			ID:         "AllowDistributionsToRead",
+			Effect:     Allow,
+			Principal:  &Principal{Service: []string{cloudFront}},
+			Actions:    []string{"s3:GetObject"},
+			Resources:  []string{objectsOf(bucket)},
+			Conditions: Conditions{"StringEquals": {sourceARN: distributions}},
+		})
+	}
+	return document
+}
+
 // TLSOnly makes a bucket refuse every request that does not come over TLS. It
 // allows nothing.
 func TLSOnly(bucket string) Document {

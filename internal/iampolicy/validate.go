@@ -9,8 +9,9 @@ import (
 
 // Validate reports everything that makes a document unusable or too generous:
 // an allowed action with a wildcard, an allowed resource with a wildcard other
-// than the objects of a bucket, an allowed principal that is everybody, and a
-// trusted identity provider without conditions.
+// than the objects of a bucket, an allowed principal that is everybody, a trusted
+// identity provider without conditions, and a service of AWS that may act for
+// whomever it likes.
 func (d Document) Validate() error {
 	var errs []error
 	if d.Version != languageVersion {
@@ -68,8 +69,19 @@ func (s Statement) excesses() []string {
 	if s.Principal == nil {
 		return found
 	}
-	if slices.Contains(slices.Concat(s.Principal.AWS, s.Principal.Federated), everybody) {
+	if slices.Contains(slices.Concat(s.Principal.AWS, s.Principal.Federated, s.Principal.Service), everybody) {
 		add("it allows everybody")
+	}
+	if len(s.Principal.Service) > 0 {
+		sources := s.Conditions["StringEquals"][sourceARN]
+		if len(sources) == 0 {
+			add("it trusts every account's %s; it must name the resources with %s", strings.Join(s.Principal.Service, ", "), sourceARN)
+		}
+		for _, source := range sources {
+			if !strings.HasPrefix(source, "arn:aws:") || hasWildcard(source) {
+				add("source %q is not the ARN of one resource", source)
+			}
+		}
 	}
 	if len(s.Principal.Federated) > 0 && len(s.Conditions) == 0 {
 		add("it trusts every identity of %s", strings.Join(s.Principal.Federated, ", "))

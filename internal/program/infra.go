@@ -54,13 +54,20 @@ func objectStorageArgs(s *stack.Stack) *components.ObjectStorageArgs {
 	if s.Storage.Mode != config.StorageAWS {
 		return nil
 	}
-	args := &components.ObjectStorageArgs{Protect: s.DeletionProtection}
+	args := &components.ObjectStorageArgs{
+		Protect: s.DeletionProtection, Readers: s.AWS.CDN.Distributions, User: storageUserArgs(s),
+	}
+	if s.AWS.CDN.Create {
+		args.CDN = &components.DistributionArgs{
+			Resource: "cdn", Name: "nova-" + s.Stack, Host: s.CDNHost(), Certificate: s.AWS.CDN.Certificate,
+		}
+	}
 	names := s.BucketNames()
 	for _, bucket := range catalog.Buckets() {
 		one := components.BucketArgs{
 			Resource: string(bucket), Name: names[bucket], KMSKey: s.Storage.KMSKey,
 			NoncurrentDays: s.Storage.NoncurrentDays, AbortMultipartDays: s.Storage.AbortMultipartDays,
-			ExpireDays: s.Storage.ExpireDays[string(bucket)],
+			ExpireDays: s.Storage.ExpireDays[string(bucket)], PublicKeys: bucket.PublicKeys(),
 		}
 		if bucket.Signed() {
 			one.Origins, one.Methods = s.BrowserOrigins(), browserMethods(catalog.BucketActions(s.CatalogServices(), bucket))
@@ -92,9 +99,31 @@ func roleArgs(s *stack.Stack, service stack.Service) components.ServiceRoleArgs 
 		},
 		KMSKey: s.Storage.KMSKey,
 	}
+	args.Grants = grants(s, service)
+	return args
+}
+
+// grants are what a service does to the objects of buckets.
+func grants(s *stack.Stack, service stack.Service) []iampolicy.Grant {
+	var all []iampolicy.Grant
 	names := s.BucketNames()
 	for _, use := range service.Buckets {
-		args.Grants = append(args.Grants, iampolicy.Grant{Bucket: names[use.Bucket], Actions: use.Actions})
+		all = append(all, iampolicy.Grant{Bucket: names[use.Bucket], Actions: use.Actions})
+	}
+	return all
+}
+
+func storageUserArgs(s *stack.Stack) *components.StorageUserArgs {
+	services := s.WithStaticKeys()
+	if len(services) == 0 {
+		return nil
+	}
+	args := &components.StorageUserArgs{
+		Resource: "object-storage", Name: s.UserName(), KMSKey: s.Storage.KMSKey,
+		MakesKeys: s.MakesAccessKeys(), Rotations: s.SecretSources.Rotation[config.AccessKeyID],
+	}
+	for _, service := range services {
+		args.Grants = append(args.Grants, grants(s, service)...)
 	}
 	return args
 }

@@ -60,6 +60,9 @@ func export(ctx *pulumi.Context, s *stack.Stack, infra *components.InfraStack, s
 	ctx.Export("environment", pulumi.String(s.Environment))
 	ctx.Export("buckets", infra.Storage.Buckets)
 	ctx.Export("repositories", infra.Storage.Repositories)
+	if infra.Storage.CDN != nil {
+		ctx.Export("cdn", infra.Storage.CDN)
+	}
 	all := pulumi.Map{}
 	for name, service := range services {
 		all[name] = pulumi.Map{

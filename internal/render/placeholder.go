@@ -58,8 +58,13 @@ func markers(c *stack.Stack) func(resourceName, output string) string {
 		}
 	}
 	return func(resourceName, output string) string {
-		if output == publicKeyOutput {
+		switch output {
+		case publicKeyOutput:
 			return mark(config.PublicKeyVariable)
+		case "id":
+			return mark(config.AccessKeyID)
+		case "secret":
+			return mark(config.SecretAccessKey)
 		}
 		if key, known := keys[resourceName]; known {
 			return mark(key)

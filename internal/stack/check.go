@@ -187,8 +187,24 @@ func (s *Stack) checkAnyOrigin(found *config.Mistakes) {
 	}
 }
 
-// maxRoleName is the length of a role's name that IAM allows.
-const maxRoleName = 64
+// The lengths of names that IAM allows.
+const maxRoleName, maxUserName = 64, 64
+
+// checkCDNHost checks that services hand out URLs of the host that the stack's
+// distribution answers for.
+func (s *Stack) checkCDNHost(found *config.Mistakes) {
+	if !s.AWS.CDN.Create {
+		return
+	}
+	values := s.VariableValues()
+	host := values[cdnHostVariable]
+	if !config.IsHost(host) || !strings.Contains(host, ".") {
+		found.Invalid(field.NewPath("nova:variables").Child(cdnHostVariable), host, "is not a host; nova:aws.cdn.create declares a distribution for it")
+	}
+	if want := "https://" + host; strings.TrimSuffix(values[cdnURLVariable], "/") != want {
+		found.Invalid(field.NewPath("nova:variables").Child(cdnURLVariable), values[cdnURLVariable], "must be %s, the host of the distribution that nova:aws.cdn.create declares", want)
+	}
+}
 
 // checkNamesInAWS checks what the buckets and roles take from elsewhere.
 func (s *Stack) checkNamesInAWS(found *config.Mistakes) {
@@ -197,6 +213,15 @@ func (s *Stack) checkNamesInAWS(found *config.Mistakes) {
 			found.Invalid(field.NewPath("nova:storage.mode"), s.Storage.Mode, "needs a shorter name of the stack: role %s has %d characters, IAM allows %d", name, len(name), maxRoleName)
 		}
 	}
+	if name := s.UserName(); len(name)+len("-a") > maxUserName {
+		found.Invalid(field.NewPath("nova:storage.mode"), s.Storage.Mode, "needs a shorter name of the stack: user %s-a has more than the %d characters that IAM allows", name, maxUserName)
+	}
+	id, _ := catalog.FindSecret(config.AccessKeyID)
+	secret, _ := catalog.FindSecret(config.SecretAccessKey)
+	if one, other := s.Source(id), s.Source(secret); one != other {
+		found.Invalid(field.NewPath("nova:secretSources.keys").Child(secret.Key), string(other), "must be the source of %s, too (%s): the two are made together", id.Key, one)
+	}
+	s.checkCDNHost(found)
 	for _, origin := range s.BrowserOrigins() {
 		page, err := url.Parse(origin)
 		if err != nil || page.Scheme != "https" && page.Scheme != "http" || !config.IsHost(page.Hostname()) || origin != page.Scheme+"://"+page.Host {

@@ -135,7 +135,7 @@ func (s *Stack) image(record catalog.Service) string {
 }
 
 // storageKeys open object storage outside of AWS.
-var storageKeys = []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+var storageKeys = []string{config.AccessKeyID, config.SecretAccessKey}
 
 // apply returns a record with the stack's overrides.
 func apply(o config.Override, record catalog.Service) catalog.Service {

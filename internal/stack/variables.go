@@ -51,4 +51,10 @@ func (s *Stack) BrowserOrigins() []string {
 	return origins
 }
 
+// CDNHost is the public host of the CDN.
+func (s *Stack) CDNHost() string { return s.VariableValues()[cdnHostVariable] }
+
+// The variables with the host of the CDN, and with the same as a URL.
+const cdnHostVariable, cdnURLVariable = "CDN_DOMAIN", "CLOUDFRONT_URL"
+
 const originsVariable = "CORS_ALLOWED_ORIGINS"

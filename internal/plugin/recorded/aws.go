@@ -3,6 +3,7 @@ package recorded
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
 )
@@ -55,8 +56,13 @@ var awsKinds = map[string]kind{
 	"aws:iam/role:Role":             {name: "name", fixed: []resource.PropertyKey{"path"}},
 	"aws:iam/rolePolicy:RolePolicy": {name: "name"},
 	"aws:iam/user:User":             {name: "name"},
+	"aws:iam/userPolicy:UserPolicy": {name: "name"},
+	"aws:iam/accessKey:AccessKey":   {},
 	"aws:iam/group:Group":           {name: "name"},
 	"aws:iam/policy:Policy":         {name: "name"},
+
+	"aws:cloudfront/distribution:Distribution":               {fixed: []resource.PropertyKey{"staging"}},
+	"aws:cloudfront/originAccessControl:OriginAccessControl": {name: "name"},
 }
 
 func fillAWS(r *record) {
@@ -87,6 +93,18 @@ func fillAWS(r *record) {
 		r.add("policyId", "ANPA"+r.digest()[:17])
 	case "aws:iam/rolePolicy:RolePolicy":
 		r.id = r.text("role") + ":" + r.id
+	case "aws:iam/userPolicy:UserPolicy":
+		r.id = r.text("user") + ":" + r.id
+	case "aws:iam/accessKey:AccessKey":
+		r.id = "AKIA" + strings.ToUpper(r.digest()[:16])
+		r.state["secret"] = resource.MakeSecret(resource.NewStringProperty(contentDigest("no real key of", r.urn)[:40]))
+	case "aws:cloudfront/distribution:Distribution":
+		r.id = "E" + strings.ToUpper(r.digest()[:13])
+		r.add("arn", fmt.Sprintf("arn:aws:cloudfront::%s:distribution/%s", account, r.id))
+		r.add("domainName", "d"+r.digest()[:13]+".cloudfront.net")
+		r.add("hostedZoneId", "Z2FDTNDATAQYW2")
+	case "aws:cloudfront/originAccessControl:OriginAccessControl":
+		r.id = "E" + strings.ToUpper(r.digest()[:13])
 	case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
 		r.id = fmt.Sprintf("arn:aws:iam::%s:oidc-provider/%s", account, trimScheme(r.text("url")))
 		r.add("arn", r.id)
