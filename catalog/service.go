@@ -54,6 +54,9 @@ type Service struct {
 	// PublicPaths lists the URL path prefixes that the ingress lets through to
 	// it; all others, such as /metrics, are not published.
 	PublicPaths []string
+	// Limits lists what requests below public paths may take, where it is not
+	// DefaultLimit.
+	Limits []PathLimit
 	// InternetPorts lists the TCP ports on which it connects to providers on the
 	// internet, such as mail and push services.
 	InternetPorts []int
@@ -195,6 +198,7 @@ func (s Service) Clone() Service {
 	s.RequiredInProduction = append([]string(nil), s.RequiredInProduction...)
 	s.Buckets = append([]BucketUse(nil), s.Buckets...)
 	s.PublicPaths = append([]string(nil), s.PublicPaths...)
+	s.Limits = append([]PathLimit(nil), s.Limits...)
 	s.InternetPorts = append([]int(nil), s.InternetPorts...)
 	s.Env = maps.Clone(s.Env)
 	s.Aliases = maps.Clone(s.Aliases)

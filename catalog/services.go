@@ -106,6 +106,7 @@ func Services() []Service {
 			Buckets:     []BucketUse{{BucketUploads, "S3_BUCKET", PutObjects()}},
 			Class:       ClassMedia,
 			PublicPaths: []string{"/api/v1/uploads", "/api/v1/videos", "/api/v1/reels"},
+			Limits:      limited(uploads, "/api/v1/uploads", "/api/v1/videos", "/api/v1/reels"),
 		},
 		{
 			Name:     "messaging",
@@ -122,6 +123,7 @@ func Services() []Service {
 			PublicPaths: []string{
 				"/api/v1/conversations", "/api/v1/messages", "/api/v1/calls", "/api/v1/rtc", "/api/v1/ws",
 			},
+			Limits: limited(streams, "/api/v1/ws"),
 		},
 		{
 			Name:     "search",

@@ -252,14 +252,21 @@ var turns = map[string][]turn{
 	"network.mesh.cidrs":                        {{with: meshed, to: []any{"10.1.0.0/16"}}},
 	"network.mesh.ports":                        {{with: meshed, to: []any{text(4242)}}},
 	"network.private":                           {{to: []any{"10.0.0.0/8"}}},
-	"ingress.kind":                              {{to: "none"}, {to: "gateway", also: map[string]any{"ingress": map[string]any{"gateway": "public"}}}},
-	"ingress.host":                              {{to: "api.example.com"}},
-	"ingress.className":                         {{to: "other"}},
-	"ingress.issuer":                            {{to: "other"}},
-	"ingress.tlsSecret":                         {{to: "other"}},
-	"ingress.gateway":                           {{with: gateway, to: "other"}},
-	"ingress.gatewayNamespace":                  {{with: gateway, to: "gateways"}},
-	"ingress.annotations.<name>":                {{at: "ingress.annotations.note", to: "text"}},
+	"ingress.kind": {
+		{to: "none"}, {to: "ingress"}, {to: "gateway"},
+		{with: map[string]any{"ingress": map[string]any{"kind": "ingress"}}, to: "both"},
+	},
+	"ingress.host":               {{to: "api.example.com"}},
+	"ingress.gateway":            {{with: gateway, to: "other"}},
+	"ingress.gatewayNamespace":   {{with: gateway, to: "gateways"}},
+	"ingress.listener":           {{with: gateway, to: "https"}},
+	"ingress.gatewayClass":       {{to: "other"}},
+	"ingress.gatewayTLSSecret":   {{to: "other"}},
+	"ingress.className":          {{to: "other"}},
+	"ingress.controller":         {{to: "other"}, {to: "alb"}},
+	"ingress.tlsSecret":          {{to: "other"}},
+	"ingress.issuer":             {{to: "other"}},
+	"ingress.annotations.<name>": {{at: "ingress.annotations.note", to: "text"}},
 
 	"monitoring.mode": {
 		{to: "none", also: map[string]any{"monitoring": map[string]any{"receivers": []any{}}}},
@@ -299,29 +306,32 @@ var turns = map[string][]turn{
 	"secretSources.external.prefix":          {{to: "other"}},
 	"secretSources.external.refreshInterval": {{to: "2h"}},
 
-	"services.<name>.enabled":          {{to: false}, {at: "services.messaging.enabled", to: false}},
-	"services.<name>.replicas":         {{with: manyConnections, to: text(4)}},
-	"services.<name>.httpPort":         {{to: text(8099)}},
-	"services.<name>.image.repository": {{to: "registry.example.com/nova/cdn"}},
-	"services.<name>.image.tag":        {{to: "v1.0.1"}},
-	"services.<name>.image.digest":     {{to: "sha256:" + strings.Repeat("0", 64)}},
-	"services.<name>.health.startup":   {{to: "/startup"}},
-	"services.<name>.health.live":      {{to: "/live"}},
-	"services.<name>.health.ready":     {{to: "/ready"}},
-	"services.<name>.metricsPath":      {{to: "/other"}, {to: ""}},
-	"services.<name>.unmeasured":       {{to: true}},
-	"services.<name>.aliases.<name>":   {{at: "services.cdn.aliases.OTHER", to: "APP_ENV"}},
-	"services.<name>.needs":            {{to: []any{"postgres", "s3"}}},
-	"services.<name>.calls":            {{to: []any{"auth"}}},
-	"services.<name>.variables":        {{to: []any{"APP_ENV"}}},
-	"services.<name>.secrets":          {{to: []any{"DATABASE_URL", "REDIS_URL"}}},
-	"services.<name>.env.<name>":       {{at: "services.cdn.env.OTHER", to: "text"}},
-	"services.<name>.buckets.bucket":   {{at: "services.cdn.buckets", to: cdnWrites("uploads", "S3_BUCKET", "s3:PutObject")}, {at: "services.cdn.buckets", to: []any{}}},
-	"services.<name>.buckets.variable": {{at: "services.cdn.buckets", to: cdnWrites("cdn", "OTHER_BUCKET", "s3:PutObject")}},
-	"services.<name>.buckets.actions":  {{at: "services.cdn.buckets", to: cdnWrites("cdn", "S3_BUCKET", "s3:GetObject")}},
-	"services.<name>.publicPaths":      {{to: []any{"/api/v1/cdn"}}},
-	"services.<name>.internetPorts":    {{to: []any{text(443)}}},
-	"services.<name>.class":            {{to: "worker"}},
+	"services.<name>.enabled":               {{to: false}, {at: "services.messaging.enabled", to: false}},
+	"services.<name>.replicas":              {{with: manyConnections, to: text(4)}},
+	"services.<name>.httpPort":              {{to: text(8099)}},
+	"services.<name>.image.repository":      {{to: "registry.example.com/nova/cdn"}},
+	"services.<name>.image.tag":             {{to: "v1.0.1"}},
+	"services.<name>.image.digest":          {{to: "sha256:" + strings.Repeat("0", 64)}},
+	"services.<name>.health.startup":        {{to: "/startup"}},
+	"services.<name>.health.live":           {{to: "/live"}},
+	"services.<name>.health.ready":          {{to: "/ready"}},
+	"services.<name>.metricsPath":           {{to: "/other"}, {to: ""}},
+	"services.<name>.unmeasured":            {{to: true}},
+	"services.<name>.aliases.<name>":        {{at: "services.cdn.aliases.OTHER", to: "APP_ENV"}},
+	"services.<name>.needs":                 {{to: []any{"postgres", "s3"}}},
+	"services.<name>.calls":                 {{to: []any{"auth"}}},
+	"services.<name>.variables":             {{to: []any{"APP_ENV"}}},
+	"services.<name>.secrets":               {{to: []any{"DATABASE_URL", "REDIS_URL"}}},
+	"services.<name>.env.<name>":            {{at: "services.cdn.env.OTHER", to: "text"}},
+	"services.<name>.buckets.bucket":        {{at: "services.cdn.buckets", to: cdnWrites("uploads", "S3_BUCKET", "s3:PutObject")}, {at: "services.cdn.buckets", to: []any{}}},
+	"services.<name>.buckets.variable":      {{at: "services.cdn.buckets", to: cdnWrites("cdn", "OTHER_BUCKET", "s3:PutObject")}},
+	"services.<name>.buckets.actions":       {{at: "services.cdn.buckets", to: cdnWrites("cdn", "S3_BUCKET", "s3:GetObject")}},
+	"services.<name>.publicPaths":           {{to: []any{"/api/v1/cdn"}}},
+	"services.<name>.limits.path":           {limitedTo("/api/v1/uploads", 100, 30)},
+	"services.<name>.limits.bodyMebibytes":  {limitedTo("/api/v1/uploads", 200, 600)},
+	"services.<name>.limits.timeoutSeconds": {limitedTo("/api/v1/uploads", 100, 0)},
+	"services.<name>.internetPorts":         {{to: []any{text(443)}}},
+	"services.<name>.class":                 {{to: "worker"}},
 
 	"services.<name>.disruption.minAvailable":   {{to: text(1)}},
 	"services.<name>.disruption.maxUnavailable": {{to: text(2)}},
@@ -330,6 +340,11 @@ var turns = map[string][]turn{
 	"services.<name>.autoscaling.maxReplicas":   {{with: cdnScales, to: text(12)}},
 	"services.<name>.autoscaling.cpuPercent":    {{with: cdnScales, to: text(60)}},
 	"services.<name>.autoscaling.memoryPercent": {{with: cdnScales, to: text(60)}},
+}
+
+// limitedTo gives media the limit of one path.
+func limitedTo(path string, body, timeout int) turn {
+	return turn{at: "services.media.limits", to: []any{map[string]any{"path": path, "bodyMebibytes": text(body), "timeoutSeconds": text(timeout)}}}
 }
 
 // labelled selects the namespaces of a peer by their labels.
@@ -346,7 +361,7 @@ var meshed = map[string]any{"mesh": "istio"}
 
 const distribution = "arn:aws:cloudfront::444455556666:distribution/EDFDVBD6EXAMPLE"
 
-var gateway = map[string]any{"ingress": map[string]any{"kind": "gateway", "gateway": "public"}}
+var gateway = map[string]any{"ingress": map[string]any{"kind": "gateway", "gateway": "public", "gatewayClass": ""}}
 
 // supplied are the secrets that cannot be generated, so that none is external.
 var supplied = map[string]any{"secretSources": map[string]any{"keys": map[string]any{

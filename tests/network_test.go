@@ -18,6 +18,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
@@ -346,7 +347,8 @@ func TestNetwork_policies_select_pods_and_deny_by_default(t *testing.T) {
 func TestNetwork_ingress_only_from_named_neighbours_and_DNS_for_all(t *testing.T) {
 	prometheus := end{namespace: "monitoring", labels: map[string]string{"app.kubernetes.io/name": "prometheus"}}
 	stranger := end{namespace: "monitoring", labels: map[string]string{"app.kubernetes.io/name": "grafana"}}
-	ingress := end{namespace: "ingress-nginx", labels: map[string]string{"app.kubernetes.io/name": "ingress-nginx"}}
+	nginx := end{namespace: "ingress-nginx", labels: map[string]string{"app.kubernetes.io/name": "ingress-nginx"}}
+	envoy := end{namespace: "envoy-gateway-system", labels: map[string]string{"app.kubernetes.io/managed-by": "envoy-gateway", "app.kubernetes.io/component": "proxy"}}
 	dns := end{namespace: "kube-system", labels: map[string]string{"k8s-app": "kube-dns"}}
 	for _, stack := range stacks {
 		c := load(t, stack)
@@ -364,8 +366,11 @@ func TestNetwork_ingress_only_from_named_neighbours_and_DNS_for_all(t *testing.T
 					assert.Equal(t, metrics, in, "Prometheus to %s:%s", name, port.Name)
 					_, in = n.lets(t, stranger, n.pod(name), corev1.ProtocolTCP, int(port.ContainerPort))
 					assert.False(t, in, "a stranger to %s:%s", name, port.Name)
-					_, in = n.lets(t, ingress, n.pod(name), corev1.ProtocolTCP, int(port.ContainerPort))
-					assert.Equal(t, stack != "dev" && (public[name] || name == solver) && port.Name == "http", in, "ingress to %s:%s", name, port.Name)
+					open := (public[name] || name == solver) && port.Name == "http"
+					_, in = n.lets(t, nginx, n.pod(name), corev1.ProtocolTCP, int(port.ContainerPort))
+					assert.Equal(t, stack == "prod" && open, in, "ingress to %s:%s", name, port.Name)
+					_, in = n.lets(t, envoy, n.pod(name), corev1.ProtocolTCP, int(port.ContainerPort))
+					assert.Equal(t, stack != "dev" && open, in, "gateway to %s:%s", name, port.Name)
 				}
 			}
 		}
@@ -609,9 +614,11 @@ func TestNetwork_presets_are_where_the_cluster_has_its_peers(t *testing.T) {
 
 func TestNetwork_solver_is_let_in_only_where_a_certificate_is_issued(t *testing.T) {
 	for lines, want := range map[string]bool{
-		"  nova:ingress: {kind: ingress, host: api.example.com, issuer: letsencrypt}\n":                  true,
-		"  nova:ingress: {kind: ingress, host: api.example.com}\n":                                       false,
-		"  nova:ingress: {kind: gateway, host: api.example.com, gateway: public, issuer: letsencrypt}\n": false,
+		"  nova:ingress: {kind: ingress, host: api.example.com, issuer: letsencrypt}\n":                   true,
+		"  nova:ingress: {kind: ingress, host: api.example.com}\n":                                        false,
+		"  nova:ingress: {kind: gateway, host: api.example.com, gateway: public, issuer: letsencrypt}\n":  false,
+		"  nova:ingress: {kind: gateway, host: api.example.com, gatewayClass: eg, issuer: letsencrypt}\n": true,
+		"  nova:ingress: {kind: gateway, host: api.example.com, gatewayClass: eg}\n":                      false,
 		"": false,
 	} {
 		_, ok := networkOf(t, declare(t, parse(t, lines), false)).pods[solver]
@@ -633,36 +640,115 @@ var published = map[string]string{
 }
 
 func TestIngress_publishes_only_the_listed_paths_over_TLS(t *testing.T) {
-	for stack, host := range map[string]string{"staging": "api.staging.nova.dev", "prod": "api.nova.dev"} {
-		object := as[networkingv1.Ingress](t, find(t, declare(t, load(t, stack), false), "Ingress", "nova-api"))
-		assert.Equal(t, "letsencrypt", object.Annotations["cert-manager.io/cluster-issuer"])
+	all := declare(t, load(t, "prod"), false)
+	got := map[string]string{}
+	for _, r := range ofKind(all, "Ingress") {
+		object := as[networkingv1.Ingress](t, r)
 		assert.Nil(t, object.Spec.DefaultBackend)
-		assert.Equal(t, []networkingv1.IngressTLS{{Hosts: []string{host}, SecretName: "nova-api-tls"}}, object.Spec.TLS)
+		assert.Equal(t, []networkingv1.IngressTLS{{Hosts: []string{"api.nova.dev"}, SecretName: "nova-api-tls"}}, object.Spec.TLS)
 		require.Len(t, object.Spec.Rules, 1)
-		assert.Equal(t, host, object.Spec.Rules[0].Host)
-		got := map[string]string{}
+		assert.Equal(t, "api.nova.dev", object.Spec.Rules[0].Host)
 		for _, path := range object.Spec.Rules[0].HTTP.Paths {
 			assert.Equal(t, networkingv1.PathTypePrefix, *path.PathType)
 			assert.Equal(t, "http", path.Backend.Service.Port.Name)
+			assert.NotContains(t, got, path.Path)
 			got[path.Path] = strings.TrimSuffix(path.Backend.Service.Name, "-service")
-		}
-		assert.Equal(t, published, got)
-	}
-	assert.Empty(t, ofKind(declare(t, load(t, "dev"), false), "Ingress"))
-}
-
-func TestIngress_gateway_routes_the_same_paths(t *testing.T) {
-	c := parse(t, "  nova:ingress: {kind: gateway, host: api.example.com, gateway: public, gatewayNamespace: gateways}\n")
-	spec := unwrap(find(t, declare(t, c, false), "HTTPRoute", "nova-api").inputs)["spec"].(map[string]any)
-	assert.Equal(t, []any{map[string]any{"name": "public", "namespace": "gateways"}}, spec["parentRefs"])
-	got := map[string]string{}
-	for _, rule := range spec["rules"].([]any) {
-		backend := rule.(map[string]any)["backendRefs"].([]any)[0].(map[string]any)
-		for _, match := range rule.(map[string]any)["matches"].([]any) {
-			path := match.(map[string]any)["path"].(map[string]any)
-			assert.Equal(t, "PathPrefix", path["type"])
-			got[path["value"].(string)] = strings.TrimSuffix(backend["name"].(string), "-service")
 		}
 	}
 	assert.Equal(t, published, got)
+	assert.Equal(t, "letsencrypt", as[networkingv1.Ingress](t, find(t, all, "Ingress", "nova-api")).Annotations["cert-manager.io/cluster-issuer"])
+	assert.Empty(t, ofKind(declare(t, load(t, "dev"), false), "Ingress"))
+}
+
+// routed are the paths and timeouts of all routes of the API, by service.
+func routed(t *testing.T, all []recorded) (services, timeouts map[string]string) {
+	t.Helper()
+	services, timeouts = map[string]string{}, map[string]string{}
+	for _, r := range ofKind(all, "HTTPRoute") {
+		for _, rule := range as[gatewayv1.HTTPRoute](t, r).Spec.Rules {
+			if len(rule.BackendRefs) == 0 {
+				continue
+			}
+			for _, match := range rule.Matches {
+				assert.Equal(t, gatewayv1.PathMatchPathPrefix, *match.Path.Type)
+				assert.NotContains(t, services, *match.Path.Value)
+				services[*match.Path.Value] = strings.TrimSuffix(string(rule.BackendRefs[0].Name), "-service")
+				timeouts[*match.Path.Value] = string(*rule.Timeouts.Request)
+			}
+		}
+	}
+	return services, timeouts
+}
+
+func TestIngress_gateway_routes_the_same_paths(t *testing.T) {
+	for name, c := range map[string]*stack.Stack{
+		"an existing gateway": parse(t, "  nova:ingress: {kind: gateway, host: api.example.com, gateway: public, gatewayNamespace: gateways}\n"),
+		"both":                load(t, "prod"),
+		"its own":             load(t, "staging"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			services, timeouts := routed(t, declare(t, c, false))
+			assert.Equal(t, published, services)
+			for path, timeout := range timeouts {
+				want := "60s"
+				switch {
+				case path == "/api/v1/ws":
+					want = "0s"
+				case services[path] == "media":
+					want = "600s"
+				}
+				assert.Equal(t, want, timeout, path)
+			}
+		})
+	}
+}
+
+func TestIngress_limits_are_those_of_the_stack(t *testing.T) {
+	c := parse(t, "  nova:ingress: {kind: both, host: api.example.com, gateway: public, className: nginx}\n"+
+		"  nova:services: {user: {limits: [{path: /api/v1/users/picture, bodyMebibytes: 8, timeoutSeconds: 30}]}, media: {limits: []}}\n")
+	all := declare(t, c, false)
+	services, timeouts := routed(t, all)
+	assert.Equal(t, "user", services["/api/v1/users/picture"])
+	assert.Equal(t, "30s", timeouts["/api/v1/users/picture"])
+	assert.Equal(t, "60s", timeouts["/api/v1/users"])
+	assert.Equal(t, "60s", timeouts["/api/v1/uploads"], "the list replaces the catalogue's")
+	own := as[networkingv1.Ingress](t, find(t, all, "Ingress", "nova-api-8m-30s"))
+	assert.Equal(t, "8m", own.Annotations["nginx.ingress.kubernetes.io/proxy-body-size"])
+	assert.Equal(t, "30", own.Annotations["nginx.ingress.kubernetes.io/proxy-read-timeout"])
+}
+
+// TestIngress_moves_to_a_gateway_without_an_end is the way of a stack from an
+// Ingress to a Gateway: at no step does what serves clients go before the other
+// one is there.
+func TestIngress_moves_to_a_gateway_without_an_end(t *testing.T) {
+	kinds := func(kind string) (ingresses, routes []string, n network) {
+		all := declare(t, parse(t, "  nova:ingress: {kind: "+kind+", host: api.example.com, className: nginx, issuer: letsencrypt, gatewayClass: eg}\n"), false)
+		for _, r := range ofKind(all, "Ingress") {
+			ingresses = append(ingresses, r.urn)
+		}
+		for _, r := range ofKind(all, "HTTPRoute") {
+			routes = append(routes, r.urn)
+		}
+		slices.Sort(ingresses)
+		slices.Sort(routes)
+		return ingresses, routes, networkOf(t, all)
+	}
+	nginx := end{namespace: "ingress-nginx", labels: map[string]string{"app.kubernetes.io/name": "ingress-nginx"}}
+	envoy := end{namespace: "envoy-gateway-system", labels: map[string]string{"app.kubernetes.io/managed-by": "envoy-gateway", "app.kubernetes.io/component": "proxy"}}
+	lets := func(n network, from end) bool {
+		_, in := n.lets(t, from, n.pod("auth-service"), corev1.ProtocolTCP, 8083)
+		_, solves := n.lets(t, from, n.pod(solver), corev1.ProtocolTCP, 8089)
+		assert.Equal(t, in, solves)
+		return in
+	}
+	ingresses, none, before := kinds("ingress")
+	assert.Empty(t, none)
+	assert.True(t, lets(before, nginx) && !lets(before, envoy))
+	beside, routes, both := kinds("both")
+	assert.Equal(t, ingresses, beside, "the Ingress is the same")
+	assert.True(t, lets(both, nginx) && lets(both, envoy))
+	gone, after, gateway := kinds("gateway")
+	assert.Empty(t, gone)
+	assert.Equal(t, routes, after, "the routes are the same")
+	assert.True(t, !lets(gateway, nginx) && lets(gateway, envoy))
 }

@@ -50,8 +50,12 @@ func TestNetwork_policies_follow_the_graph_and_updates_fit_the_quota(t *testing.
 	}
 	assert.Equal(t, workload.Policies(c, workload.All(c)), live)
 
-	t.Log("the route is what the API of gateways takes")
-	assert.Len(t, p.route(t, namespace).Spec.Rules, 5)
+	t.Log("the routes are what the API of gateways takes")
+	routed := map[string]int{}
+	for _, route := range p.routes(t, namespace) {
+		routed[route.Name] = len(route.Spec.Rules)
+	}
+	assert.Equal(t, map[string]int{"nova-api": 4, "nova-api-100m-600s": 1, "nova-api-1m-open": 1}, routed)
 
 	t.Log("a pod that asks for nothing gets the defaults; one that asks for too much is refused")
 	created, err := client.CoreV1().Pods(namespace).Create(ctx, barePod(nil), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
@@ -132,18 +136,18 @@ func TestNetwork_policies_follow_the_graph_and_updates_fit_the_quota(t *testing.
 	assert.Contains(t, p.must(t, "up", "--stack", name).out, "no changes")
 }
 
-// route reads the HTTPRoute of the public API.
-func (p *project) route(t *testing.T, namespace string) gatewayv1.HTTPRoute {
+// routes reads the HTTPRoutes of the public API.
+func (p *project) routes(t *testing.T, namespace string) []gatewayv1.HTTPRoute {
 	t.Helper()
 	access, err := clientcmd.BuildConfigFromFlags("", filepath.Join(p.dir, ".nova", "kubeconfig"))
 	require.NoError(t, err)
 	client, err := dynamic.NewForConfig(access)
 	require.NoError(t, err)
-	object, err := client.Resource(schema.GroupVersion(gatewayv1.GroupVersion).WithResource("httproutes")).Namespace(namespace).Get(t.Context(), "nova-api", metav1.GetOptions{})
+	list, err := client.Resource(schema.GroupVersion(gatewayv1.GroupVersion).WithResource("httproutes")).Namespace(namespace).List(t.Context(), metav1.ListOptions{})
 	require.NoError(t, err)
-	var route gatewayv1.HTTPRoute
-	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &route))
-	return route
+	var routes gatewayv1.HTTPRouteList
+	require.NoError(t, runtime.DefaultUnstructuredConverter.FromUnstructured(list.UnstructuredContent(), &routes))
+	return routes.Items
 }
 
 // neverRefused asserts that no controller was kept from making a pod. A write that
@@ -180,4 +184,38 @@ func barePod(resources corev1.ResourceList) *corev1.Pod {
 			}},
 		},
 	}
+}
+
+// TestIngress_moves_to_a_gateway_of_its_own takes a small stack from an Ingress to a
+// Gateway on the API server of the embedded control plane, which checks each object
+// as that of a cluster would.
+func TestIngress_moves_to_a_gateway_of_its_own(t *testing.T) {
+	t.Parallel()
+	p := sharedProject(t)
+	const name = "mover"
+	lines := func(kind string) string {
+		return "  nova:namespace: mover\n" + only("messaging") +
+			"  nova:ingress: {kind: " + kind + ", host: api.example.com, className: nginx, issuer: letsencrypt, gatewayClass: eg}\n" +
+			"  nova:network: {preset: gke, ingress: {ports: [15021]}}\n"
+	}
+	p.stack(t, name, lines("ingress"))
+	p.must(t, "up", "--stack", name)
+	p.stack(t, name, lines("both"))
+	result := p.preview(t, name)
+	assert.Empty(t, result.Warnings)
+	for _, change := range result.Changes {
+		assert.NotContains(t, []string{"delete", "replace"}, change.Op, change.Name)
+	}
+	p.must(t, "up", "--stack", name)
+	assert.Len(t, p.routes(t, name), 3, "two limits, and the redirect")
+	p.stack(t, name, lines("gateway"))
+	deleted := map[string]bool{}
+	for _, change := range p.preview(t, name).Changes {
+		if change.Op == "delete" {
+			deleted[change.Type[strings.LastIndex(change.Type, ":")+1:]] = true
+		}
+	}
+	assert.Equal(t, map[string]bool{"Ingress": true}, deleted)
+	p.must(t, "up", "--stack", name)
+	assert.Contains(t, p.must(t, "up", "--stack", name).out, "no changes")
 }

@@ -82,8 +82,6 @@ func rotatable(c *stack.Stack, keys []string, acceptLoss bool) error {
 			wrong = append(wrong, fmt.Errorf("%q is no secret; `nova secrets list` prints them", key))
 		case secret.Generate == catalog.GenerateURL:
 			wrong = append(wrong, fmt.Errorf("%s is composed from a password; rotate that", key))
-		case key == config.SecretAccessKey && c.MakesAccessKeys():
-			wrong = append(wrong, fmt.Errorf("%s is made with %s; rotate that", key, config.AccessKeyID))
 		case source == config.SourceNone:
 			wrong = append(wrong, fmt.Errorf("%s: stack %s has no such secret", key, c.Stack))
 		case source == config.SourceConfig:

@@ -44,6 +44,17 @@ func missingControllersAreSimulated(t *testing.T, c *cluster.Cluster) {
 			schema.GroupVersionResource{Group: "cert-manager.io", Version: "v1", Resource: "certificates"}, "Certificate",
 			map[string]any{"secretName": "tls", "dnsNames": []any{"api.example.com"}, "issuerRef": map[string]any{"name": "issuer"}}, hasCondition("Ready"),
 		},
+		"a Gateway is programmed and has an address": {
+			schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "gateways"}, "Gateway",
+			map[string]any{"gatewayClassName": "any", "listeners": []any{
+				map[string]any{"name": "http", "protocol": "HTTP", "port": int64(80)}, map[string]any{"name": "other", "protocol": "HTTP", "port": int64(8080)},
+			}},
+			func(status map[string]any) bool {
+				addresses, _, _ := unstructured.NestedSlice(status, "addresses")
+				listeners, _, _ := unstructured.NestedSlice(status, "listeners")
+				return len(addresses) == 1 && len(listeners) == 2 && hasCondition("Programmed")(status) && hasCondition("Programmed")(listeners[1].(map[string]any))
+			},
+		},
 		"an HTTPRoute is accepted by each parent": {
 			schema.GroupVersionResource{Group: "gateway.networking.k8s.io", Version: "v1", Resource: "httproutes"}, "HTTPRoute",
 			map[string]any{"parentRefs": []any{map[string]any{"name": "one", "namespace": "gateways"}, map[string]any{"name": "two"}}},

@@ -183,6 +183,7 @@ type Override struct {
 	Env         map[string]string `config:"env" doc:"Plain variables of its own, added to the catalogue's."`
 	Buckets     []BucketUse       `config:"buckets" doc:"Buckets it writes to."`
 	PublicPaths []string          `config:"publicPaths" doc:"Path prefixes that the ingress lets through to it; an empty list publishes nothing."`
+	Limits      []PathLimit       `config:"limits" doc:"What requests below public paths may take; the list replaces the catalogue's. Paths without an entry have 1 MiB and 60 s."`
 	Internet    []int             `config:"internetPorts" doc:"TCP ports on which it may reach the internet; an empty list means none."`
 	Class       string            `config:"class" doc:"Resource class: api, media or worker."`
 	Resources   Resources         `config:"resources" doc:"Its requests and limits, where they differ."`
@@ -202,6 +203,14 @@ type HealthOverride struct {
 	Startup string `config:"startup" doc:"Path of the startup probe, or tcp where an open port is the answer."`
 	Live    string `config:"live" doc:"Path of the liveness probe, or tcp."`
 	Ready   string `config:"ready" doc:"Path of the readiness probe, or tcp."`
+}
+
+// PathLimit is what requests below a public path may take of whatever publishes
+// the API.
+type PathLimit struct {
+	Path           string `config:"path" doc:"One of publicPaths, or a path below one."`
+	BodyMebibytes  int    `config:"bodyMebibytes" doc:"Largest body of a request in MiB; 1 to 10240."`
+	TimeoutSeconds int    `config:"timeoutSeconds" doc:"Longest time from a request to its whole answer in seconds, up to 3600; 0 means that connections stay open, such as those of WebSockets."`
 }
 
 // BucketUse is the use of a bucket by a service that writes to it.

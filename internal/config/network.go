@@ -3,7 +3,6 @@ package config
 import (
 	"cmp"
 	"net/netip"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -42,25 +41,6 @@ type Outside struct {
 // Selects reports whether the peer selects pods.
 func (p Peer) Selects() bool { return p.Namespace != "" || len(p.NamespaceLabels) > 0 }
 
-// The kinds of ingress.
-const (
-	IngressNone    = "none"
-	IngressIngress = "ingress"
-	IngressGateway = "gateway"
-)
-
-// Ingress configures how the API is published.
-type Ingress struct {
-	Kind        string            `config:"kind" doc:"ingress: an Ingress. gateway: an HTTPRoute of the Gateway API. none: the API is not published."`
-	Host        string            `config:"host" doc:"DNS name of the API."`
-	ClassName   string            `config:"className" doc:"Class of the Ingress; empty means the cluster's default."`
-	Issuer      string            `config:"issuer" doc:"ClusterIssuer of cert-manager that issues the certificate; empty means that the certificate exists."`
-	TLSSecret   string            `config:"tlsSecret" doc:"Secret of the certificate of an Ingress."`
-	Gateway     string            `config:"gateway" doc:"Gateway that an HTTPRoute attaches to; it terminates TLS."`
-	GatewayIn   string            `config:"gatewayNamespace" doc:"Namespace of the Gateway; empty means the stack's."`
-	Annotations map[string]string `config:"annotations" doc:"More annotations, such as those of the ingress controller."`
-}
-
 func defaultNetwork() Network {
 	p, _ := preset(presetKubernetes)
 	return Network{
@@ -71,10 +51,6 @@ func defaultNetwork() Network {
 		// of clouds.
 		Private: []string{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"},
 	}
-}
-
-func defaultIngress() Ingress {
-	return Ingress{Kind: IngressNone, TLSSecret: "nova-api-tls"}
 }
 
 func (c *Config) checkNetwork(found *mistakes) {
@@ -101,34 +77,6 @@ func (c *Config) checkNetwork(found *mistakes) {
 	checkCIDRs(found, key.Child("private"), c.Network.Private)
 	checkPrivate(found, key.Child("private"), c.Network.Private)
 	c.checkIngress(found)
-}
-
-func (c *Config) checkIngress(found *mistakes) {
-	i := c.Ingress
-	oneOf(found, at("nova:ingress.kind"), i.Kind, IngressNone, IngressIngress, IngressGateway)
-	if i.Kind == IngressNone {
-		return
-	}
-	if i.Host == "" {
-		found.required(at("nova:ingress.host"), "must be set when kind is %s", i.Kind)
-	} else if !isHost(i.Host) || !strings.Contains(i.Host, ".") {
-		found.invalid(at("nova:ingress.host"), i.Host, "is not a DNS name")
-	}
-	if i.Kind == IngressGateway {
-		if i.Gateway == "" {
-			found.required(at("nova:ingress.gateway"), "must be set when kind is gateway: the name of the Gateway")
-		} else {
-			label(found, at("nova:ingress.gateway"), i.Gateway)
-		}
-		if i.GatewayIn != "" {
-			label(found, at("nova:ingress.gatewayNamespace"), i.GatewayIn)
-		}
-		return
-	}
-	if i.ClassName != "" {
-		label(found, at("nova:ingress.className"), i.ClassName)
-	}
-	label(found, at("nova:ingress.tlsSecret"), i.TLSSecret)
 }
 
 func checkPeer(found *mistakes, key *field.Path, peer Peer) {
@@ -163,16 +111,6 @@ func checkLabels(found *mistakes, key *field.Path, labels map[string]string) {
 		}
 	}
 }
-
-// UsesIngress reports whether an Ingress publishes the API.
-func (c *Config) UsesIngress() bool { return c.Ingress.Kind == IngressIngress }
-
-// IssuesCertificate reports whether cert-manager issues the API's certificate
-// into the stack's namespace.
-func (c *Config) IssuesCertificate() bool { return c.UsesIngress() && c.Ingress.Issuer != "" }
-
-// UsesGateway reports whether a Gateway publishes the API.
-func (c *Config) UsesGateway() bool { return c.Ingress.Kind == IngressGateway }
 
 // checkPrivate checks that each network can be excluded from the internet in a
 // policy: the API server requires a proper subset of 0.0.0.0/0.

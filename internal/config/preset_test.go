@@ -14,20 +14,68 @@ import (
 	"nova.dev/infra/internal/config"
 )
 
-func TestPresets_are_documented(t *testing.T) {
-	const path, begin, end = "../../docs/NETWORK.md", "<!-- presets: generated -->\n", "<!-- end of presets -->\n"
+func TestPresets_are_documented(t *testing.T) { documented(t, "presets", presetTable()) }
+
+func TestControllers_are_documented(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("| controller | class | Ingresses | annotations for 100 MiB and 600 s | about |\n|---|---|---|---|---|\n")
+	for _, c := range config.IngressControllers() {
+		count, class := "one, with the largest limits", "any other"
+		if c.PerIngress {
+			count = "one for each limit"
+		}
+		if c.Class != "" {
+			class = "`" + c.Class + "`"
+		}
+		annotations := c.Annotations(100, 600)
+		var shown []string
+		for _, key := range slices.Sorted(maps.Keys(annotations)) {
+			shown = append(shown, fmt.Sprintf("`%s: %q`", key, annotations[key]))
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", c.Name, class, count, strings.Join(shown, ", "), c.About)
+	}
+	documented(t, "controllers", b.String())
+}
+
+// documented compares a generated part of docs/NETWORK.md.
+func documented(t *testing.T, part, want string) {
+	t.Helper()
+	path, begin, end := "../../docs/NETWORK.md", "<!-- "+part+": generated -->\n", "<!-- end of "+part+" -->\n"
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	before, rest, found := strings.Cut(string(text), begin)
 	require.True(t, found, "no %q", begin)
 	_, after, found := strings.Cut(rest, end)
 	require.True(t, found, "no %q", end)
-	got := before + begin + presetTable() + end + after
+	got := before + begin + want + end + after
 	if *update {
 		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
 		return
 	}
 	assert.Equal(t, string(text), got, "run the test with -update")
+}
+
+func TestIngress_mistakes_name_the_key_and_what_is_allowed(t *testing.T) {
+	for name, tc := range map[string]struct {
+		ingress map[string]any
+		want    []string
+	}{
+		"an unknown kind":           {map[string]any{"kind": "route"}, []string{`nova:ingress.kind: Unsupported value: "route": supported values: "none", "ingress", "gateway", "both"`, "nova:ingress.host: Required value"}},
+		"no gateway at all":         {map[string]any{"kind": "both", "host": "api.example.com"}, []string{"nova:ingress.gateway: Required value: must be set when kind is both: the name of a Gateway that exists; or gatewayClass"}},
+		"two gateways":              {map[string]any{"kind": "gateway", "host": "api.example.com", "gatewayClass": "eg", "gateway": "public", "listener": "https"}, []string{`nova:ingress.gateway: Forbidden: is of a Gateway that exists, but gatewayClass ("eg") declares one`, "nova:ingress.listener: Forbidden"}},
+		"one Secret for both":       {map[string]any{"kind": "both", "host": "api.example.com", "gatewayClass": "eg", "issuer": "x", "gatewayTLSSecret": "nova-api-tls"}, []string{`nova:ingress.gatewayTLSSecret: Duplicate value: "nova-api-tls"`}},
+		"an unknown controller":     {map[string]any{"kind": "ingress", "host": "api.example.com", "controller": "traefik"}, []string{`nova:ingress.controller: Unsupported value: "traefik"`}},
+		"a gateway of another name": {map[string]any{"kind": "gateway", "host": "api.example.com", "gateway": "Public"}, []string{`nova:ingress.gateway: Invalid value: "Public": is not a Kubernetes name`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.Parse("stack", config.Input{"ingress": tc.ingress})
+			require.Error(t, err)
+			for _, want := range tc.want {
+				assert.ErrorContains(t, err, want)
+			}
+			assert.ErrorContains(t, err, fmt.Sprintf("%d mistake", len(tc.want)))
+		})
+	}
 }
 
 func presetTable() string {

@@ -15,9 +15,9 @@ var operators = map[string]struct{ name, without string }{
 	"monitoring.coreos.com":          {"the Prometheus operator (kube-prometheus-stack has it)", "nova:monitoring.mode: none"},
 	"external-secrets.io":            {"the External Secrets Operator", "another source in nova:secretSources"},
 	"generators.external-secrets.io": {"the External Secrets Operator", "another source in nova:secretSources"},
-	"gateway.networking.k8s.io":      {"the Gateway API and a controller for it", ""},
+	"gateway.networking.k8s.io":      {"the Gateway API and a controller for it", "nova:ingress.kind: ingress"},
 	"argoproj.io":                    {"Argo Rollouts", ""},
-	"cert-manager.io":                {"cert-manager", ""},
+	"cert-manager.io":                {"cert-manager", "nova:ingress.issuer to an empty text, where the certificate's Secret exists"},
 	"postgresql.cnpg.io":             {"the CloudNativePG operator", ""},
 }
 

@@ -152,7 +152,7 @@ func publicAPIArgs(s *stack.Stack) *components.PublicAPIArgs {
 	for _, service := range s.Services {
 		if len(service.PublicPaths) > 0 {
 			args.Services = append(args.Services, components.PublicService{
-				Name: service.KubernetesName(), Port: service.HTTPPort, Paths: service.PublicPaths,
+				Name: service.KubernetesName(), Port: service.HTTPPort, Routes: service.PublicRoutes(),
 			})
 		}
 	}

@@ -38,6 +38,7 @@ func (s *Stack) checkService(service Service, found *config.Mistakes) {
 	}
 	found.Resources(key, service.Resources)
 	checkPublicPaths(service, found)
+	checkLimits(service, found)
 	checkBuckets(service, found)
 	for i, port := range service.InternetPorts {
 		found.Between(key.Child("internetPorts").Index(i), port, 1, 65535)
@@ -119,6 +120,26 @@ func (s *Stack) checkPathOwners(found *config.Mistakes) {
 // hidden are paths of a service that no ingress may publish; facts are those of
 // the code at commit 94b91e29.
 var hidden = []string{"/metrics", "/swagger-ui", "/docs", "/api/v1/health", "/health"}
+
+// Bounds of limits. Load balancers allow a little more than an hour without a
+// byte.
+const maxBodyMebibytes, maxTimeoutSeconds = 10240, 3600
+
+func checkLimits(s Service, found *config.Mistakes) {
+	owners := map[string]bool{}
+	for i, limit := range s.Limits {
+		key := field.NewPath("nova:services").Child(s.Name, "limits").Index(i)
+		found.Between(key.Child("bodyMebibytes"), limit.BodyMebibytes, 1, maxBodyMebibytes)
+		found.Between(key.Child("timeoutSeconds"), limit.TimeoutSeconds, 0, maxTimeoutSeconds)
+		switch path := key.Child("path"); {
+		case !s.Publishes(limit.Path) || strings.HasSuffix(limit.Path, "/"):
+			found.Invalid(path, limit.Path, "is not public; allowed: a path of publicPaths, or one below, without a slash at the end")
+		case owners[limit.Path]:
+			found.Duplicate(path, limit.Path, "has a limit already")
+		}
+		owners[limit.Path] = true
+	}
+}
 
 func checkPublicPaths(s Service, found *config.Mistakes) {
 	for i, path := range s.PublicPaths {

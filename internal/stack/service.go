@@ -166,6 +166,17 @@ func apply(o config.Override, record catalog.Service) catalog.Service {
 		}
 	}
 	setList(&record.PublicPaths, o.PublicPaths)
+	if o.PublicPaths != nil {
+		record.Limits = slices.DeleteFunc(record.Limits, func(limit catalog.PathLimit) bool { return !record.Publishes(limit.Path) })
+	}
+	if o.Limits != nil {
+		record.Limits = nil
+		for _, own := range o.Limits {
+			record.Limits = append(record.Limits, catalog.PathLimit{
+				Path: own.Path, Limit: catalog.Limit{BodyMebibytes: own.BodyMebibytes, TimeoutSeconds: own.TimeoutSeconds},
+			})
+		}
+	}
 	setList(&record.InternetPorts, o.Internet)
 	if o.Class != "" {
 		record.Class = catalog.Class(o.Class)

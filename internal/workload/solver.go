@@ -27,7 +27,7 @@ var solverResources = config.Resources{
 func solver(s *stack.Stack) Workload {
 	w := Workload{
 		Name: Solvers, Kind: Solver, Selector: map[string]string{solverLabel: "true"},
-		Ports: []Port{{Name: HTTPPort, Number: solverPort}}, Resources: solverResources, Replicas: 1, PeakPods: 1,
+		Ports: []Port{{Name: HTTPPort, Number: solverPort}}, Resources: solverResources, Replicas: 1, PeakPods: s.IssuedCertificates(),
 	}
 	disk := s.Resources.Default
 	w.Resources.Requests.EphemeralStorage, w.Resources.Limits.EphemeralStorage = disk.Requests.EphemeralStorage, disk.Limits.EphemeralStorage

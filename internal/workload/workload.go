@@ -207,7 +207,7 @@ func All(s *stack.Stack) []Workload {
 	if slices.ContainsFunc(s.Services, func(each stack.Service) bool { return slices.Contains(each.Needs, catalog.Postgres) }) {
 		all = append(all, migration(s))
 	}
-	if s.IssuesCertificate() && !s.Compose {
+	if s.IssuedCertificates() > 0 && !s.Compose {
 		all = append(all, solver(s))
 	}
 	for _, each := range s.Stores {
