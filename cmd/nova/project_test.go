@@ -245,3 +245,21 @@ func (p *project) secret(t testing.TB, namespace string) map[string][]byte {
 	require.NoError(t, err)
 	return secret.Data
 }
+
+// transcript is what a process has said so far.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *transcript) Write(text []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(text)
+}
+
+func (l *transcript) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}

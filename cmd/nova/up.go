@@ -2,12 +2,17 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/client-go/kubernetes"
 
 	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/kubeconfig"
+	"nova.dev/infra/internal/podwatch"
+	"nova.dev/infra/internal/stack"
 )
 
 func newUpCommand(g *globals) *cobra.Command {
@@ -20,6 +25,8 @@ create, update and delete them.
 
 The cluster is read first, so that a change made by hand is undone; an interrupted
 run is completed. Outside development the changes are shown and must be confirmed.
+While it waits, pods that cannot start are named with their reason, restarts and last
+log line.
 Exit code 3: not confirmed, or a guard refuses.`,
 		Example: "  nova up\n  nova up --stack prod --yes",
 		Args:    cobra.NoArgs,
@@ -28,6 +35,7 @@ Exit code 3: not confirmed, or a guard refuses.`,
 			if err != nil {
 				return err
 			}
+			options.Watch = watchPods(options.Project, options.Config)
 			if options.Config.Guarded() && !yes && !isTerminal(g.in) {
 				return usageError{fmt.Errorf("up of %s needs a confirmation: add --yes, or run it on a terminal", g.stack)}
 			}
@@ -68,4 +76,20 @@ func (g *globals) confirm(question string) error {
 		return &engine.RefusedError{Reason: "not confirmed"}
 	}
 	return nil
+}
+
+// watchPods looks at the pods of a stack, with the kubeconfig that the program
+// deploys with. A kubeconfig that cannot be used fails the update by itself.
+func watchPods(project engine.Project, c *stack.Stack) func(context.Context, func(string)) []string {
+	return func(ctx context.Context, say func(string)) []string {
+		access, err := kubeconfig.Client(c.KubeconfigPath(project.Root), c.Cluster.Context)
+		if err != nil {
+			return nil
+		}
+		client, err := kubernetes.NewForConfig(access)
+		if err != nil {
+			return nil
+		}
+		return podwatch.Watch(ctx, client, podwatch.Target{Namespace: c.Namespace, Stack: c.Stack}, say)
+	}
 }

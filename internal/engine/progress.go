@@ -195,6 +195,13 @@ func (p *progress) tick() {
 	}
 }
 
+// say prints a line about something beside the events.
+func (p *progress) say(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.line("%s", line)
+}
+
 func (p *progress) line(format string, args ...any) {
 	fmt.Fprintf(p.out, "  "+format+"\n", args...)
 	p.last = time.Now()

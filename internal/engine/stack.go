@@ -41,6 +41,11 @@ type Options struct {
 	Progress io.Writer
 	// Terminal is set when Progress is a terminal.
 	Terminal bool
+	// Watch looks at the pods of the stack while Up waits for them, until its
+	// context is done: it calls say with each line of news, and returns what was
+	// still wrong at the end, which becomes part of the error of a failed Up. Nil
+	// looks at nothing.
+	Watch func(ctx context.Context, say func(line string)) []string
 }
 
 // ProviderModes lists what Options.Providers may be.
@@ -202,7 +207,7 @@ func (s *Stack) Up(ctx context.Context) (Result, error) {
 }
 
 func (s *Stack) update(ctx context.Context, options ...optup.Option) (Result, error) {
-	return s.run("up", false, func(stream chan<- events.EngineEvent) error {
+	return s.run(operationUp, false, func(stream chan<- events.EngineEvent) error {
 		_, err := s.stack.Up(ctx, append(options, optup.EventStreams(stream), optup.SuppressProgress(), optup.SuppressOutputs())...)
 		return err
 	})
@@ -267,16 +272,42 @@ func (s *Stack) run(what string, preview bool, operation func(chan<- events.Engi
 	stream := make(chan events.EngineEvent)
 	ended := make(chan struct{})
 	results := make(chan Result, 1)
+	shown := newProgress(s.options.Progress, s.options.Terminal, preview, s.said)
 	go func() {
-		results <- newProgress(s.options.Progress, s.options.Terminal, preview, s.said).watch(stream, ended)
+		results <- shown.watch(stream, ended)
 	}()
+	wrong := func() []string { return nil }
+	if what == operationUp && s.options.Watch != nil {
+		wrong = beside(func(ctx context.Context) []string { return s.options.Watch(ctx, shown.say) })
+	}
 	err := s.command.follow(func() error { return operation(stream) })
+	pods := wrong()
 	close(ended)
 	result := <-results
-	if err != nil {
-		return result, s.explain(what, err, result)
+	if err == nil {
+		return result, nil
 	}
-	return result, nil
+	err = s.explain(what, err, result)
+	var failed *OperationError
+	if errors.As(err, &failed) {
+		failed.Reasons = append(failed.Reasons, pods...)
+	}
+	return result, err
+}
+
+// operationUp is the operation that waits for pods to start.
+const operationUp = "up"
+
+// beside runs work in the background. The function that it returns ends the work
+// and returns its result.
+func beside(work func(ctx context.Context) []string) (end func() []string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan []string, 1)
+	go func() { result <- work(ctx) }()
+	return func() []string {
+		cancel()
+		return <-result
+	}
 }
 
 // OperationError is a failed operation with the messages of the engine.

@@ -1,9 +1,12 @@
 package envfile_test
 
 import (
+	"bytes"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/sirupsen/logrus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -40,15 +43,32 @@ func TestParse_reads_values_as_written(t *testing.T) {
 }
 
 func TestParse_reports_all_mistakes_without_values(t *testing.T) {
-	_, err := envfile.Parse([]byte("X=\"hunter2-${NOBODY}-${NOWHERE}\"\n"))
-	require.ErrorContains(t, err, "$NOBODY")
-	require.ErrorContains(t, err, "$NOWHERE")
-	assert.NotContains(t, err.Error(), "hunter2")
-	for _, text := range []string{"X=\"hunter2\n", "hunter2 and more\n", "=hunter2\n"} {
-		_, err := envfile.Parse([]byte(text))
-		require.Error(t, err, text)
-		assert.NotContains(t, err.Error(), "hunter2")
+	var logged bytes.Buffer
+	logrus.SetOutput(&logged)
+	defer logrus.SetOutput(os.Stderr)
+	for name, tc := range map[string]struct{ text, want string }{
+		"a dollar sign in a password":   {"A=1\nSMTP_PASSWORD=\"tr0ub$hunter2\"\n", "line 2 refers to a variable that the file does not set; put the value in single quotes"},
+		"a reference with a default":    {"X=\"${hunter2:-hunter2}\"\n", "line 1 refers to"},
+		"a key without quotes":          {"KEY=-----BEGIN KEY-----\nhunter2.hunter2=\n", "line 2 does not begin with the name of a variable"},
+		"a quote that is not closed":    {"X=\"hunter2\n", "check that every quote is closed"},
+		"a line that is no variable":    {"hunter2 and more\n", ""},
+		"a value without a name":        {"=hunter2\n", ""},
+		"a message for an absent value": {"X=${Y:?hunter2}\n", "not an env file"},
+		"a value that is replaced":      {"X=\"$hunter2\"\nX=1\n", "a value refers to a variable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := envfile.Parse([]byte(tc.text))
+			require.Error(t, err)
+			assert.ErrorContains(t, err, tc.want)
+			assert.NotContains(t, err.Error(), "hunter2")
+		})
 	}
+	t.Run("all of them together", func(t *testing.T) {
+		_, err := envfile.Parse([]byte("X=\"$hunter2\"\nY='1'\nexport Z=\"$hunter2\"\n"))
+		assert.ErrorContains(t, err, "line 1 refers")
+		assert.ErrorContains(t, err, "line 3 refers")
+	})
+	assert.Empty(t, logged.String(), "warnings of the library have names in them")
 }
 
 func FuzzParse(f *testing.F) {

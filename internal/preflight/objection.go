@@ -10,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"nova.dev/infra/internal/redact"
 )
 
 // verdict is what the answer to a dry run means; without text, nothing.
@@ -99,8 +101,8 @@ func (t *trial) reason() string {
 
 // shown is a text of the API server without values of secrets, in which the
 // object has its own name and namespace.
-func (t *trial) shown(secrets redactor, text string) string {
-	text = secrets.clean(text)
+func (t *trial) shown(secrets redact.Redactor, text string) string {
+	text = secrets.Clean(text)
 	if made := t.request.GetName(); made != t.name && t.name != "" {
 		text = strings.ReplaceAll(text, made, t.name)
 	}

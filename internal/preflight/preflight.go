@@ -18,6 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
+
+	"nova.dev/infra/internal/redact"
 )
 
 // Object is one Kubernetes object that the stack declares.
@@ -83,7 +85,7 @@ func Check(ctx context.Context, config *rest.Config, o Options) ([]Finding, erro
 type check struct {
 	Options
 	cluster *cluster
-	secrets redactor
+	secrets redact.Redactor
 	// known are the objects whose kinds the cluster serves.
 	known []*item
 	// unknown are the objects of the other kinds.

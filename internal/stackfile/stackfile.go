@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -22,9 +23,10 @@ type Setting struct {
 	Value any
 }
 
-// Set writes values below "config:" in the stack file at a path. Everything
-// else, comments too, stays as it is; only blank lines go. It reports whether
-// the file changed: one that holds the values already is not touched.
+// Set writes values below "config:" in the stack file at a path. Every other line
+// stays as it is, and new ones have the indentation and the line ends of the file.
+// It reports whether the file changed: one that holds the values already is not
+// touched.
 func Set(path string, settings []Setting) (bool, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -60,44 +62,70 @@ func Set(path string, settings []Setting) (bool, error) {
 	return true, os.Rename(temporary.Name(), path)
 }
 
+// edit sets values one after another. Where the text has a form that patch does
+// not know, the file is written anew, with its comments.
 func edit(text []byte, settings []Setting) ([]byte, error) {
+	for _, setting := range settings {
+		rewritten, values, err := rewrite(text, setting)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(rewritten, text) {
+			continue
+		}
+		if patched, ok := patch(text, setting); ok && holds(patched, values) {
+			text = patched
+			continue
+		}
+		if !holds(rewritten, values) {
+			return nil, fmt.Errorf("%s cannot be set without changing other values; set it by hand to %v", strings.Join(setting.Path, "."), setting.Value)
+		}
+		text = rewritten
+	}
+	return text, nil
+}
+
+// rewrite sets a value and writes the whole text anew; values are what it then
+// has to hold. A text that holds the value already is returned as it is.
+func rewrite(text []byte, setting Setting) (rewritten []byte, values any, err error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if document.Kind == 0 {
 		document = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode, Tag: "!!map"}}}
 	}
-	changed := false
-	for _, setting := range settings {
-		at := document.Content[0]
-		key := ""
-		for _, step := range slices.Concat([]string{"config"}, setting.Path) {
-			if at.Tag == "!!null" {
-				*at = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", HeadComment: at.HeadComment, LineComment: at.LineComment, FootComment: at.FootComment}
-			}
-			if at.Kind != yaml.MappingNode {
-				return nil, fmt.Errorf("line %d: %s must be an object, so that %s can be set in it", at.Line, key, step)
-			}
-			at, key = child(at, step), step
+	at := document.Content[0]
+	key := ""
+	for _, step := range slices.Concat([]string{"config"}, setting.Path) {
+		if at.Tag == "!!null" {
+			*at = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", HeadComment: at.HeadComment, LineComment: at.LineComment, FootComment: at.FootComment}
 		}
-		value := scalar(setting.Value)
-		if at.Kind == yaml.ScalarNode && at.Value == value.Value && at.Tag == value.Tag {
-			continue
+		if at.Kind != yaml.MappingNode {
+			return nil, nil, fmt.Errorf("line %d: %s must be an object, so that %s can be set in it", at.Line, key, step)
 		}
-		value.HeadComment, value.LineComment, value.FootComment = at.HeadComment, at.LineComment, at.FootComment
-		value.Style = at.Style
-		*at = value
-		changed = true
+		at, key = child(at, step), step
 	}
-	if !changed {
-		return text, nil
+	value := scalar(setting.Value)
+	if at.Kind == yaml.ScalarNode && at.Value == value.Value && at.Tag == value.Tag {
+		return text, nil, nil
+	}
+	value.HeadComment, value.LineComment, value.FootComment = at.HeadComment, at.LineComment, at.FootComment
+	value.Style = at.Style
+	*at = value
+	if err := document.Decode(&values); err != nil {
+		return nil, nil, err
 	}
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)
-	err := encoder.Encode(&document)
-	return out.Bytes(), err
+	if err := encoder.Encode(&document); err != nil {
+		return nil, nil, err
+	}
+	if bytes.Contains(text, []byte("\r\n")) {
+		return bytes.ReplaceAll(out.Bytes(), []byte("\n"), []byte("\r\n")), values, nil
+	}
+	return out.Bytes(), values, nil
 }
 
 func scalar(value any) yaml.Node {
@@ -111,10 +139,8 @@ func scalar(value any) yaml.Node {
 
 // child is the value of a key in a mapping. One that is missing is added, empty.
 func child(mapping *yaml.Node, key string) *yaml.Node {
-	for i := 0; i < len(mapping.Content); i += 2 {
-		if mapping.Content[i].Value == key {
-			return mapping.Content[i+1]
-		}
+	if value := find(mapping, key); value != nil {
+		return value
 	}
 	name := &yaml.Node{}
 	name.SetString(key)

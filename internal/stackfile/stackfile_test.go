@@ -92,3 +92,72 @@ func TestSet_writes_a_number_as_a_number(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, string(text), "JWT_SECRET: 2 # in May")
 }
+
+func TestSet_changes_only_what_it_is_asked_to(t *testing.T) {
+	rotation := Setting{Path: []string{"nova:secretSources", "rotation", "JWT_SECRET"}, Value: 2}
+	for name, tc := range map[string]struct{ before, after string }{
+		"blank lines, spaces and comments": {
+			"config:\n\n  nova:replicas:   3   # three\n\n\n  nova:secretSources:\n    rotation:\n      JWT_SECRET:   1    # in May\n\n# The end.\n",
+			"config:\n\n  nova:replicas:   3   # three\n\n\n  nova:secretSources:\n    rotation:\n      JWT_SECRET:   2    # in May\n\n# The end.\n",
+		},
+		"quotes": {
+			"config: {\"nova:secretSources\": {'rotation': {JWT_SECRET: 1, X: 'a''b}'}}}\n",
+			"config: {\"nova:secretSources\": {'rotation': {JWT_SECRET: 2, X: 'a''b}'}}}\n",
+		},
+		"an indentation of four": {
+			"config:\n    nova:replicas: 3\n    nova:secretSources:\n        default: generated\n    nova:mesh: none\n",
+			"config:\n    nova:replicas: 3\n    nova:secretSources:\n        default: generated\n        rotation:\n            JWT_SECRET: 2\n    nova:mesh: none\n",
+		},
+		"a key behind a text of several lines": {
+			"config:\n  nova:secretSources:\n    rotation:\n      A: |\n        1\n\n        2\n\n  # Next.\n  nova:mesh: none\n",
+			"config:\n  nova:secretSources:\n    rotation:\n      A: |\n        1\n\n        2\n      JWT_SECRET: 2\n\n  # Next.\n  nova:mesh: none\n",
+		},
+		"a mapping on one line": {
+			"config:\n  nova:secretSources: {rotation: {A: 1}, keys: {B: '}', }}   # here\n  nova:mesh:  none\n",
+			"config:\n  nova:secretSources: {rotation: {A: 1, JWT_SECRET: 2}, keys: {B: '}', }}   # here\n  nova:mesh:  none\n",
+		},
+		"letters of several bytes": {
+			"config:\n  nova:secretSources: {default: 'généré', rotation: {JWT_SECRET: 1}}\n  nova:mesh:  none\n",
+			"config:\n  nova:secretSources: {default: 'généré', rotation: {JWT_SECRET: 2}}\n  nova:mesh:  none\n",
+		},
+		"no line end at the end": {
+			"config:\n  nova:mesh:  none",
+			"config:\n  nova:mesh:  none\n  nova:secretSources:\n    rotation:\n      JWT_SECRET: 2\n",
+		},
+	} {
+		for ends, lines := range map[string]func(string) string{
+			"": func(text string) string { return text },
+			" with the line ends of Windows": func(text string) string {
+				if !strings.Contains(strings.TrimSuffix(text, "\n"), "\n") {
+					return text
+				}
+				return strings.ReplaceAll(text, "\n", "\r\n")
+			},
+		} {
+			t.Run(name+ends, func(t *testing.T) {
+				edited, err := edit([]byte(lines(tc.before)), []Setting{rotation})
+				require.NoError(t, err)
+				assert.Equal(t, lines(tc.after), string(edited))
+			})
+		}
+	}
+}
+
+// FuzzEdit holds edits of any text to what a rewrite of the whole gives.
+func FuzzEdit(f *testing.F) {
+	for _, seed := range []string{
+		"config:\n  nova:services: {auth: {image: {digest: \"a\"}}}\n", "config:\r\n  a: |\r\n    b\r\n", "config: {a: 'b'}", "config:\n- a\n", "", "config:\n  nova:services:\n",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		setting := digest("auth", digestA)
+		edited, err := edit([]byte(text), []Setting{setting})
+		if err != nil {
+			return
+		}
+		again, err := edit(edited, []Setting{setting})
+		require.NoError(t, err)
+		assert.Equal(t, string(edited), string(again), "the second time there is nothing to do")
+	})
+}
