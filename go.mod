@@ -1,6 +1,6 @@
 module nova.dev/infra
 
-go 1.26.0
+go 1.26.1
 
 require (
 	github.com/agext/levenshtein v1.2.3
@@ -120,6 +120,7 @@ require (
 	github.com/ProtonMail/go-crypto v1.4.1 // indirect
 	github.com/alecthomas/units v0.0.0-20240927000941-0f3dac36c52b // indirect
 	github.com/apparentlymart/go-textseg/v15 v15.0.0 // indirect
+	github.com/argoproj/argo-rollouts v1.10.1
 	github.com/armon/go-metrics v0.4.1 // indirect
 	github.com/aws/aws-sdk-go-v2 v1.46.0
 	github.com/aws/aws-sdk-go-v2/config v1.33.3 // indirect

@@ -1,7 +1,6 @@
 package components
 
 import (
-	appsv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/apps/v1"
 	autoscalingv2 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/autoscaling/v2"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -9,7 +8,7 @@ import (
 // newAutoscaler declares a HorizontalPodAutoscaler where the service has one. It
 // grows at once and shrinks slowly, at the documented pace: after 300 s, half of
 // the pods a minute.
-func newAutoscaler(ctx *pulumi.Context, args *NovaServiceArgs, deployment *appsv1.Deployment, parent pulumi.Resource) error {
+func newAutoscaler(ctx *pulumi.Context, args *NovaServiceArgs, pods podsOf, parent pulumi.Resource) error {
 	name, a := args.Workload.Name, args.Workload.Autoscaling
 	if !a.Enabled {
 		return nil
@@ -18,9 +17,9 @@ func newAutoscaler(ctx *pulumi.Context, args *NovaServiceArgs, deployment *appsv
 		Metadata: args.metadataOf(args.Workload, name),
 		Spec: &autoscalingv2.HorizontalPodAutoscalerSpecArgs{
 			ScaleTargetRef: &autoscalingv2.CrossVersionObjectReferenceArgs{
-				ApiVersion: pulumi.String("apps/v1"),
-				Kind:       pulumi.String("Deployment"),
-				Name:       deployment.Metadata.Name().Elem(),
+				ApiVersion: pulumi.String(pods.apiVersion),
+				Kind:       pulumi.String(pods.kind),
+				Name:       pods.name,
 			},
 			MinReplicas: pulumi.Int(a.MinReplicas),
 			MaxReplicas: pulumi.Int(a.MaxReplicas),

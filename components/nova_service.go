@@ -6,6 +6,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"nova.dev/infra/internal/workload"
+	"nova.dev/infra/monitoring/analysis"
 )
 
 // NovaServiceArgs are the inputs of a NovaService.
@@ -15,6 +16,8 @@ type NovaServiceArgs struct {
 	Pods Pods
 	// Workload is the service.
 	Workload workload.Workload
+	// Analysis is what a canary is judged by.
+	Analysis analysis.Input
 	// Role is the ARN of the role in AWS that its pods take on; nil without one.
 	Role pulumi.StringInput
 	// Policy is its network policy; nil without one.
@@ -26,12 +29,12 @@ type NovaServiceArgs struct {
 	Before []pulumi.Resource
 }
 
-// NovaService is one microservice: its Deployment, its Services, its identity
+// NovaService is one microservice: what runs its pods, its Services, its identity
 // and its disruption budget.
 type NovaService struct {
 	pulumi.ResourceState
 
-	// Deployment is the name of the Deployment.
+	// Deployment is the name of the Deployment, or of the Rollout of a canary.
 	Deployment pulumi.StringOutput `pulumi:"deployment"`
 	// Image is the image reference of the container.
 	Image pulumi.StringOutput `pulumi:"image"`
@@ -55,7 +58,7 @@ func NewNovaService(ctx *pulumi.Context, name string, args *NovaServiceArgs, opt
 	if err != nil {
 		return nil, err
 	}
-	deployment, err := newDeployment(ctx, args, account, service)
+	pods, err := newPods(ctx, args, account, service)
 	if err != nil {
 		return nil, err
 	}
@@ -65,14 +68,14 @@ func NewNovaService(ctx *pulumi.Context, name string, args *NovaServiceArgs, opt
 			return newNetworkService(ctx, args, w.HeadlessName(), headlessAddress, service)
 		},
 		func() error { return newDisruptionBudget(ctx, args, service) },
-		func() error { return newAutoscaler(ctx, args, deployment, service) },
+		func() error { return newAutoscaler(ctx, args, pods, service) },
 		func() error { return newServicePolicy(ctx, args, service) },
 	} {
 		if err := create(); err != nil {
 			return nil, err
 		}
 	}
-	service.Deployment = deployment.Metadata.Name().Elem()
+	service.Deployment = pods.name
 	service.Image = pulumi.String(w.Image).ToStringOutput()
 	service.Host = pulumi.String(args.Host).ToStringOutput()
 	service.HTTPPort = pulumi.Int(w.Port(workload.HTTPPort)).ToIntOutput()

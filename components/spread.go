@@ -5,6 +5,7 @@ import (
 	metav1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/meta/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
+	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/workload"
 )
 
@@ -16,6 +17,11 @@ import (
 // unreachable or cordoned would then be a domain without pods, and where the
 // spread is required the third pod would wait for it.
 func spread(w workload.Workload) corev1.TopologySpreadConstraintArray {
+	// The label that tells the pods of a revision is that of who runs them.
+	revision := "pod-template-hash"
+	if w.Rollout.Strategy == config.StrategyCanary {
+		revision = rolloutRevision
+	}
 	var constraints corev1.TopologySpreadConstraintArray
 	for _, rule := range []struct {
 		key, strictness string
@@ -36,7 +42,7 @@ func spread(w workload.Workload) corev1.TopologySpreadConstraintArray {
 			TopologyKey:        pulumi.String(rule.key),
 			WhenUnsatisfiable:  pulumi.String(unsatisfiable),
 			LabelSelector:      &metav1.LabelSelectorArgs{MatchLabels: selector(w.Name)},
-			MatchLabelKeys:     pulumi.StringArray{pulumi.String("pod-template-hash")},
+			MatchLabelKeys:     pulumi.StringArray{pulumi.String(revision)},
 			NodeAffinityPolicy: pulumi.String("Honor"),
 			NodeTaintsPolicy:   pulumi.String("Honor"),
 		}

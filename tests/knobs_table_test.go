@@ -69,6 +69,7 @@ var valuesBySuffix = map[string]any{
 	".p99.alert":                 "900ms",
 	".runbookURL":                "https://runbooks.example.com",
 	".grafanaURL":                "https://grafana.example.com",
+	".prometheusURL":             "https://prometheus.example.com",
 }
 
 // enough connections for more pods than the stack file has.
@@ -157,6 +158,8 @@ var turns = map[string][]turn{
 	"images.build.host":        {{with: developing, to: "ssh://builder@example.com"}},
 	"replicas":                 {{with: manyConnections, to: text(4)}},
 
+	"rollout.strategy":          {{to: "canary"}},
+	"rollout.promotion":         {{with: map[string]any{"rollout": map[string]any{"strategy": "canary"}}, to: "automatic"}},
 	"rollout.maxSurge":          {{with: manyConnections, to: "50%"}},
 	"disruption.minAvailable":   {{to: text(1)}},
 	"disruption.maxUnavailable": {{with: map[string]any{"disruption": map[string]any{"minAvailable": nil, "maxUnavailable": text(1)}}, to: text(2)}},
@@ -333,6 +336,7 @@ var turns = map[string][]turn{
 	"services.<name>.internetPorts":         {{to: []any{text(443)}}},
 	"services.<name>.class":                 {{to: "worker"}},
 
+	"services.<name>.rollout.strategy":          {{to: "canary"}},
 	"services.<name>.disruption.minAvailable":   {{to: text(1)}},
 	"services.<name>.disruption.maxUnavailable": {{to: text(2)}},
 	"services.<name>.autoscaling.enabled":       {{with: manyConnections, to: true, also: service("cdn", map[string]any{"autoscaling": scaled})}},

@@ -73,6 +73,9 @@ func podTemplates(t *testing.T, all []recorded) map[string]corev1.PodTemplateSpe
 	for _, r := range ofKind(all, "Deployment") {
 		add(as[appsv1.Deployment](t, r).Spec.Template)
 	}
+	for _, r := range ofKind(all, "PodTemplate") {
+		add(as[corev1.PodTemplate](t, r).Template)
+	}
 	for _, r := range ofKind(all, "StatefulSet") {
 		add(as[appsv1.StatefulSet](t, r).Spec.Template)
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
 
+	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/kubeconfig"
 	"nova.dev/infra/internal/stack"
@@ -42,7 +45,7 @@ of every service.
   updating   pods are being replaced
   degraded   fewer pods than desired are ready
   drifted    enough pods are ready, but the cluster has another number or image
-  absent     there is no Deployment
+  absent     there is neither a Deployment nor a Rollout
 Exit code 1: at least one service is not available.`,
 		Example: "  nova status\n  nova status --stack prod --format json",
 		Args:    cobra.NoArgs,
@@ -86,7 +89,8 @@ const (
 	stateAbsent    = "absent"
 )
 
-// readStatus compares the Deployments of a stack's cluster with its services.
+// readStatus compares the Deployments and Rollouts of a stack's cluster with its
+// services.
 func readStatus(ctx context.Context, project engine.Project, c *stack.Stack) ([]serviceStatus, error) {
 	access, err := kubeconfig.Client(c.KubeconfigPath(project.Root), c.Cluster.Context)
 	if err != nil {
@@ -101,37 +105,60 @@ func readStatus(ctx context.Context, project engine.Project, c *stack.Stack) ([]
 	if err != nil {
 		return nil, fmt.Errorf("cluster of stack %s: %w", c.Stack, err)
 	}
-	deployments := map[string]appsv1.Deployment{}
+	pods := map[string]running{}
 	for _, d := range found.Items {
-		deployments[d.Name] = d
+		pods[d.Name] = deployed(d)
+	}
+	if slices.ContainsFunc(c.Services, func(s stack.Service) bool { return s.Rollout.Strategy == config.StrategyCanary }) {
+		rollouts, err := readRollouts(ctx, access, client, c.Namespace)
+		if err != nil {
+			return nil, fmt.Errorf("cluster of stack %s: %w", c.Stack, err)
+		}
+		maps.Copy(pods, rollouts)
 	}
 	rows := make([]serviceStatus, 0, len(c.Services))
 	for _, s := range c.Services {
 		row := serviceStatus{Name: s.Name, State: stateAbsent, Desired: int32(s.Replicas), HTTPPort: s.HTTPPort, GRPCPort: s.GRPCPort(), Image: "-"}
-		if d, ok := deployments[s.KubernetesName()]; ok {
-			row.read(d, s)
+		if found, ok := pods[s.KubernetesName()]; ok {
+			row.read(found, s)
 		}
 		rows = append(rows, row)
 	}
 	return rows, nil
 }
 
-// read compares a Deployment with the service in the stack file. The
-// Deployment's own number of replicas counts only if an autoscaler sets it, and
-// within the autoscaler's bounds.
-func (r *serviceStatus) read(d appsv1.Deployment, s stack.Service) {
+// running is what the cluster says about the pods of a service.
+type running struct {
+	// asked is how many pods it shall have.
+	asked, ready, available int32
+	image                   string
+	// updating is set while pods are being replaced, aborted when that failed.
+	updating, aborted bool
+}
+
+func deployed(d appsv1.Deployment) running {
 	asked := ptr.Deref(d.Spec.Replicas, 1)
-	if a := s.Autoscaling; a.Enabled {
-		r.Desired = min(max(asked, int32(a.MinReplicas)), int32(a.MaxReplicas))
+	return running{
+		asked: asked, ready: d.Status.ReadyReplicas, available: d.Status.AvailableReplicas,
+		image:    d.Spec.Template.Spec.Containers[0].Image,
+		updating: d.Status.ObservedGeneration < d.Generation || d.Status.UpdatedReplicas < asked || d.Status.Replicas > asked,
 	}
-	r.Ready = d.Status.ReadyReplicas
-	r.Image = d.Spec.Template.Spec.Containers[0].Image
+}
+
+// read compares what runs with the service in the stack file. The cluster's own
+// number of replicas counts only if an autoscaler sets it, and within the
+// autoscaler's bounds.
+func (r *serviceStatus) read(found running, s stack.Service) {
+	if a := s.Autoscaling; a.Enabled {
+		r.Desired = min(max(found.asked, int32(a.MinReplicas)), int32(a.MaxReplicas))
+	}
+	r.Ready, r.Image = found.ready, found.image
 	switch {
-	case d.Status.AvailableReplicas < r.Desired:
+	case found.available < r.Desired, found.aborted:
 		r.State = stateDegraded
-	case d.Status.ObservedGeneration < d.Generation, d.Status.UpdatedReplicas < asked, d.Status.Replicas > asked:
+	case found.updating:
 		r.State = stateUpdating
-	case asked != r.Desired, r.Image != s.Image:
+	case found.asked != r.Desired, r.Image != s.Image:
 		r.State = stateDrifted
 	default:
 		r.State = stateAvailable

@@ -139,6 +139,14 @@ func (c *Config) checkImages(found *mistakes) {
 }
 
 func (c *Config) checkRollout(found *mistakes) {
+	oneOf(found, at("nova:rollout.strategy"), c.Rollout.Strategy, StrategyRolling, StrategyCanary)
+	oneOf(found, at("nova:rollout.promotion"), c.Rollout.Promotion, PromotionUnit, PromotionAutomatic)
+	between(found, at("nova:rollout.tolerance"), c.Rollout.Tolerance, 0, 100)
+	for name, override := range c.Overrides {
+		if s := override.Rollout.Strategy; s != "" {
+			oneOf(found, at("nova:services").Child(name, "rollout", "strategy"), s, StrategyRolling, StrategyCanary)
+		}
+	}
 	if surge, err := c.Rollout.Surge(); err != nil {
 		found.invalid(at("nova:rollout.maxSurge"), c.Rollout.MaxSurge, "%v", err)
 	} else if n, err := intstr.GetScaledValueFromIntOrPercent(&surge, 100, true); err != nil || n < 1 || n > 100 {

@@ -24,6 +24,7 @@ func (c *Config) checkMonitoring(found *mistakes) {
 	c.checkChart(found)
 	address(found, at("nova:monitoring.runbookURL"), m.RunbookURL)
 	address(found, at("nova:monitoring.grafanaURL"), m.GrafanaURL)
+	address(found, at("nova:monitoring.prometheusURL"), m.Prometheus)
 	for kind, labels := range map[string]map[string]string{
 		"rules": m.Labels.Rules, "monitors": m.Labels.Monitors, "alertmanager": m.Labels.Alertmanager, "dashboards": m.Labels.Dashboards,
 	} {

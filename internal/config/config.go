@@ -28,7 +28,7 @@ type Config struct {
 	Images       Images            `config:"images" doc:"Container images."`
 	Replicas     int               `config:"replicas" doc:"Replicas of each service; 1 to 100."`
 	Resources    ClassResources    `config:"resources" doc:"Resource requests and limits, by class of service."`
-	Rollout      Rollout           `config:"rollout" doc:"Rolling updates of Deployments."`
+	Rollout      Rollout           `config:"rollout" doc:"Updates of services."`
 	Shutdown     Shutdown          `config:"shutdown" doc:"Timing of the termination of pods."`
 	Probes       Probes            `config:"probes" doc:"Periods, timeouts and thresholds of the kubelet's probes."`
 	Disruption   Disruption        `config:"disruption" doc:"PodDisruptionBudget of each service."`
@@ -100,9 +100,13 @@ type Quantities struct {
 	EphemeralStorage string `config:"ephemeralStorage" doc:"Local disk for logs and /tmp, such as 1Gi."`
 }
 
-// Rollout is the rolling update of Deployments. No pod is removed before its
-// replacement is ready: maxUnavailable is always 0.
+// Rollout is the update of services. No pod is removed before its replacement is
+// ready: maxUnavailable is always 0.
 type Rollout struct {
+	Strategy  string `config:"strategy" doc:"rolling: a Deployment replaces pod by pod. canary: a Rollout of Argo Rollouts, whose controller must run in the cluster, passes stages of 5, 50 and 100 %; needs nova:monitoring."`
+	Promotion string `config:"promotion" doc:"Of canaries. unit: each stage waits until it is promoted, so that services are released together. automatic: each service goes on by itself after 15, 30 and 15 minutes if its analysis passes."`
+	Tolerance int    `config:"tolerance" doc:"Of canaries: percentage points by which the share of a stage may differ from its weight before previews say so; 0 to 100. Without routing a stage moves whole pods."`
+
 	MaxSurge                string `config:"maxSurge" doc:"Pods above the replica count during an update: a number or a percentage above 0."`
 	MinReadySeconds         int    `config:"minReadySeconds" doc:"Seconds that a pod must be ready before it counts; 0 to 600."`
 	ProgressDeadlineSeconds int    `config:"progressDeadlineSeconds" doc:"Seconds without progress after which an update counts as failed; more than minReadySeconds, at most 3600."`
@@ -188,7 +192,13 @@ type Override struct {
 	Class       string            `config:"class" doc:"Resource class: api, media or worker."`
 	Resources   Resources         `config:"resources" doc:"Its requests and limits, where they differ."`
 	Disruption  Disruption        `config:"disruption" doc:"Its disruption budget."`
+	Rollout     RolloutOverride   `config:"rollout" doc:"Its update."`
 	Autoscaling *Autoscaling      `config:"autoscaling" doc:"Its autoscaler, in place of the stack's."`
+}
+
+// RolloutOverride is a service's own update.
+type RolloutOverride struct {
+	Strategy string `config:"strategy" doc:"rolling or canary."`
 }
 
 // ImageOverride is a service's own image.
@@ -227,6 +237,18 @@ const (
 	Production  = "production"
 )
 
+// The strategies of updates.
+const (
+	StrategyRolling = "rolling"
+	StrategyCanary  = "canary"
+)
+
+// Who moves canaries from stage to stage.
+const (
+	PromotionUnit      = "unit"
+	PromotionAutomatic = "automatic"
+)
+
 // LocalDir is the folder of a project that holds everything that is local to a
 // checkout and never committed.
 const LocalDir = ".nova"
@@ -258,7 +280,10 @@ func Defaults(stack string) *Config {
 			Requests: Quantities{CPU: "100m", Memory: "256Mi", EphemeralStorage: "64Mi"},
 			Limits:   Quantities{CPU: "500m", Memory: "512Mi", EphemeralStorage: "1Gi"},
 		}},
-		Rollout:     Rollout{MaxSurge: "25%", MinReadySeconds: 10, ProgressDeadlineSeconds: 600, RevisionHistory: 5},
+		Rollout: Rollout{
+			Strategy: StrategyRolling, Promotion: PromotionUnit, Tolerance: 5,
+			MaxSurge: "25%", MinReadySeconds: 10, ProgressDeadlineSeconds: 600, RevisionHistory: 5,
+		},
 		Shutdown:    Shutdown{PreStopSeconds: 10, DrainSeconds: 30, MarginSeconds: 10},
 		Disruption:  Disruption{MaxUnavailable: &one},
 		Spread:      Spread{Zones: "preferred", Hosts: "preferred"},

@@ -24,6 +24,7 @@ type Monitoring struct {
 	Chart      Chart  `config:"chart" doc:"The Helm chart of install."`
 	Rollouts   bool   `config:"rollouts" doc:"Argo Rollouts runs in the cluster: scrape its controller, and let namespace argo-rollouts query an installed Prometheus."`
 	RunbookURL string `config:"runbookURL" doc:"Address of the folder of runbooks."`
+	Prometheus string `config:"prometheusURL" doc:"Address of Prometheus within the cluster, for the analysis of canaries; empty means the Service that the Prometheus operator creates in nova:network.prometheus.namespace."`
 	GrafanaURL string `config:"grafanaURL" doc:"Address of Grafana, for links from alerts to panels; empty leaves them out."`
 
 	Labels    MonitoringLabels    `config:"labels" doc:"Labels by which the operators of the cluster select objects."`

@@ -33,7 +33,7 @@ const (
 )
 
 // rolling are the types whose change replaces pods.
-var rolling = []string{"kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet"}
+var rolling = []string{"kubernetes:apps/v1:Deployment", "kubernetes:apps/v1:StatefulSet", "kubernetes:core/v1:PodTemplate"}
 
 func risk(op, kind string, properties []string) Risk {
 	switch {

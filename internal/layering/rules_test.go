@@ -26,6 +26,7 @@ var rules = []rule{
 	{"monitoring/promql", nil},
 	{"monitoring/slo", nil},
 	{"monitoring/rule", []string{"catalog", "monitoring/metric", "monitoring/promql", "monitoring/slo", "internal/yamltext"}},
+	{"monitoring/analysis", []string{"monitoring/metric", "monitoring/promql", "monitoring/slo"}},
 	{"monitoring/alertmanager", []string{"monitoring/rule", "internal/yamltext"}},
 	{"monitoring/dashboard", []string{"catalog", "monitoring/metric", "monitoring/promql", "monitoring/slo"}},
 	{"monitoring/scrape", []string{"catalog", "monitoring/metric", "internal/yamltext"}},
@@ -41,8 +42,8 @@ var rules = []rule{
 	{"internal/workload", []string{"catalog", "monitoring/...", "internal/config", "internal/stack", "internal/yamltext"}},
 	{"internal/compose", []string{"catalog", "monitoring/...", "internal/config", "internal/envfile", "internal/stack", "internal/workload", "internal/yamltext"}},
 
-	{"components", []string{"catalog", "monitoring", "internal/config", "internal/iampolicy", "internal/workload"}},
-	{"internal/program", []string{"catalog", "components", "internal/config", "internal/iampolicy", "internal/image", "internal/kubeconfig", "internal/stack", "internal/workload"}},
+	{"components", []string{"catalog", "monitoring", "monitoring/analysis", "release/stage", "internal/config", "internal/iampolicy", "internal/workload"}},
+	{"internal/program", []string{"catalog", "monitoring/analysis", "components", "internal/config", "internal/iampolicy", "internal/image", "internal/kubeconfig", "internal/stack", "internal/workload"}},
 	{".", []string{"internal/program"}},
 
 	{"internal/evaluate", []string{"catalog", "internal/config", "internal/program", "internal/stack"}},

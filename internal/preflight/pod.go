@@ -18,6 +18,7 @@ import (
 // templatePaths are where kinds have the template of their pods.
 var templatePaths = map[schema.GroupKind][]string{
 	{Kind: "Pod"}:                           {},
+	{Kind: "PodTemplate"}:                   {"template"},
 	{Group: "apps", Kind: "Deployment"}:     {"spec", "template"},
 	{Group: "apps", Kind: "StatefulSet"}:    {"spec", "template"},
 	{Group: "apps", Kind: "DaemonSet"}:      {"spec", "template"},
@@ -82,7 +83,7 @@ func (c *check) podSecurityOf(name string) psa.Policy {
 var decidesSecurity = regexp.MustCompile(`(?i)securityContext|host(Network|PID|IPC|Port|Path|Users)|volumes|annotations|\.os\b`)
 
 // podOf is the template of a workload's pods. It is nil where there is none, as
-// in a Rollout that refers to a Deployment, where it cannot be read, which the
+// in a Rollout that refers to a PodTemplate, where it cannot be read, which the
 // API server will say, and where what decides is not known yet.
 func podOf(i *item) *corev1.PodTemplateSpec {
 	path, ok := templatePaths[i.kind.gvk.GroupKind()]

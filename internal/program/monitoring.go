@@ -22,7 +22,7 @@ func newMonitoring(ctx *pulumi.Context, s *stack.Stack, workloads []workload.Wor
 	if s.Monitoring.Mode == config.MonitoringInstall {
 		args.Operators = &components.OperatorsArgs{
 			Namespace: args.Prometheus, Environment: s.Environment, Stack: s.Stack,
-			Chart: s.Monitoring.Chart, Rollouts: s.Monitoring.Rollouts, Protect: s.DeletionProtection,
+			Chart: s.Monitoring.Chart, Rollouts: s.UsesRollouts(), Protect: s.DeletionProtection,
 		}
 	}
 	monitoring, err := components.NewMonitoringStack(ctx, "nova", args, opts...)

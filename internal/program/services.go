@@ -10,6 +10,7 @@ import (
 	"nova.dev/infra/components"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/workload"
+	"nova.dev/infra/monitoring/analysis"
 )
 
 // scope is the namespace and the labels of a stack's objects.
@@ -38,6 +39,7 @@ func newServices(ctx *pulumi.Context, s *stack.Stack, workloads []workload.Workl
 		w, _ := workload.Find(workloads, record.KubernetesName())
 		args := &components.NovaServiceArgs{
 			Scope: scope(s, infra), Pods: infra.Pods, Workload: w, Host: record.Host(s.Namespace), Before: before,
+			Analysis: analysis.Input{Namespace: s.Namespace, Service: w.Name, SLO: s.Objectives(record.Name), Prometheus: s.PrometheusURL()},
 		}
 		if role, ok := infra.Storage.Roles[record.Name]; ok {
 			args.Role = role

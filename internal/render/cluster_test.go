@@ -15,6 +15,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/cluster"
+	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/render"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/toolchain"
@@ -80,6 +81,16 @@ func writeFilled(t *testing.T, c *stack.Stack) string {
 func TestManifests_are_applied_by_plain_kubectl(t *testing.T) {
 	k := newCluster(t)
 	k.run(t, "create", "namespace", "monitoring")
+	for _, promotion := range []string{config.PromotionUnit, config.PromotionAutomatic} {
+		t.Run("canaries "+promotion, func(t *testing.T) {
+			// No controller of Rollouts runs here: the definitions alone judge.
+			manifests := writeFilled(t, canaries(t, promotion))
+			namespace := filepath.Join(manifests, "00-namespace.yaml")
+			k.run(t, "apply", "-f", namespace)
+			k.run(t, "apply", "--dry-run=server", "--validate=strict", "-f", manifests)
+			k.run(t, "delete", "-f", namespace)
+		})
+	}
 	for _, name := range stacks {
 		t.Run(name, func(t *testing.T) {
 			changed := load(t, name).Config

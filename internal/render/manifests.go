@@ -107,7 +107,7 @@ func manifest(c *stack.Stack, objects []object) ([]byte, error) {
 func kindOrder(kind string) int {
 	order := []string{
 		"Namespace", "PriorityClass", "ResourceQuota", "LimitRange", "ServiceAccount", "Role", "RoleBinding",
-		"ConfigMap", "Secret", "ExternalSecret", "NetworkPolicy", "Service", "StatefulSet", "Deployment", "Job",
+		"ConfigMap", "Secret", "ExternalSecret", "NetworkPolicy", "Service", "StatefulSet", "Deployment", "Job", "AnalysisTemplate", "PodTemplate", "Rollout",
 	}
 	if i := slices.Index(order, kind); i >= 0 {
 		return i

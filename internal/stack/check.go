@@ -5,11 +5,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/monitoring/metric"
 	"nova.dev/infra/monitoring/rule"
 )
 
@@ -44,6 +46,7 @@ func (s *Stack) checkService(service Service, found *config.Mistakes) {
 		found.Between(key.Child("internetPorts").Index(i), port, 1, 65535)
 	}
 	checkDisruption(key, service, found)
+	s.checkCanary(key, service, found)
 	if a := service.Autoscaling; a.Enabled {
 		found.Between(key.Child("autoscaling", "minReplicas"), a.MinReplicas, 1, config.MaxReplicas)
 		found.Between(key.Child("autoscaling", "maxReplicas"), a.MaxReplicas, max(a.MinReplicas, 1), config.MaxReplicas)
@@ -84,6 +87,22 @@ func checkDisruption(key *field.Path, s Service, found *config.Mistakes) {
 			"is not below the %d replicas of %s: no node could ever be drained; raise replicas or lower it", s.Replicas, s.Name)
 	case d.MinAvailable == nil && *d.MaxUnavailable < 1:
 		found.Invalid(key.Child("disruption", "maxUnavailable"), *d.MaxUnavailable, "must be at least 1: no node could ever be drained")
+	}
+}
+
+// checkCanary reports what the analysis of a canary cannot work with.
+func (s *Stack) checkCanary(key *field.Path, service Service, found *config.Mistakes) {
+	if service.Rollout.Strategy != config.StrategyCanary {
+		return
+	}
+	if s.Monitoring.Mode == config.MonitoringNone {
+		found.Invalid(key.Child("rollout", "strategy"), service.Rollout.Strategy, "needs monitoring, since nothing else judges a canary; set nova:monitoring.mode to existing or install, or the strategy to rolling")
+	}
+	objectives := s.Objectives(service.Name)
+	for name, limit := range map[string]time.Duration{"p95": objectives.P95.Alert, "p99": objectives.P99.Alert} {
+		if !slices.Contains(metric.RequiredBuckets(), limit) {
+			found.Invalid(field.NewPath("nova:monitoring.slo").Child(name, "alert"), limit, "is not a bound of the services' histogram buckets, so that the slow requests of a canary (%s) cannot be counted; allowed: %v", service.Name, metric.RequiredBuckets())
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package stack
 
 import (
+	"cmp"
 	"maps"
+	"slices"
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
@@ -24,7 +26,7 @@ func (s *Stack) MonitoringSettings() monitoring.Settings {
 		Limits:           s.StoreLimits(),
 		Teams:            map[string]string{},
 		Kubernetes:       true,
-		Rollouts:         m.Rollouts,
+		Rollouts:         s.UsesRollouts(),
 		SingleNodeSearch: m.Limits.SingleNodeSearch || s.InCluster(catalog.Elasticsearch),
 		Timing:           alertmanager.Timing(m.Timing),
 		Intervals:        scrape.Intervals(m.Intervals),
@@ -45,6 +47,22 @@ func (s *Stack) MonitoringSettings() monitoring.Settings {
 		settings.Receivers = append(settings.Receivers, receiver(r))
 	}
 	return settings
+}
+
+// Objectives are the objectives of a service of the stack.
+func (s *Stack) Objectives(service string) slo.Service {
+	return slo.Default().With(s.Monitoring.SLO.Override()).With(s.Monitoring.Services[service].SLO.Override())
+}
+
+// UsesRollouts reports whether Argo Rollouts runs in the cluster.
+func (s *Stack) UsesRollouts() bool {
+	return s.Monitoring.Rollouts || slices.ContainsFunc(s.Services, func(each Service) bool { return each.Rollout.Strategy == config.StrategyCanary })
+}
+
+// PrometheusURL is the address of Prometheus within the cluster. The operator
+// creates the Service of that name for every Prometheus.
+func (s *Stack) PrometheusURL() string {
+	return cmp.Or(s.Monitoring.Prometheus, "http://prometheus-operated."+s.Network.Prometheus.Namespace+".svc:9090")
 }
 
 // receiver is a destination of alerts.

@@ -31,6 +31,8 @@ type Service struct {
 	Disruption config.Disruption
 	// Autoscaling has MinReplicas filled in.
 	Autoscaling config.Autoscaling
+	// Rollout is how it is updated, by its own strategy or the stack's.
+	Rollout config.Rollout
 	// PeakPods is the maximum number of its pods, with those of an update.
 	PeakPods int
 }
@@ -67,6 +69,7 @@ func (s *Stack) services() []Service {
 			Resources:   over(override.Resources, over(class(s.Resources, record.Class), s.Resources.Default)),
 			Disruption:  override.Disruption,
 			Autoscaling: s.Autoscaling,
+			Rollout:     s.Rollout,
 			Image:       s.image(record),
 			Built:       s.Builds(record.Name),
 			Inputs:      s.pins[record.Name].Inputs,
@@ -77,6 +80,7 @@ func (s *Stack) services() []Service {
 		if d := service.Disruption; d.MinAvailable == nil && d.MaxUnavailable == nil {
 			service.Disruption = s.Disruption
 		}
+		setText(&service.Rollout.Strategy, override.Rollout.Strategy)
 		if override.Autoscaling != nil {
 			service.Autoscaling = *override.Autoscaling
 		}

@@ -24,6 +24,9 @@ type moduleFiles struct {
 // crdFiles are the custom resource definitions that stacks and kwok use. The
 // modules have more, which are not needed.
 var crdFiles = []moduleFiles{
+	{"github.com/argoproj/argo-rollouts", "manifests/crds", []string{
+		"rollout-crd.yaml", "analysis-template-crd.yaml", "cluster-analysis-template-crd.yaml", "analysis-run-crd.yaml", "experiment-crd.yaml",
+	}},
 	{"github.com/cert-manager/cert-manager", "deploy/crds", []string{"cert-manager.io_certificates.yaml"}},
 	{"github.com/external-secrets/external-secrets", "config/crds/bases", []string{
 		"external-secrets.io_externalsecrets.yaml", "external-secrets.io_clustersecretstores.yaml",
@@ -60,8 +63,11 @@ type CRDs struct {
 }
 
 // crdPath is the path of the definitions: one JSON file, which is read in a
-// fraction of the time that their YAML takes.
-func crdPath(root string) string { return filepath.Join(binDir(root), "crds.json") }
+// fraction of the time that their YAML takes. It is named by their sum, so that
+// checkouts with other pins may share a folder of tools.
+func crdPath(root, sum string) string {
+	return filepath.Join(binDir(root), "crds-"+sum[:12]+".json")
+}
 
 // crdSum identifies the pinned modules and what is taken from them.
 func crdSum(root string) (string, error) {
@@ -85,7 +91,7 @@ func FindCRDs(root string) (CRDs, error) {
 	if err != nil {
 		return CRDs{}, fmt.Errorf("toolchain: %w", err)
 	}
-	text, err := os.ReadFile(crdPath(root))
+	text, err := os.ReadFile(crdPath(root, want))
 	var found struct {
 		Sum       string            `json:"sum"`
 		Manifests []json.RawMessage `json:"manifests"`
@@ -133,10 +139,10 @@ func (i installation) installCRDs(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("toolchain: %w", err)
 	}
-	if err := os.WriteFile(crdPath(i.root)+".new", text, 0o644); err != nil {
+	if err := os.WriteFile(crdPath(i.root, sum)+".new", text, 0o644); err != nil {
 		return fmt.Errorf("toolchain: %w", err)
 	}
-	return os.Rename(crdPath(i.root)+".new", crdPath(i.root))
+	return os.Rename(crdPath(i.root, sum)+".new", crdPath(i.root, sum))
 }
 
 // readManifests reads files of modules that lie in folders, as JSON.

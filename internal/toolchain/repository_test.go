@@ -93,6 +93,9 @@ func (f fixture) writeTo(t *testing.T, root string) {
 		"tools/seaweedfs/src/0/go.mod":       "module github.com/seaweedfs/seaweedfs\n\ngo 1.26\n",
 		"tools/seaweedfs/src/0/weed/main.go": mainPackage(`"version 30GB 4.53  linux amd64"`, ""),
 
+		"tools/argo-rollouts/go.mod": pinningModule("argo-rollouts", map[string]string{"github.com/argoproj/argo-rollouts": "v1.10.1"}),
+		"tools/argo-rollouts/go.sum": "",
+
 		// The programs of the cluster of real pods.
 		"tools/containerd/go.mod": pinningModule("containerd", map[string]string{"github.com/containerd/containerd/v2": "v2.4.2"}),
 		"tools/containerd/go.sum": "",

@@ -156,6 +156,10 @@ var definitions = []definition{
 		reports: "v4.53", optional: true,
 	},
 	{
+		name: RolloutsController, dir: "tools/argo-rollouts", pkg: "github.com/argoproj/argo-rollouts/cmd/rollouts-controller",
+		stamps: rolloutsStamps, versionArgs: []string{"--version"}, suitable: sameMinor, optional: true,
+	},
+	{
 		name: "containerd", dir: "tools/containerd", pkg: "github.com/containerd/containerd/v2/cmd/containerd",
 		stamps: containerdStamps, versionArgs: []string{"--version"}, suitable: sameMinor, tags: containerdTags, optional: true,
 	},
@@ -190,6 +194,16 @@ var definitions = []definition{
 		name: "kubelet", dir: "tools/kubernetes-node", pkg: "k8s.io/kubernetes/cmd/kubelet",
 		stamps: kubernetesStamps, versionArgs: []string{"--version"}, suitable: sameMinor, optional: true,
 	},
+}
+
+// RolloutsController is the tool that is the controller of Argo Rollouts.
+const RolloutsController = "rollouts-controller"
+
+// rolloutsStamps makes the controller report a release: it does for a tag with a
+// commit and a clean tree.
+func rolloutsStamps(version string) []string {
+	const pkg = "github.com/argoproj/argo-rollouts/utils/version."
+	return []string{pkg + "gitTag=" + version, pkg + "gitCommit=module", pkg + "gitTreeState=clean"}
 }
 
 // RealPods are the tools that a cluster of real pods needs beyond those of the

@@ -30,7 +30,7 @@ func service(s *stack.Stack, from stack.Service) Workload {
 		},
 		PreStopSeconds: s.Shutdown.PreStopSeconds, GraceSeconds: s.Shutdown.GracePeriodSeconds(),
 		Resources: from.Resources, Replicas: from.Replicas, PeakPods: from.PeakPods,
-		Autoscaling: from.Autoscaling, Rollout: s.Rollout, Disruption: from.Disruption, Spread: s.Spread,
+		Autoscaling: from.Autoscaling, Rollout: from.Rollout, Disruption: from.Disruption, Spread: s.Spread,
 		Env: map[string]Value{},
 	}
 	for _, key := range from.Secrets {

@@ -211,10 +211,11 @@ func (b builder) rollouts() []alert {
 		},
 		{
 			name: "RolloutPaused", severity: Warning,
-			expr:        phase("Paused"),
-			For:         45 * time.Minute,
+			expr: phase("Paused"),
+			// Behind its last stage a release is watched for two hours and a half.
+			For:         3 * time.Hour,
 			summary:     "The release of {{ $labels.name }} waits for a decision",
-			description: "Rollout {{ $labels.name }} has been paused for 45m (state {{ $value }}), longer than any planned step: its analysis was inconclusive or someone paused it.",
+			description: "Rollout {{ $labels.name }} has been paused for 3h (state {{ $value }}), longer than any planned step: its analysis was inconclusive or someone paused it.",
 		},
 	}
 }

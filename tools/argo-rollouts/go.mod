@@ -7,8 +7,10 @@ tool github.com/argoproj/argo-rollouts/cmd/rollouts-controller
 
 require (
 	github.com/argoproj/argo-rollouts v1.10.1
+	github.com/sirupsen/logrus v1.9.3
 	k8s.io/api v0.34.5
 	k8s.io/apimachinery v0.34.5
+	sigs.k8s.io/yaml v1.6.0
 )
 
 require (
@@ -139,7 +141,6 @@ require (
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect
 	github.com/servicemeshinterface/smi-sdk-go v0.5.0 // indirect
 	github.com/shopspring/decimal v1.4.0 // indirect
-	github.com/sirupsen/logrus v1.9.3 // indirect
 	github.com/slack-go/slack v0.26.0 // indirect
 	github.com/spaceapegames/go-wavefront v1.8.1 // indirect
 	github.com/spf13/cast v1.7.1 // indirect
@@ -201,7 +202,6 @@ require (
 	sigs.k8s.io/kustomize/kyaml v0.20.1 // indirect
 	sigs.k8s.io/randfill v1.0.0 // indirect
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.0 // indirect
-	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
 replace (

@@ -5,6 +5,7 @@ module nova.dev/infra/tools/crds
 go 1.26.1
 
 require (
+	github.com/argoproj/argo-rollouts v1.10.1
 	github.com/cert-manager/cert-manager v1.19.1
 	github.com/external-secrets/external-secrets v1.3.2
 	github.com/prometheus-operator/prometheus-operator v0.85.0

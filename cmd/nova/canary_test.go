@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/argoproj/argo-rollouts/pkg/apis/rollouts/v1alpha1"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+
+	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/toolchain"
+)
+
+// TestCanary moves a service that serves from a Deployment to a canary of the real
+// controller, updates it there, and moves it back.
+func TestCanary(t *testing.T) {
+	t.Parallel()
+	controller, err := toolchain.Find("../..", toolchain.RolloutsController)
+	if err != nil {
+		t.Skipf("%v; build it with: go run ./tools/install %s", err, toolchain.RolloutsController)
+	}
+	p := sharedProject(t)
+	const stack, namespace = "moving", "moving"
+	startRollouts(t, controller, filepath.Join(p.dir, config.EmbeddedKubeconfig), namespace)
+	write := func(strategy, version string) {
+		p.stack(t, stack, fmt.Sprintf("  nova:namespace: %s\n  nova:replicas: 3\n  nova:images: {version: %s}\n  nova:monitoring: {mode: existing}\n", namespace, version)+
+			onlyWith(map[string]string{"auth": "{calls: [], needs: [], rollout: {strategy: " + strategy + "}}"}))
+	}
+	canary := func() (r v1alpha1.Rollout, err error) {
+		object, err := p.dynamic(t, nil).Resource(v1alpha1.RolloutGVR).Namespace(namespace).Get(t.Context(), "auth-service", metav1.GetOptions{})
+		if err == nil {
+			err = runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &r)
+		}
+		return r, err
+	}
+	stands := func(step int32, ready int32) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			r, err := canary()
+			return err == nil && r.Status.Phase == v1alpha1.RolloutPhasePaused && r.Status.CurrentStepIndex != nil &&
+				*r.Status.CurrentStepIndex == step && r.Status.UpdatedReplicas == ready && r.Status.AvailableReplicas >= 3
+		}, time.Minute, 200*time.Millisecond, "step %d", step)
+	}
+	promote := func() {
+		t.Helper()
+		patch, err := json.Marshal(map[string]any{"status": map[string]any{"pauseConditions": nil}})
+		require.NoError(t, err)
+		_, err = p.dynamic(t, nil).Resource(v1alpha1.RolloutGVR).Namespace(namespace).
+			Patch(t.Context(), "auth-service", types.MergePatchType, patch, metav1.PatchOptions{}, "status")
+		require.NoError(t, err)
+	}
+
+	write("rolling", "v1")
+	p.must(t, "up", "--stack", stack)
+	served := p.watchEndpoints(t, namespace, "auth-service")
+
+	t.Log("a service that moves is served by both, and then by the Rollout alone")
+	write("canary", "v1")
+	d := p.must(t, "up", "--stack", stack)
+	assert.Contains(t, d.out+d.err, "5 % is 25 % (1 of 4 pods)", "the effective weight is shown")
+	_, err = p.client(t).AppsV1().Deployments(namespace).Get(t.Context(), "auth-service", metav1.GetOptions{})
+	assert.True(t, apierrors.IsNotFound(err), "the Deployment is gone: %v", err)
+	assert.Contains(t, p.must(t, "status", "--stack", stack).out, "1 of 1 services available")
+	assert.Contains(t, p.must(t, "up", "--stack", stack).out, "no changes")
+
+	t.Log("an update is handed over, and moves at each barrier only when it is promoted")
+	write("canary", "v2")
+	p.must(t, "up", "--stack", stack)
+	stands(0, 0)
+	assert.Contains(t, p.nova(t, "status", "--stack", stack).out, "updating")
+	for _, at := range []struct{ step, pods int32 }{{2, 1}, {4, 2}, {6, 3}} {
+		promote()
+		stands(at.step, at.pods)
+	}
+
+	t.Log("until the last barrier is left, the previous version is back at once")
+	write("canary", "v1")
+	p.must(t, "up", "--stack", stack)
+	require.Eventually(t, func() bool {
+		r, err := canary()
+		return err == nil && r.Status.Phase == v1alpha1.RolloutPhaseHealthy && r.Status.StableRS == r.Status.CurrentPodHash && r.Status.AvailableReplicas == 3
+	}, time.Minute, 200*time.Millisecond)
+	assert.Contains(t, p.must(t, "up", "--stack", stack).out, "no changes")
+
+	t.Log("it moves back")
+	write("rolling", "v1")
+	p.must(t, "up", "--stack", stack)
+	_, err = canary()
+	assert.True(t, apierrors.IsNotFound(err), "the Rollout is gone: %v", err)
+	assert.Contains(t, p.must(t, "status", "--stack", stack).out, "1 of 1 services available")
+	assert.Contains(t, p.must(t, "up", "--stack", stack).out, "no changes")
+
+	least, looks := served()
+	assert.GreaterOrEqual(t, least, 3, "at every one of %d moments three pods were ready", looks)
+	require.Greater(t, looks, 50)
+	p.must(t, "destroy", "--stack", stack, "--yes")
+}
+
+// startRollouts runs the controller of Argo Rollouts for one namespace.
+func startRollouts(t *testing.T, path, kubeconfig, namespace string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, path, "--kubeconfig", kubeconfig, "--namespace", namespace, "--namespaced", "--leader-elect=false",
+		"--metricsPort", freePort(t), "--healthzPort", freePort(t), "--loglevel", "warn")
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("the controller said:\n%s", said.String())
+		}
+	})
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	return port
+}
+
+// watchEndpoints looks again and again how many ready pods a Service has. What it
+// returns ends that, and says the least number and how often it looked.
+func (p *project) watchEndpoints(t *testing.T, namespace, service string) func() (least, looks int) {
+	t.Helper()
+	client := p.client(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(cancel)
+	var done sync.WaitGroup
+	least, looks := 1000, 0
+	done.Go(func() {
+		for ctx.Err() == nil {
+			slices, err := client.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + service})
+			if err == nil {
+				ready := map[string]bool{}
+				for _, slice := range slices.Items {
+					for _, endpoint := range slice.Endpoints {
+						if endpoint.TargetRef != nil && endpoint.Conditions.Ready != nil && *endpoint.Conditions.Ready {
+							ready[endpoint.TargetRef.Name] = true
+						}
+					}
+				}
+				least, looks = min(least, len(ready)), looks+1
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	})
+	return func() (int, int) {
+		cancel()
+		done.Wait()
+		return least, looks
+	}
+}
