@@ -68,23 +68,26 @@ func TestCommand_wrong_input_exits_with_a_code_and_changes_nothing(t *testing.T)
 		code int
 		want []string
 	}{
-		"no such command":        {[]string{"upp"}, exitUsage, []string{`unknown command "upp"`}},
-		"no such flag":           {[]string{"up", "--stak", "dev"}, exitUsage, []string{"unknown flag: --stak", "nova up --help"}},
-		"an argument too many":   {[]string{"up", "dev"}, exitUsage, []string{"nova up --help"}},
-		"no such stack":          {[]string{"up", "--stack", "production"}, exitUsage, []string{`--stack: "production"`, "stacks are dev, far, guarded"}},
-		"no such format":         {[]string{"services", "--format", "xml"}, exitUsage, []string{`--format: "xml" is not known; allowed: table, json`}},
-		"no such provider mode":  {[]string{"up", "--providers", "fake"}, exitUsage, []string{"--providers", "allowed: auto, real, stand-in"}},
-		"outside the repository": {[]string{"services", "--dir", "/"}, exitUsage, []string{"no Pulumi project"}},
-		"a wrong configuration":  {[]string{"up", "--stack", "wrong"}, exitUsage, []string{"2 mistakes", "nova:mesh", "nova:replicas"}},
-		"prod without a yes":     {[]string{"up", "--stack", "prod"}, exitUsage, []string{"--yes"}},
-		"destroy without a yes":  {[]string{"destroy"}, exitUsage, []string{"--yes"}},
-		"destroy of production":  {[]string{"destroy", "--stack", "prod", "--yes"}, exitRefused, []string{"stack prod is protected"}},
-		"no control plane":       {[]string{"up"}, exitFailed, []string{"nova local up"}},
-		"no kubeconfig":          {[]string{"up", "--stack", "nowhere", "--providers", "stand-in"}, exitFailed, []string{"nova:cluster.kubeconfig", "nowhere.yaml"}},
-		"an unreachable cluster": {[]string{"preview", "--stack", "far", "--providers", "stand-in"}, exitFailed, []string{"127.0.0.1:1"}},
-		"stand-ins on real prod": {[]string{"up", "--stack", "guarded", "--yes", "--providers", "stand-in"}, exitRefused, []string{"stand-in providers serve production only on the embedded control plane"}},
-		"status of nothing":      {[]string{"status"}, exitFailed, []string{"nova local up"}},
-		"local status of none":   {[]string{"local", "status"}, exitFailed, nil},
+		"no such command":           {[]string{"upp"}, exitUsage, []string{`unknown command "upp"`}},
+		"no such flag":              {[]string{"up", "--stak", "dev"}, exitUsage, []string{"unknown flag: --stak", "nova up --help"}},
+		"an argument too many":      {[]string{"up", "dev"}, exitUsage, []string{"nova up --help"}},
+		"no such stack":             {[]string{"up", "--stack", "production"}, exitUsage, []string{`--stack: "production"`, "stacks are dev, far, guarded"}},
+		"no such format":            {[]string{"services", "--format", "xml"}, exitUsage, []string{`--format: "xml" is not known; allowed: table, json`}},
+		"no such provider mode":     {[]string{"up", "--providers", "fake"}, exitUsage, []string{"--providers", "allowed: auto, real, stand-in"}},
+		"outside the repository":    {[]string{"services", "--dir", "/"}, exitUsage, []string{"no Pulumi project"}},
+		"a wrong configuration":     {[]string{"up", "--stack", "wrong"}, exitUsage, []string{"2 mistakes", "nova:mesh", "nova:replicas"}},
+		"prod without a yes":        {[]string{"up", "--stack", "prod"}, exitUsage, []string{"--yes"}},
+		"destroy without a yes":     {[]string{"destroy"}, exitUsage, []string{"--yes"}},
+		"destroy of production":     {[]string{"destroy", "--stack", "prod", "--yes"}, exitRefused, []string{"stack prod is protected"}},
+		"no control plane":          {[]string{"up"}, exitFailed, []string{"nova local up"}},
+		"no kubeconfig":             {[]string{"up", "--stack", "nowhere", "--providers", "stand-in"}, exitFailed, []string{"nova:cluster.kubeconfig", "nowhere.yaml"}},
+		"an unreachable cluster":    {[]string{"preview", "--stack", "far", "--providers", "stand-in"}, exitFailed, []string{"127.0.0.1:1"}},
+		"stand-ins on real prod":    {[]string{"up", "--stack", "guarded", "--yes", "--providers", "stand-in"}, exitRefused, []string{"stand-in providers serve production only on the embedded control plane"}},
+		"status of nothing":         {[]string{"status"}, exitFailed, []string{"nova local up"}},
+		"local status of none":      {[]string{"local", "status"}, exitFailed, nil},
+		"simulated nodes by number": {[]string{"local", "up", "--nodes", "3"}, exitUsage, []string{"--nodes is for --real"}},
+		"no real node":              {[]string{"local", "up", "--real", "--nodes", "-1"}, exitUsage, []string{"--nodes: -1 is not allowed; allowed: 1 to 9"}},
+		"too many real nodes":       {[]string{"local", "up", "--real", "--nodes", "10"}, exitUsage, []string{"allowed: 1 to 9"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
@@ -99,6 +102,30 @@ func TestCommand_wrong_input_exits_with_a_code_and_changes_nothing(t *testing.T)
 			assert.Less(t, time.Since(start), time.Minute)
 		})
 	}
+}
+
+func TestLocal_has_one_cluster_at_a_time(t *testing.T) {
+	t.Parallel()
+	p := sharedProject(t)
+	d := p.nova(t, "local", "up", "--real")
+	assert.Equal(t, exitRefused, d.code, d.err)
+	assert.Contains(t, d.err, "the embedded control plane is here (running)")
+	assert.Contains(t, d.err, "run `nova local down` first")
+
+	other := newProject(t)
+	defer os.RemoveAll(other.dir)
+	// A cluster of real pods whose process has ended.
+	state := filepath.Join(other.dir, ".nova", "real")
+	require.NoError(t, os.MkdirAll(state, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(state, "record.json"), []byte(`{"pid": 1, "started": 1, "name": "none"}`), 0o600))
+	d = other.nova(t, "local", "up")
+	assert.Equal(t, exitRefused, d.code, d.err)
+	assert.Contains(t, d.err, "a cluster of real pods is here (stopped)")
+	d = other.nova(t, "local", "status")
+	assert.Equal(t, exitFailed, d.code)
+	assert.Contains(t, d.out, "cluster of real pods: stopped")
+	other.must(t, "local", "down")
+	assert.NoDirExists(t, state)
 }
 
 func TestPreview_reports_a_wrong_passphrase(t *testing.T) {

@@ -77,16 +77,16 @@ in the cluster can reach out of it.`,
 			}
 			return simulated.Up(cmd.Context(), g.err)
 		}
+		c, err := g.realCluster(nodes)
+		if err != nil {
+			return err
+		}
 		status, err := simulated.Status(cmd.Context())
 		if err != nil {
 			return err
 		}
 		if status.State != cluster.Absent {
 			return occupied(fmt.Sprintf("the embedded control plane is here (%s)", status.State))
-		}
-		c, err := g.realCluster(nodes)
-		if err != nil {
-			return err
 		}
 		err = c.Up(cmd.Context(), g.err)
 		if errors.Is(err, realpods.ErrMissing) {
