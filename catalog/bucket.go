@@ -3,7 +3,7 @@ package catalog
 // Signed reports whether browsers reach the objects of the bucket by URLs that
 // a service signs. At commit 94b91e29 user, media and messaging sign; cdn
 // transfers the objects itself.
-func (b Bucket) Signed() bool { return b != BucketCDN }
+func (b Bucket) Signed() bool { return b != BucketCDN && b != BucketBackups }
 
 // PublicKeys returns the pattern of the keys of the bucket's objects that anybody
 // may read through the CDN, after the keys that the code makes at commit 94b91e29:

@@ -39,6 +39,9 @@ func Images() []Image {
 		{Name: "kafka-exporter", Repository: "docker.io/danielqsj/kafka-exporter", Tag: "v1.8.0", Line: 1},
 		{Name: "elasticsearch-exporter", Repository: "quay.io/prometheuscommunity/elasticsearch-exporter", Tag: "v1.8.0", Line: 1},
 
+		// It signs requests to S3 by itself, and carries backups.
+		{Name: "curl", Repository: "docker.io/curlimages/curl", Tag: "8.12.1", Line: 1},
+
 		{Name: "prometheus", Repository: "docker.io/prom/prometheus", Tag: "v3.5.0", Line: 1},
 		{Name: "alertmanager", Repository: "docker.io/prom/alertmanager", Tag: "v0.28.1", Line: 1},
 		{Name: "grafana", Repository: "docker.io/grafana/grafana", Tag: "12.0.2", Line: 1},

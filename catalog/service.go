@@ -122,7 +122,11 @@ const (
 	BucketCDN     Bucket = "cdn"
 )
 
-// Buckets returns all buckets in a fixed order.
+// BucketBackups holds backups of stores. No service uses it; a stack that makes
+// no backups has none.
+const BucketBackups Bucket = "backups"
+
+// Buckets returns the buckets of services in a fixed order.
 func Buckets() []Bucket {
 	return []Bucket{BucketMedia, BucketUploads, BucketAudio, BucketCDN}
 }

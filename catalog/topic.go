@@ -40,3 +40,14 @@ func TopicNames() []string {
 	}
 	return slices.Clip(names)
 }
+
+// ConsumerGroups returns the consumer groups of the code at commit 94b91e29, in
+// the order of the services that join them.
+func ConsumerGroups() []string {
+	return []string{
+		"nova-events-consumer-v1", "nova-cdc-consumer-v1", "social-graph-sync", // user
+		"recommendation-service-group", // feed
+		"nova-search-service",          // search
+		"notifications-consumer",       // notification
+	}
+}

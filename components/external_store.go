@@ -6,22 +6,36 @@ import (
 	corev1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/core/v1"
 	discoveryv1 "github.com/pulumi/pulumi-kubernetes/sdk/v4/go/kubernetes/discovery/v1"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/workload"
 )
 
 // ExternalStoreArgs are the inputs of an ExternalStore.
 type ExternalStoreArgs struct {
 	Scope
-	// Name is the name that the store would have inside of the cluster.
-	Name string
+	// Store is what it is, Name the name that it would have inside of the
+	// cluster.
+	Store catalog.StoreKind
+	Name  string
 	// Host is its DNS name or address, Port where it listens.
 	Host string
 	Port int
+	// Setup is the Job that prepares the store for the services; nil where
+	// somebody else does. Pods are what its pods have in common with others.
+	Setup *workload.Workload
+	Pods  Pods
 }
 
 // ExternalStore gives a store outside of the cluster the name that it would have
 // inside, for people and their tools. Services use the real host, so that the
 // names of TLS certificates match.
-type ExternalStore struct{ pulumi.ResourceState }
+type ExternalStore struct {
+	pulumi.ResourceState
+
+	// Ready is what services wait for.
+	Ready []pulumi.Resource
+}
 
 // NewExternalStore declares an ExternalStore. It needs a provider for kubernetes.
 func NewExternalStore(ctx *pulumi.Context, name string, args *ExternalStoreArgs, opts ...pulumi.ResourceOption) (*ExternalStore, error) {
@@ -51,6 +65,17 @@ func NewExternalStore(ctx *pulumi.Context, name string, args *ExternalStoreArgs,
 		if err := newEndpoints(ctx, args, address, service, s); err != nil {
 			return nil, err
 		}
+	}
+	if args.Setup != nil {
+		account, err := newServiceAccount(ctx, args.Setup.Name, args.metadata(args.Setup.Name), s)
+		if err != nil {
+			return nil, err
+		}
+		job, err := newSetup(ctx, args.Scope, args.Pods, *args.Setup, account, s)
+		if err != nil {
+			return nil, err
+		}
+		s.Ready = []pulumi.Resource{job}
 	}
 	return s, ctx.RegisterResourceOutputs(s, pulumi.Map{})
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/workload"
 )
@@ -29,8 +30,8 @@ type InfraStackArgs struct {
 	PublicAPI *PublicAPIArgs
 	// PullSecrets are names of existing Secrets with registry credentials.
 	PullSecrets []string
-	// Workloads are the stores with their set-up, and the exporters, in their
-	// order of start; others are left out.
+	// Workloads are the stores with their set-up and backups, and the exporters,
+	// in their order of start; others are left out.
 	Workloads []workload.Workload
 	// ExternalStores are stores outside of the cluster that get a name inside.
 	ExternalStores []ExternalStoreArgs
@@ -133,8 +134,8 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 	})
 }
 
-// newStores declares the stores that the stack runs, names for those that it does
-// not, and the exporters.
+// newStores declares the stores that the stack runs with their backups, names for
+// those that it does not run, and the exporters.
 func (s *InfraStack) newStores(ctx *pulumi.Context, scope Scope, priorities *Priorities, args *InfraStackArgs, opts ...pulumi.ResourceOption) error {
 	pods := s.Pods
 	pods.PriorityClass = priorities.Stores
@@ -142,11 +143,7 @@ func (s *InfraStack) newStores(ctx *pulumi.Context, scope Scope, priorities *Pri
 		storeArgs := &StoreArgs{
 			Scope: scope, Pods: pods, SetupClass: priorities.Services, Workload: w, RetainData: args.Namespace.Protect,
 		}
-		for _, setup := range workload.Of(args.Workloads, workload.Setup) {
-			if setup.Store == w.Store {
-				storeArgs.Setup = &setup
-			}
-		}
+		storeArgs.Setup = setupOf(args.Workloads, w.Store)
 		store, err := NewStore(ctx, w.Name, storeArgs, opts...)
 		if err != nil {
 			return err
@@ -154,14 +151,36 @@ func (s *InfraStack) newStores(ctx *pulumi.Context, scope Scope, priorities *Pri
 		s.Ready = append(s.Ready, store.Ready...)
 	}
 	for _, external := range args.ExternalStores {
-		external.Scope = scope
-		if _, err := NewExternalStore(ctx, external.Name, &external, opts...); err != nil {
+		external.Scope, external.Pods = scope, s.Pods
+		external.Setup = setupOf(args.Workloads, external.Store)
+		store, err := NewExternalStore(ctx, external.Name, &external, opts...)
+		if err != nil {
+			return err
+		}
+		s.Ready = append(s.Ready, store.Ready...)
+	}
+	if backups := workload.Of(args.Workloads, workload.Backup); len(backups) > 0 {
+		backupsArgs := &BackupsArgs{Scope: scope, Pods: s.Pods, Workloads: backups}
+		if role, ok := s.Storage.Roles[workload.BackupAccount]; ok {
+			backupsArgs.Role = role
+		}
+		if _, err := NewBackups(ctx, workload.BackupAccount, backupsArgs, opts...); err != nil {
 			return err
 		}
 	}
 	for _, w := range workload.Of(args.Workloads, workload.Exporter) {
 		if _, err := NewExporter(ctx, w.Name, &ExporterArgs{Scope: scope, Pods: s.Pods, Workload: w}, opts...); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// setupOf is the Job that sets a store up; nil where there is none.
+func setupOf(all []workload.Workload, store catalog.StoreKind) *workload.Workload {
+	for _, setup := range workload.Of(all, workload.Setup) {
+		if setup.Store == store {
+			return &setup
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package components
 
 import (
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -28,6 +29,8 @@ type Pods struct {
 const (
 	// filesVolume is the volume of a workload's files.
 	filesVolume = "files"
+	// workVolume is the volume of a folder with a size of its own.
+	workVolume = "work"
 	// dataVolume is the volume of a store's data.
 	dataVolume = "data"
 )
@@ -62,8 +65,14 @@ func (p Pods) spec(w workload.Workload, account *corev1.ServiceAccount, files *c
 		PriorityClassName:            p.PriorityClass.ToStringOutput(),
 		SecurityContext:              podSecurity(w.User),
 		ImagePullSecrets:             p.pullSecrets(),
+		InitContainers:               corev1.ContainerArray{},
 		Containers:                   corev1.ContainerArray{p.container(w, mounts)},
 		Volumes:                      volumes,
+	}
+	for i, before := range w.Before {
+		before.Name = fmt.Sprintf("%s-%d", w.Name, i+1)
+		before.Resources, before.Ports, before.Checks = w.Resources, nil, nil
+		spec.InitContainers = append(spec.InitContainers.(corev1.ContainerArray), p.container(before, mounts))
 	}
 	if w.GraceSeconds > 0 {
 		spec.TerminationGracePeriodSeconds = pulumi.Int(w.GraceSeconds)
@@ -135,6 +144,12 @@ func folders(w workload.Workload, files *corev1.ConfigMap) (corev1.VolumeMountAr
 		}
 		mounts = append(mounts, &corev1.VolumeMountArgs{Name: pulumi.String(name), MountPath: pulumi.String(folder)})
 		volumes = append(volumes, &corev1.VolumeArgs{Name: pulumi.String(name), EmptyDir: source})
+	}
+	if w.Work.Path != "" {
+		mounts = append(mounts, &corev1.VolumeMountArgs{Name: pulumi.String(workVolume), MountPath: pulumi.String(w.Work.Path)})
+		volumes = append(volumes, &corev1.VolumeArgs{
+			Name: pulumi.String(workVolume), EmptyDir: &corev1.EmptyDirVolumeSourceArgs{SizeLimit: pulumi.String(w.Work.Size)},
+		})
 	}
 	if w.Volume.Path != "" {
 		mounts = append(mounts, &corev1.VolumeMountArgs{Name: pulumi.String(dataVolume), MountPath: pulumi.String(w.Volume.Path)})

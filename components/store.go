@@ -66,7 +66,9 @@ func NewStore(ctx *pulumi.Context, name string, args *StoreArgs, opts ...pulumi.
 	}
 	s.Ready = []pulumi.Resource{set}
 	if args.Setup != nil {
-		job, err := newSetup(ctx, args, account, s)
+		pods := args.Pods
+		pods.PriorityClass = args.SetupClass
+		job, err := newSetup(ctx, args.Scope, pods, *args.Setup, account, s)
 		if err != nil {
 			return nil, err
 		}
@@ -198,22 +200,19 @@ const (
 // that a change runs it again. It is not removed after a while: it would be made
 // anew, and run, by the next update. It starts beside the store and waits for it
 // by itself.
-func newSetup(ctx *pulumi.Context, args *StoreArgs, account *corev1.ServiceAccount, parent pulumi.Resource) (*batchv1.Job, error) {
-	w := *args.Setup
-	files, err := newFiles(ctx, args.Scope, w, parent)
+func newSetup(ctx *pulumi.Context, scope Scope, pods Pods, w workload.Workload, account *corev1.ServiceAccount, parent pulumi.Resource) (*batchv1.Job, error) {
+	files, err := newFiles(ctx, scope, w, parent)
 	if err != nil {
 		return nil, err
 	}
-	pods := args.Pods
-	pods.PriorityClass = args.SetupClass
 	pod := pods.spec(w, account, files)
 	pod.RestartPolicy = pulumi.String("OnFailure")
 	return batchv1.NewJob(ctx, w.Name, &batchv1.JobArgs{
-		Metadata: args.metadata(w.Name),
+		Metadata: scope.metadata(w.Name),
 		Spec: &batchv1.JobSpecArgs{
 			BackoffLimit:          pulumi.Int(setupRetries),
 			ActiveDeadlineSeconds: pulumi.Int(setupDeadlineSeconds),
-			Template:              pods.template(args.Scope, w, pod),
+			Template:              pods.template(scope, w, pod),
 		},
 	}, pulumi.Parent(parent))
 }

@@ -52,6 +52,8 @@ func (v Values) env(w workload.Workload) corev1.EnvVarArray {
 		value := w.Env[name]
 		variable := &corev1.EnvVarArgs{Name: pulumi.String(name)}
 		switch {
+		case value.Existing.Name != "":
+			variable.ValueFrom = &corev1.EnvVarSourceArgs{SecretKeyRef: &corev1.SecretKeySelectorArgs{Name: pulumi.String(value.Existing.Name), Key: pulumi.String(value.Existing.Key)}}
 		case value.Secret != "":
 			key, held := v.secretKey(value)
 			if !held {

@@ -49,6 +49,11 @@ type Settings struct {
 	Kubernetes, Rollouts bool
 	// SingleNodeSearch says that Elasticsearch has one node.
 	SingleNodeSearch bool
+	// BackupJob is the name of the CronJob that backs PostgreSQL up, and
+	// BackupMaxAge the age of its last success that raises an alert; empty where
+	// nothing does.
+	BackupJob    string
+	BackupMaxAge time.Duration
 	// Receivers are the receivers of alerts; none is valid. Timing holds
 	// group_wait, group_interval and repeat_interval; zeros take the defaults.
 	Receivers []alertmanager.Receiver

@@ -111,6 +111,8 @@ func Rules(s Settings) []monitoringv1.RuleGroup {
 		Limits:           s.limits(),
 		Kubernetes:       s.Kubernetes,
 		SingleNodeSearch: s.SingleNodeSearch,
+		BackupJob:        s.BackupJob,
+		BackupMaxAge:     s.BackupMaxAge,
 		RunbookURL:       s.runbooks(),
 	}
 	if s.GrafanaURL != "" {

@@ -29,6 +29,7 @@ func settings() monitoring.Settings {
 	return monitoring.Settings{
 		Namespace: "nova-backend", Environment: "staging", Services: catalog.Services(),
 		Kubernetes: true, Rollouts: true, GrafanaURL: "https://grafana.test",
+		BackupJob: "postgres-backup", BackupMaxAge: 27 * time.Hour,
 		Receivers: []alertmanager.Receiver{
 			{Kind: alertmanager.PagerDuty, Severity: "critical", Secret: alertmanager.Secret{Name: "alerting", Key: "pagerduty"}},
 			{Kind: alertmanager.Slack, Severity: "warning", Secret: alertmanager.Secret{Name: "alerting", Key: "slack"}},

@@ -83,13 +83,13 @@ var kinds = map[string]map[string]int{
 	},
 	"staging": {
 		"nova InfraStack": 1, "nova Namespace": 1, "nova Secrets": 1, "nova Configuration": 1, "nova Network": 1, "nova Quota": 1, "nova Priorities": 1,
-		"nova NovaService": 11, "nova MonitoringStack": 1, "nova Exporter": 4, "nova Store": 5, "nova ObjectStorage": 1, "nova PublicAPI": 1,
-		"BucketCorsConfigurationV2": 3, "BucketLifecycleConfigurationV2": 4, "BucketOwnershipControls": 4, "BucketPolicy": 4,
-		"BucketPublicAccessBlock": 4, "BucketServerSideEncryptionConfigurationV2": 4, "BucketV2": 4, "BucketVersioningV2": 4,
-		"LifecyclePolicy": 11, "Repository": 11, "Role": 4, "RolePolicy": 4, "User": 1, "UserPolicy": 1, "AccessKey": 1, "Distribution": 1, "OriginAccessControl": 1,
-		"ConfigMap": 13, "Deployment": 15, "Gateway": 1, "Certificate": 1, "HTTPRoute": 4, "Job": 3, "LimitRange": 1,
-		"Namespace": 1, "NetworkPolicy": 27, "PodDisruptionBudget": 16, "PriorityClass": 2, "PrivateKey": 1,
-		"RandomBytes": 1, "RandomPassword": 11, "ResourceQuota": 1, "Secret": 1, "Service": 36, "ServiceAccount": 20, "StatefulSet": 5,
+		"nova NovaService": 11, "nova MonitoringStack": 1, "nova Exporter": 4, "nova Store": 5, "nova Backups": 1, "nova ObjectStorage": 1, "nova PublicAPI": 1,
+		"BucketCorsConfigurationV2": 3, "BucketLifecycleConfigurationV2": 5, "BucketOwnershipControls": 5, "BucketPolicy": 5,
+		"BucketPublicAccessBlock": 5, "BucketServerSideEncryptionConfigurationV2": 5, "BucketV2": 5, "BucketVersioningV2": 5,
+		"LifecyclePolicy": 11, "Repository": 11, "Role": 5, "RolePolicy": 5, "User": 1, "UserPolicy": 1, "AccessKey": 1, "Distribution": 1, "OriginAccessControl": 1,
+		"ConfigMap": 16, "CronJob": 3, "Deployment": 15, "Gateway": 1, "Certificate": 1, "HTTPRoute": 4, "Job": 3, "LimitRange": 1,
+		"Namespace": 1, "NetworkPolicy": 30, "PodDisruptionBudget": 16, "PriorityClass": 2, "PrivateKey": 1,
+		"RandomBytes": 1, "RandomPassword": 11, "ResourceQuota": 1, "Secret": 1, "Service": 36, "ServiceAccount": 21, "StatefulSet": 5,
 		"aws": 1, "kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
 		"PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 5, "AlertmanagerConfig": 1,
 	},
@@ -207,7 +207,7 @@ func TestPods_meet_Pod_Security_restricted_and_our_baseline(t *testing.T) {
 			assert.False(t, *template.Spec.AutomountServiceAccountToken, name)
 			assert.False(t, *template.Spec.EnableServiceLinks, name)
 			assert.NotEmpty(t, template.Spec.ServiceAccountName, name)
-			for _, container := range template.Spec.Containers {
+			for _, container := range slices.Concat(template.Spec.InitContainers, template.Spec.Containers) {
 				assert.True(t, *container.SecurityContext.ReadOnlyRootFilesystem, name)
 				assert.NotContains(t, container.Image, ":latest")
 				for _, kind := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory, corev1.ResourceEphemeralStorage} {

@@ -82,6 +82,9 @@ func podTemplates(t *testing.T, all []recorded) map[string]corev1.PodTemplateSpe
 	for _, r := range ofKind(all, "Job") {
 		add(as[batchv1.Job](t, r).Spec.Template)
 	}
+	for _, r := range ofKind(all, "CronJob") {
+		add(as[batchv1.CronJob](t, r).Spec.JobTemplate.Spec.Template)
+	}
 	return pods
 }
 
@@ -188,6 +191,15 @@ func declared(c *stack.Stack, n network) map[string]bool {
 				if kind == catalog.Postgres {
 					add("migrations", store.Name, store.Port)
 				}
+			}
+		}
+	}
+	if c.BacksUpPostgres() {
+		add(workload.PostgresBackup, "postgres", 5432)
+		add(workload.PostgresRestore, "postgres", 5432)
+		if c.InCluster(catalog.ObjectStorage) {
+			for _, carrier := range []string{workload.PostgresBackup, workload.PostgresRestore, workload.PostgresBackups} {
+				add(carrier, "object-store", 8333)
 			}
 		}
 	}

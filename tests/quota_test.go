@@ -12,6 +12,7 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/testing/stacktest"
+	"nova.dev/infra/internal/workload"
 )
 
 func TestQuota_holds_the_plan_at_its_peak(t *testing.T) {
@@ -82,7 +83,8 @@ func TestPriorities_stores_are_evicted_after_services(t *testing.T) {
 	assert.Equal(t, map[string]int32{"nova-backend-priority-services-1000": 1000, "nova-backend-priority-stores-2000": 2000}, values)
 	for name, pod := range podTemplates(t, all) {
 		want := "nova-backend-priority-stores-2000"
-		if strings.HasSuffix(name, "-service") || strings.HasSuffix(name, "-exporter") || strings.HasSuffix(name, "-setup") {
+		if strings.HasSuffix(name, "-service") || strings.HasSuffix(name, "-exporter") || strings.HasSuffix(name, "-setup") ||
+			strings.HasPrefix(name, workload.PostgresBackup) || name == workload.PostgresRestore {
 			want = "nova-backend-priority-services-1000"
 		}
 		assert.Equal(t, want, pod.Spec.PriorityClassName, name)

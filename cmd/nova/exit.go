@@ -7,7 +7,9 @@ import (
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/image"
+	"nova.dev/infra/internal/jobs"
 	"nova.dev/infra/internal/render"
+	"nova.dev/infra/internal/workload"
 )
 
 // The exit codes.
@@ -40,6 +42,7 @@ func exitCode(ctx context.Context, err error) int {
 		exists  *image.ExistsError
 		taken   *render.OccupiedError
 		faults  faultsFound
+		job     *jobs.FailedError
 	)
 	switch {
 	case err == nil:
@@ -49,6 +52,8 @@ func exitCode(ctx context.Context, err error) int {
 	case errors.As(err, &usage), errors.As(err, &mistake):
 		return exitUsage
 	case errors.As(err, &refused), errors.As(err, &exists), errors.As(err, &taken), errors.As(err, &faults):
+		return exitRefused
+	case errors.As(err, &job) && job.Status == workload.RefusedStatus:
 		return exitRefused
 	}
 	return exitFailed

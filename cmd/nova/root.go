@@ -66,7 +66,7 @@ failed; 2 wrong usage or configuration; 3 refused by a guard; 130 interrupted.`,
 	root.AddCommand(
 		newUpCommand(g), newPreviewCommand(g), newDestroyCommand(g), newStatusCommand(g),
 		newServicesCommand(g), newSecretsCommand(g), newLocalCommand(g), newDoctorCommand(g), newVersionCommand(g),
-		newImagesCommand(g), newMigrationsCommand(g),
+		newImagesCommand(g), newMigrationsCommand(g), newBackupCommand(g),
 		newRenderCommand(g), newEnvCommand(g), newCompletionCommand(g),
 	)
 	reportUsage(root)

@@ -37,7 +37,7 @@ func (c *Config) checkNames(found *mistakes) {
 	for _, s := range catalog.Secrets() {
 		secrets = append(secrets, s.Key)
 	}
-	for _, b := range catalog.Buckets() {
+	for _, b := range allBuckets() {
 		buckets = append(buckets, string(b))
 	}
 	for key := range c.Variables {

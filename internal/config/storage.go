@@ -21,7 +21,7 @@ type Storage struct {
 	Endpoint string            `config:"endpoint" doc:"host:port of an external S3-compatible store."`
 	TLS      bool              `config:"tls" doc:"Use TLS for an external store."`
 	CIDRs    []string          `config:"cidrs" doc:"Networks of object storage, for the egress policies; empty means any address, in mode aws any public one, on its port only."`
-	Buckets  map[string]string `config:"buckets" doc:"Names of the buckets media, uploads, audio and cdn; the default is nova-<bucket>-<stack>. Another name is another bucket: refused where nova:deletionProtection is set."`
+	Buckets  map[string]string `config:"buckets" doc:"Names of the buckets media, uploads, audio, cdn and backups; the default is nova-<bucket>-<stack>. Another name is another bucket: refused where nova:deletionProtection is set."`
 
 	NoncurrentDays     int            `config:"noncurrentDays" doc:"Days for which an overwritten or deleted object can be restored; 1 to 3650, and at least 7 where nova:deletionProtection is set."`
 	AbortMultipartDays int            `config:"abortMultipartDays" doc:"Days after which an unfinished upload is removed; 1 to 30."`
@@ -102,10 +102,13 @@ func (s Storage) store() Store {
 
 const httpsPort = 443
 
+// allBuckets are the buckets that can be named, in a fixed order.
+func allBuckets() []catalog.Bucket { return append(catalog.Buckets(), catalog.BucketBackups) }
+
 // BucketNames are the names of the buckets in the stack.
 func (c *Config) BucketNames() map[catalog.Bucket]string {
 	names := map[catalog.Bucket]string{}
-	for _, bucket := range catalog.Buckets() {
+	for _, bucket := range allBuckets() {
 		names[bucket] = fmt.Sprintf("nova-%s-%s", bucket, c.Stack)
 		if own := c.Storage.Buckets[string(bucket)]; own != "" {
 			names[bucket] = own
@@ -156,7 +159,7 @@ const (
 func (c *Config) checkBuckets(found *mistakes) {
 	owner := map[string]catalog.Bucket{}
 	buckets := c.BucketNames()
-	for _, bucket := range catalog.Buckets() {
+	for _, bucket := range allBuckets() {
 		name := buckets[bucket]
 		key := at("nova:storage.buckets").Child(string(bucket))
 		if !validBucket.MatchString(name) {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"nova.dev/infra/catalog"
@@ -20,7 +21,7 @@ const (
 // Dependencies are the stores: those that the stack runs itself, and the
 // addresses of the others.
 type Dependencies struct {
-	AcknowledgeInCluster bool `config:"acknowledgeInCluster" doc:"Accept in production that a store in the cluster has one copy of its data, no backup and no failover."`
+	AcknowledgeInCluster bool `config:"acknowledgeInCluster" doc:"Accept in production that a store in the cluster has one copy of its data and no failover, and that only PostgreSQL is backed up."`
 
 	Postgres      Postgres   `config:"postgres" doc:"PostgreSQL."`
 	Redis         Redis      `config:"redis" doc:"Redis."`
@@ -50,6 +51,47 @@ type Postgres struct {
 	Database       string `config:"database" doc:"Name of the database."`
 	User           string `config:"user" doc:"Role that the services log in as. In the cluster it owns the database, and services log in as <user>_a or <user>_b, so that a password is rotated without downtime."`
 	MaxConnections int    `config:"maxConnections" doc:"max_connections of the server. All pools of all pods, those of an update included, must fit; 20 to 10000."`
+
+	Admin  PostgresAdmin  `config:"admin" doc:"Login of an administrator of an external server."`
+	Backup PostgresBackup `config:"backup" doc:"Backups of PostgreSQL in the cluster."`
+}
+
+// PostgresAdmin is the login of an administrator of an external server.
+type PostgresAdmin struct {
+	Secret      string `config:"secret" doc:"Existing Secret in the stack's namespace with the login of a role that may create roles and databases. With it a Job prepares the roles, the database, extensions and grants; without it, they must exist: nova render writes the same SQL to external/postgres.sql."`
+	UserKey     string `config:"userKey" doc:"Key of its name."`
+	PasswordKey string `config:"passwordKey" doc:"Key of its password."`
+	Database    string `config:"database" doc:"Database that it connects to first; it must exist."`
+}
+
+// PreparesPostgres reports whether the stack prepares an external server by
+// itself.
+func (c *Config) PreparesPostgres() bool {
+	return c.Dependencies.Postgres.Mode == External && c.Dependencies.Postgres.Admin.Secret != ""
+}
+
+func (c *Config) checkPostgresAdmin(found *mistakes) {
+	admin, key := c.Dependencies.Postgres.Admin, at("nova:dependencies.postgres.admin")
+	if admin.Secret == "" {
+		return
+	}
+	if c.Dependencies.Postgres.Mode != External {
+		found.forbidden(key.Child("secret"), "is for mode external, but the mode is %s", c.Dependencies.Postgres.Mode)
+	}
+	if len(validation.IsDNS1123Subdomain(admin.Secret)) > 0 {
+		found.invalid(key.Child("secret"), NewSecret(""), "is no name of a Secret; the login itself stays in the cluster")
+	}
+	for name, value := range map[string]string{"userKey": admin.UserKey, "passwordKey": admin.PasswordKey} {
+		if len(validation.IsConfigMapKey(value)) > 0 {
+			found.invalid(key.Child(name), value, "is no key of a Secret; allowed: letters, digits, -, _ and .")
+		}
+	}
+	if !validVariable.MatchString(admin.Database) {
+		found.invalid(key.Child("database"), admin.Database, "is not a name; allowed: letters, digits and _")
+	}
+	if d := c.Dependencies.Postgres; d.Mode == External && d.User == PostgresExporter {
+		found.invalid(at("nova:dependencies.postgres.user"), d.User, "is taken: %s exports metrics", PostgresExporter)
+	}
 }
 
 // Redis is Redis.
@@ -95,6 +137,8 @@ func defaultDependencies() Dependencies {
 		Postgres: Postgres{
 			Store:    base(catalog.Postgres, "10Gi", Quantities{"100m", "256Mi", "64Mi"}, Quantities{"1", "2Gi", "1Gi"}),
 			Database: "nova", User: "nova", MaxConnections: 500,
+			Admin:  PostgresAdmin{UserKey: "username", PasswordKey: "password", Database: "postgres"},
+			Backup: defaultPostgresBackup(),
 		},
 		Redis: Redis{
 			Store:     base(catalog.Redis, "5Gi", Quantities{"50m", "128Mi", "64Mi"}, Quantities{"500m", "768Mi", "1Gi"}),
@@ -165,6 +209,13 @@ func (c *Config) resolveModes() {
 	if c.Storage.Mode == "" {
 		c.Storage.Mode = storage
 	}
+	if d.Postgres.Backup.Schedule == "" {
+		// A developer's data is not worth a copy each night.
+		d.Postgres.Backup.Schedule = NoBackups
+		if c.Guarded() && d.Postgres.Mode == InCluster {
+			d.Postgres.Backup.Schedule = dailySchedule
+		}
+	}
 }
 
 // Roles of PostgreSQL that are reserved.
@@ -195,6 +246,8 @@ func (c *Config) checkDependencies(found *mistakes) {
 	}
 	between(found, at("nova:dependencies.postgres.maxConnections"), d.Postgres.MaxConnections, 20, 10000)
 	c.checkPostgresMemory(found)
+	c.checkPostgresAdmin(found)
+	c.checkPostgresBackup(found)
 	c.checkRedisMemory(found)
 	c.checkKafka(found)
 }

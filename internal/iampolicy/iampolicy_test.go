@@ -32,6 +32,9 @@ func TestDocument_is_written_as_AWS_reads_it(t *testing.T) {
 				"oidc.example.com/id/ABC:aud":["sts.amazonaws.com"]}}}]}`},
 		"objects": {iampolicy.ObjectAccess([]iampolicy.Grant{{Bucket: "b", Actions: []string{"s3:PutObject"}}}, ""), `{"Version":"2012-10-17","Statement":[{
 			"Effect":"Allow","Action":["s3:PutObject"],"Resource":["arn:aws:s3:::b/*"]}]}`},
+		"objects and their names": {iampolicy.ObjectAccess([]iampolicy.Grant{{Bucket: "b", Actions: []string{"s3:GetObject"}, List: true}}, ""), `{"Version":"2012-10-17","Statement":[
+			{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::b/*"]},
+			{"Effect":"Allow","Action":["s3:ListBucket"],"Resource":["arn:aws:s3:::b"]}]}`},
 		"objects under a key": {iampolicy.ObjectAccess([]iampolicy.Grant{
 			{Bucket: "b", Actions: []string{"s3:PutObject"}}, {Bucket: "c", Actions: []string{"s3:GetObject", "s3:PutObject"}},
 		}, key), `{"Version":"2012-10-17","Statement":[

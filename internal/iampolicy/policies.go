@@ -44,10 +44,12 @@ func Trust(account ServiceAccount) Document {
 	})
 }
 
-// Grant is the actions of a role on the objects of a bucket.
+// Grant is what a role may do with a bucket.
 type Grant struct {
-	Bucket  string
+	Bucket string
+	// Actions are those on its objects, List the listing of their names.
 	Actions []string
+	List    bool
 }
 
 // ObjectAccess allows exactly the grants. kmsKey is the ARN of the key that
@@ -63,6 +65,11 @@ func ObjectAccess(grants []Grant, kmsKey string) Document {
 			Actions:   grant.Actions,
 			Resources: []string{objectsOf(grant.Bucket)},
 		})
+		if grant.List {
+			document.Statements = append(document.Statements, Statement{
+				Effect: Allow, Actions: []string{"s3:ListBucket"}, Resources: []string{BucketARN(grant.Bucket)},
+			})
+		}
 		all = append(all, grant.Actions...)
 	}
 	if actions := keyActions(all); kmsKey != "" && len(actions) > 0 {

@@ -21,6 +21,7 @@ var rules = []rule{
 	{"internal/kubeconfig", nil},
 	{"internal/redact", nil},
 	{"internal/podwatch", []string{"internal/redact"}},
+	{"internal/jobs", nil},
 
 	{"monitoring/metric", nil},
 	{"monitoring/promql", nil},
@@ -67,8 +68,8 @@ var rules = []rule{
 
 	{"cmd/nova", []string{
 		"catalog", "internal/cluster", "internal/compose", "internal/config", "internal/engine", "internal/envfile", "internal/image",
-		"internal/kubeconfig", "internal/podwatch", "internal/realpods/...", "internal/render", "internal/stack", "internal/stackfile",
-		"internal/terminal", "internal/toolchain", "internal/workload", "migrations/...",
+		"internal/jobs", "internal/kubeconfig", "internal/podwatch", "internal/realpods/...", "internal/render", "internal/stack",
+		"internal/stackfile", "internal/terminal", "internal/toolchain", "internal/workload", "migrations/...",
 	}},
 	{"internal/terminal", nil},
 	{"internal/testing/...", []string{"monitoring/metric", "internal/config", "internal/stack", "internal/stackfile"}}, // For tests: no other rule allows it.
@@ -88,7 +89,8 @@ var libraries = map[string][]string{
 	"github.com/pulumi/pulumi/sdk/v3/go/auto": {"internal/engine"},
 	"github.com/spf13/cobra":                  {"cmd/nova"},
 	"k8s.io/client-go": {
-		"cmd/nova", "internal/cluster", "internal/engine", "internal/kubeconfig", "internal/podwatch", "internal/preflight", "internal/realpods/...",
+		"cmd/nova", "internal/cluster", "internal/engine", "internal/jobs", "internal/kubeconfig", "internal/podwatch",
+		"internal/preflight", "internal/realpods/...",
 	},
 	"github.com/wasilibs/go-pgquery": {"migrations/lint"},
 	"github.com/jackc/pgx/v5":        {"migrations/runner", "internal/testing/contract"},

@@ -63,7 +63,7 @@ func objectStorageArgs(s *stack.Stack) *components.ObjectStorageArgs {
 		}
 	}
 	names := s.BucketNames()
-	for _, bucket := range catalog.Buckets() {
+	for _, bucket := range s.Buckets() {
 		one := components.BucketArgs{
 			Resource: string(bucket), Name: names[bucket], KMSKey: s.Storage.KMSKey,
 			NoncurrentDays: s.Storage.NoncurrentDays, AbortMultipartDays: s.Storage.AbortMultipartDays,
@@ -78,6 +78,9 @@ func objectStorageArgs(s *stack.Stack) *components.ObjectStorageArgs {
 		if len(service.Buckets) > 0 {
 			args.Roles = append(args.Roles, roleArgs(s, service))
 		}
+	}
+	if s.BacksUpPostgres() {
+		args.Roles = append(args.Roles, backupRoleArgs(s))
 	}
 	if s.CreatesRepositories() {
 		for _, service := range catalog.Services() {
@@ -128,6 +131,22 @@ func storageUserArgs(s *stack.Stack) *components.StorageUserArgs {
 	return args
 }
 
+// backupRoleArgs is the role of what carries backups of PostgreSQL: it writes,
+// lists, reads and removes them.
+func backupRoleArgs(s *stack.Stack) components.ServiceRoleArgs {
+	return components.ServiceRoleArgs{
+		Service: workload.BackupAccount, Resource: workload.BackupAccount, Name: s.RoleName(workload.BackupAccount),
+		Description: "Backups of PostgreSQL in stack " + s.Stack,
+		Account: iampolicy.ServiceAccount{
+			AWSAccount: s.AWS.Account, Issuer: s.AWS.IssuerHost(), Namespace: s.Namespace, Name: workload.BackupAccount,
+		},
+		KMSKey: s.Storage.KMSKey,
+		Grants: []iampolicy.Grant{{
+			Bucket: s.BucketNames()[catalog.BucketBackups], Actions: []string{"s3:DeleteObject", "s3:GetObject", "s3:PutObject"}, List: true,
+		}},
+	}
+}
+
 // sharedPolicies are the network policies that belong to no service.
 func sharedPolicies(s *stack.Stack, workloads []workload.Workload) map[string]networkingv1.NetworkPolicySpec {
 	policies := workload.Policies(s, workloads)
@@ -165,7 +184,7 @@ func externalStores(s *stack.Stack) []components.ExternalStoreArgs {
 	var all []components.ExternalStoreArgs
 	for _, store := range s.Stores {
 		if host := store.Spec.Host; !store.InCluster && host != "" && !strings.Contains(host, ",") {
-			all = append(all, components.ExternalStoreArgs{Name: store.Name, Host: host, Port: store.Spec.Port})
+			all = append(all, components.ExternalStoreArgs{Store: store.Kind, Name: store.Name, Host: host, Port: store.Spec.Port})
 		}
 	}
 	return all

@@ -107,7 +107,7 @@ func manifest(c *stack.Stack, objects []object) ([]byte, error) {
 func kindOrder(kind string) int {
 	order := []string{
 		"Namespace", "PriorityClass", "ResourceQuota", "LimitRange", "ServiceAccount", "Role", "RoleBinding",
-		"ConfigMap", "Secret", "ExternalSecret", "NetworkPolicy", "Service", "StatefulSet", "Deployment", "Job", "AnalysisTemplate", "PodTemplate", "Rollout",
+		"ConfigMap", "Secret", "ExternalSecret", "NetworkPolicy", "Service", "StatefulSet", "Deployment", "Job", "CronJob", "AnalysisTemplate", "PodTemplate", "Rollout",
 	}
 	if i := slices.Index(order, kind); i >= 0 {
 		return i
@@ -150,7 +150,7 @@ func (p placement) file(o object) (string, error) {
 		return "10-configuration.yaml", nil
 	case "Secrets":
 		return "11-secrets.yaml", nil
-	case "Store", "ExternalStore", "Exporter":
+	case "Store", "ExternalStore", "Exporter", "Backups":
 		return "20-" + owner.name + ".yaml", nil
 	case "NovaService":
 		return fmt.Sprintf("%d-%s-service.yaml", firstWave+p.wave[owner.name], owner.name), nil

@@ -9,6 +9,7 @@ import (
 	"nova.dev/infra/internal/compose"
 	"nova.dev/infra/internal/image"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/workload"
 )
 
 // Tree returns all deployment files of a stack by their path below the output
@@ -21,6 +22,7 @@ func Tree(c *stack.Stack, stacks ...*stack.Stack) (map[string][]byte, error) {
 	}{
 		{"manifests", func() (map[string][]byte, error) { return manifests(c) }},
 		{"monitoring without an operator", func() (map[string][]byte, error) { return plainMonitoring(c) }},
+		{"files for external stores", func() (map[string][]byte, error) { return externalStores(c), nil }},
 		{"compose file", func() (map[string][]byte, error) { return compose.Files(c) }},
 		{"example of the environment", func() (map[string][]byte, error) { return compose.Example(c, stacks) }},
 	}
@@ -47,4 +49,15 @@ func Tree(c *stack.Stack, stacks ...*stack.Stack) (map[string][]byte, error) {
 		maps.Copy(files, part)
 	}
 	return files, nil
+}
+
+// externalFolder holds what prepares the stores outside of the cluster.
+const externalFolder = "external/"
+
+func externalStores(c *stack.Stack) map[string][]byte {
+	files := map[string][]byte{}
+	for name, text := range workload.External(c) {
+		files[externalFolder+name] = []byte(text)
+	}
+	return files
 }

@@ -45,6 +45,9 @@ func (s *Stack) uses(secret catalog.Secret) bool {
 	case passwordOf[secret.Store]:
 		return true
 	}
+	if s.BacksUpPostgres() && s.Storage.Mode != config.StorageAWS && slices.Contains(storageKeys, secret.Key) {
+		return true
+	}
 	return slices.ContainsFunc(s.Services, func(each Service) bool { return slices.Contains(each.Secrets, secret.Key) })
 }
 

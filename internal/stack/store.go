@@ -65,6 +65,16 @@ func (s *Stack) stores() []Store {
 	return all
 }
 
+// Buckets are the buckets of the stack: those of the services, whichever are
+// enabled, and that of backups where the stack makes any.
+func (s *Stack) Buckets() []catalog.Bucket {
+	buckets := catalog.Buckets()
+	if s.BacksUpPostgres() {
+		buckets = append(buckets, catalog.BucketBackups)
+	}
+	return buckets
+}
+
 // Host is the name under which a workload of a name is reached.
 func (s *Stack) Host(name string) string {
 	if s.Compose {

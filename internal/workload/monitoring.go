@@ -2,6 +2,7 @@ package workload
 
 import (
 	"slices"
+	"time"
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/stack"
@@ -17,5 +18,12 @@ func Monitoring(s *stack.Stack, all []Workload) monitoring.Settings {
 			settings.Unexported = append(settings.Unexported, kind)
 		}
 	}
+	if backup, ok := Find(all, PostgresBackup); ok {
+		settings.BackupJob = backup.Name
+		settings.BackupMaxAge = s.Dependencies.Postgres.Backup.Interval() + backupSlack
+	}
 	return settings
 }
+
+// backupSlack is how much later than its schedule a backup may end.
+const backupSlack = 3 * time.Hour

@@ -53,7 +53,7 @@ func objectStore(s *stack.Stack, w *Workload) *Workload {
 	setup := w.setup(objectStoreSetup)
 	var buckets strings.Builder
 	names := s.BucketNames()
-	for _, bucket := range catalog.Buckets() {
+	for _, bucket := range s.Buckets() {
 		fmt.Fprintln(&buckets, names[bucket])
 	}
 	setup.Files[settingsPath+"/buckets"] = buckets.String()

@@ -13,6 +13,8 @@ import (
 )
 
 var (
+	//go:embed scripts/postgres_login.sh
+	postgresLoginScript string
 	//go:embed scripts/postgres_setup.sh
 	postgresSetupScript string
 	//go:embed scripts/postgres_setup.sql
@@ -65,6 +67,7 @@ func postgresSetup(s *stack.Stack, w *Workload) *Workload {
 	spec := s.Dependencies.Postgres
 	login, previous := s.Store(catalog.Postgres).Login, s.Store(catalog.Postgres).PreviousLogin
 	setup := w.setup(postgresSetupScript)
+	setup.Files[settingsPath+"/login.sh"] = waitFor + postgresLoginScript
 	setup.Files[settingsPath+"/setup.sql"] = postgresSetupSQL
 	setup.Env = map[string]Value{
 		"PGHOST":         {Text: s.Host(w.Name)},

@@ -106,6 +106,11 @@ func (b *sandbox) unpack(t *testing.T, c Workload, replace ...string) {
 			pairs = append(pairs, folder, b.path(folder))
 		}
 	}
+	if c.Work.Path != "" {
+		require.NoError(t, os.MkdirAll(b.path(c.Work.Path), 0o777))
+		b.give(t, c.Work.Path)
+		pairs = append(pairs, c.Work.Path+"/", b.path(c.Work.Path)+"/", "cd "+c.Work.Path, "cd "+b.path(c.Work.Path))
+	}
 	require.NoError(t, os.MkdirAll(b.path(settingsPath), 0o755))
 	moved := strings.NewReplacer(pairs...)
 	for path, text := range c.Files {
@@ -176,7 +181,9 @@ func program(t *testing.T, name, pattern string) string {
 		t.Skipf("%s is not run by short tests", name)
 	}
 	if found, _ := filepath.Glob(pattern); len(found) > 0 {
-		return found[0]
+		path, err := filepath.Abs(found[0])
+		require.NoError(t, err)
+		return path
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {

@@ -44,7 +44,11 @@ func store(s *stack.Stack, from stack.Store) []Workload {
 		return []Workload{*w}
 	}
 	setup.connect(w.Name, w.inside()...)
-	return []Workload{*w, *setup}
+	all := []Workload{*w, *setup}
+	if from.Kind == catalog.Postgres && s.BacksUpPostgres() {
+		all = append(all, postgresBackups(s, w, setup)...)
+	}
+	return all
 }
 
 // pullOnce is the pull policy of images with an exact version.

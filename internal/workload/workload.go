@@ -29,9 +29,12 @@ const (
 	// Solver is a pod of cert-manager that answers for the API's host while a
 	// certificate is issued. cert-manager makes it, in the stack's namespace.
 	Solver Kind = "solver"
+	// Backup carries backups of a store, on a schedule or when somebody asks.
+	Backup Kind = "backup"
 )
 
-// Workload is one kind of pod of a stack. Of each pod there is one container.
+// Workload is one kind of pod of a stack. Of each pod there is one container, and
+// those that run before it.
 type Workload struct {
 	// Name is the label app.kubernetes.io/name of its pods, the name of its
 	// Kubernetes objects, and its host name under Compose.
@@ -66,6 +69,8 @@ type Workload struct {
 	Memory []string
 	// Volume holds the data of each member of a store.
 	Volume Volume
+	// Work is a folder with a size of its own that lasts as long as the pod.
+	Work Volume
 	// Ports are what it listens on; the first is where clients connect.
 	Ports []Port
 	// Checks are its health checks; nil without any.
@@ -99,13 +104,25 @@ type Workload struct {
 	Disruption  config.Disruption
 	Spread      config.Spread
 
+	// Before are containers that run to their end, in this order, before its
+	// own. Of each the image, command and environment count; files, folders and
+	// resources are those of the workload.
+	Before []Workload
+	// Schedule is when a backup runs, in cron and UTC; empty means when somebody
+	// asks. DeadlineSeconds bounds a run.
+	Schedule        string
+	DeadlineSeconds int
+	// Account is the name of its ServiceAccount where that is shared; empty means
+	// one of its own.
+	Account string
+
 	// Dependencies are what it connects to, Clients who connects to it from
 	// outside of the stack's workloads.
 	Dependencies, Clients []Connection
 }
 
 // Value is the value of an environment variable: a text, or a reference to a key
-// of the stack's variables or secrets.
+// of the stack's variables or secrets, or of a Secret of somebody else's.
 type Value struct {
 	Text string
 	// Config is a key of the catalogue's variables.
@@ -113,6 +130,8 @@ type Value struct {
 	// Secret is a key of the catalogue's secrets. A variable whose secret has no
 	// value in the stack is left out.
 	Secret string
+	// Existing is a key of a Secret that is not the stack's.
+	Existing config.SecretKey
 	// Previous asks for the secret's value before the last rotation, or for the
 	// current one where there was none.
 	Previous bool
@@ -213,6 +232,9 @@ func All(s *stack.Stack) []Workload {
 	for _, each := range s.Stores {
 		if each.InCluster {
 			all = append(all, store(s, each)...)
+		}
+		if each.Kind == catalog.Postgres && s.PreparesPostgres() {
+			all = append(all, preparation(s))
 		}
 		if each.Exporter != nil && each.Spec.Exporter {
 			all = append(all, exporter(s, each))

@@ -141,6 +141,8 @@ func kubernetes() []Metric {
 		{Name: "kube_poddisruptionbudget_status_current_healthy", Kind: Gauge, Labels: pdb, Exporter: KubeStateMetrics, Source: ksmSource + "policy/poddisruptionbudget-metrics.md"},
 		{Name: "kube_poddisruptionbudget_status_desired_healthy", Kind: Gauge, Labels: pdb, Exporter: KubeStateMetrics, Source: ksmSource + "policy/poddisruptionbudget-metrics.md"},
 		{Name: "kube_job_failed", Kind: Gauge, Labels: []string{Namespace, "job_name", "condition"}, Exporter: KubeStateMetrics, Source: ksmSource + "workload/job-metrics.md"},
+		{Name: "kube_cronjob_status_last_successful_time", Kind: Gauge, Labels: []string{Namespace, "cronjob"}, Exporter: KubeStateMetrics, Source: ksmSource + "workload/cronjob-metrics.md"},
+		{Name: "kube_cronjob_created", Kind: Gauge, Labels: []string{Namespace, "cronjob"}, Exporter: KubeStateMetrics, Source: ksmSource + "workload/cronjob-metrics.md"},
 		{Name: "kube_state_metrics_list_total", Kind: Counter, Labels: []string{"resource", "result"}, Exporter: KubeStateMetrics, Option: "the telemetry port must be scraped", Source: "kubernetes/kube-state-metrics, pkg/watch/watch.go"},
 		{Name: "container_cpu_usage_seconds_total", Kind: Counter, Labels: with(cgroup, "cpu"), Exporter: CAdvisor, Source: cadvisorSource},
 		{Name: "container_cpu_cfs_periods_total", Kind: Counter, Labels: cgroup, Exporter: CAdvisor, Source: cadvisorSource},

@@ -1,10 +1,14 @@
 package rule
 
 import (
+	"cmp"
+	"fmt"
 	"time"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	"github.com/prometheus/common/model"
 
+	"nova.dev/infra/catalog"
 	"nova.dev/infra/monitoring/metric"
 	"nova.dev/infra/monitoring/promql"
 )
@@ -15,8 +19,9 @@ func (b builder) kubernetesAlerts() []monitoringv1.Rule {
 	list = append(list, b.resources()...)
 	list = append(list, b.workloads()...)
 	list = append(list, b.rollouts()...)
+	list = append(list, b.backups()...)
 	for i := range list {
-		list[i].team = TeamPlatform
+		list[i].team = cmp.Or(list[i].team, TeamPlatform)
 	}
 	return b.alerts(list...)
 }
@@ -218,4 +223,24 @@ func (b builder) rollouts() []alert {
 			description: "Rollout {{ $labels.name }} has been paused for 3h (state {{ $value }}), longer than any planned step: its analysis was inconclusive or someone paused it.",
 		},
 	}
+}
+
+func (b builder) backups() []alert {
+	if b.BackupMaxAge == 0 {
+		return nil
+	}
+	byCronJob := []string{metric.Namespace, "cronjob"}
+	of := func(name string) promql.Expr {
+		return b.series(name, promql.Eq("cronjob", b.BackupJob)).Max(byCronJob...)
+	}
+	return []alert{{
+		name: "PostgreSQLBackupTooOld", severity: Warning, team: TeamData, service: string(catalog.Postgres),
+		// One that never succeeded counts from its creation.
+		expr: promql.Call("time").Sub(of("kube_cronjob_status_last_successful_time").Or(of("kube_cronjob_created"))).
+			Above(b.BackupMaxAge.Seconds()),
+		For:     10 * time.Minute,
+		summary: "The last backup of PostgreSQL is {{ $value | humanizeDuration }} old",
+		description: fmt.Sprintf("{{ $labels.cronjob }} has not succeeded for {{ $value | humanizeDuration }}, more than %s. What was written since the last backup would be lost with the volume.",
+			model.Duration(b.BackupMaxAge)),
+	}}
 }

@@ -68,6 +68,10 @@ type RuleInput struct { //nolint:revive // The name that the vocabulary of the p
 	// SingleNodeSearch says that Elasticsearch has one node, whose status is
 	// always yellow.
 	SingleNodeSearch bool
+	// BackupJob is the CronJob that backs PostgreSQL up, and BackupMaxAge the age
+	// of its last success that is too much; empty where nothing does.
+	BackupJob    string
+	BackupMaxAge time.Duration
 	// RunbookURL is the address of the folder of runbooks, without a slash at
 	// its end.
 	RunbookURL string

@@ -42,6 +42,8 @@ func input() rule.RuleInput {
 		Dependencies: catalog.StoreKinds(),
 		Limits:       slo.DefaultDependencies(),
 		Kubernetes:   true,
+		BackupJob:    "postgres-backup",
+		BackupMaxAge: 27 * time.Hour,
 		RunbookURL:   "https://runbooks.test",
 	}
 }
