@@ -54,8 +54,7 @@ func keysOf(stack string) map[string][]string {
 
 // external are the keys that stacks fetch from outside.
 var external = map[string][]string{
-	"staging": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"},
-	"prod": {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "CLICKHOUSE_PASSWORD", "DATABASE_URL", "POSTGRES_EXPORTER_PASSWORD",
+	"prod": {"CLICKHOUSE_PASSWORD", "DATABASE_URL", "POSTGRES_EXPORTER_PASSWORD",
 		"POSTGRES_PASSWORD", "REDIS_EXPORTER_PASSWORD", "REDIS_PASSWORD", "REDIS_URL", "SMTP_PASSWORD"},
 }
 
