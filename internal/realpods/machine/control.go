@@ -19,15 +19,6 @@ import (
 	"time"
 )
 
-// Status is what the first process knows.
-type Status struct {
-	Processes []Process `json:"processes"`
-	// Nodes are the names of the nodes that run.
-	Nodes []string `json:"nodes"`
-	// Problem is why the cluster cannot come up.
-	Problem string `json:"problem,omitempty"`
-}
-
 // serveControl takes orders on the control socket.
 func (h *machineHost) serveControl() error {
 	listener, err := ListenUnix(filepath.Join(h.config.Dir, ControlSocket))

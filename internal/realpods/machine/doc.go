@@ -67,6 +67,15 @@ const (
 // ControlSocket is the socket in Dir on which the first process takes orders.
 const ControlSocket = "control.sock"
 
+// Status is what the first process knows.
+type Status struct {
+	Processes []Process `json:"processes"`
+	// Nodes are the names of the nodes that run.
+	Nodes []string `json:"nodes"`
+	// Problem is why the cluster cannot come up.
+	Problem string `json:"problem,omitempty"`
+}
+
 // Process is a process of the cluster.
 type Process struct {
 	// Node is the name of the node, or empty for the control plane.
