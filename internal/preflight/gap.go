@@ -16,7 +16,7 @@ var operators = map[string]struct{ name, without string }{
 	"external-secrets.io":            {"the External Secrets Operator", "another source in nova:secretSources"},
 	"generators.external-secrets.io": {"the External Secrets Operator", "another source in nova:secretSources"},
 	"gateway.networking.k8s.io":      {"the Gateway API and a controller for it", "nova:ingress.kind: ingress"},
-	"argoproj.io":                    {"Argo Rollouts", ""},
+	"argoproj.io":                    {"Argo Rollouts", "nova:rollout.strategy: rolling"},
 	"cert-manager.io":                {"cert-manager", "nova:ingress.issuer to an empty text, where the certificate's Secret exists"},
 	"postgresql.cnpg.io":             {"the CloudNativePG operator", ""},
 }

@@ -13,11 +13,11 @@ func TestCheckGaps(t *testing.T) {
 	t.Run("a_kind_without_definition_names_what_brings_it", func(t *testing.T) {
 		n := unique("planned")
 		s := newStack(t, newNamespace(n, nil),
-			newObject("argoproj.io/v1alpha1", "Rollout", n, "a", nil), newObject("argoproj.io/v1alpha1", "Rollout", n, "b", nil),
+			newObject("argoproj.io/v1alpha1", "Trial", n, "a", nil), newObject("argoproj.io/v1alpha1", "Trial", n, "b", nil),
 			newObject("monitoring.coreos.com/v9", "PodMonitor", n, "a", nil))
 		want := []string{
 			"refused: the cluster knows no kind PodMonitor in version monitoring.coreos.com/v9, of which the stack declares 1 object: it has version v1; install a release of the Prometheus operator (kube-prometheus-stack has it) that has v9, or set nova:monitoring.mode: none",
-			"refused: the cluster knows no kind Rollout in version argoproj.io/v1alpha1, of which the stack declares 2 objects: install Argo Rollouts first",
+			"refused: the cluster knows no kind Trial in version argoproj.io/v1alpha1, of which the stack declares 2 objects: install Argo Rollouts first, or set nova:rollout.strategy: rolling",
 		}
 		wantFindings(t, s.check(t), want...)
 		s.InstallsCharts = true
@@ -65,7 +65,7 @@ func TestCheckPods(t *testing.T) {
 	t.Run("pods_of_a_Rollout_are_judged_unless_a_Deployment_has_them", func(t *testing.T) {
 		n := unique("planned")
 		referring := newObject("argoproj.io/v1alpha1", "Rollout", n, "referring", fields{"spec": fields{"workloadRef": fields{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}})
-		s := newStack(t, newNamespace(n, enforce), definition("argoproj.io", "Rollout", "rollouts", "v1alpha1"),
+		s := newStack(t, newNamespace(n, enforce),
 			workload("argoproj.io/v1alpha1", "Rollout", n, "bad", rooted("bad")), referring)
 		wantFindings(t, s.check(t), "refused: Rollout "+n+"/bad: its pods would be refused by Pod Security")
 	})
