@@ -13,8 +13,8 @@ import (
 	"nova.dev/infra/internal/stack"
 )
 
-// outside is a stack whose stores are all external.
-func outside(t *testing.T) *stack.Stack {
+// externalOnly is a stack whose stores are all external.
+func externalOnly(t *testing.T) *stack.Stack {
 	t.Helper()
 	return development(t, `  nova:dependencies:
     postgres: {mode: external, host: db.example.com, tls: true, user: nova_user, admin: {secret: postgres-admin}}
@@ -44,7 +44,7 @@ func (p *postgresServer) prepare(t *testing.T, s *stack.Stack, admin, password s
 }
 
 func TestExternal_PostgreSQL_is_prepared_by_its_administrator(t *testing.T) {
-	s := outside(t)
+	s := externalOnly(t)
 	rendered := External(s)["postgres.sql"]
 	setup, ok := Find(All(s), "postgres-setup")
 	require.True(t, ok)
@@ -96,7 +96,7 @@ func TestExternal_PostgreSQL_is_prepared_by_its_administrator(t *testing.T) {
 	})
 	t.Run("a database that exists keeps its owner and its readers", func(t *testing.T) {
 		must("postgres", "superuser-word", "postgres", "CREATE DATABASE old OWNER admin")
-		other := outside(t).Config
+		other := externalOnly(t).Config
 		other.Dependencies.Postgres.Database = "old"
 		old, err := s.With(&other)
 		require.NoError(t, err)
@@ -129,16 +129,16 @@ func TestExternal_PostgreSQL_is_prepared_by_its_administrator(t *testing.T) {
 }
 
 func TestExternal(t *testing.T) {
-	files := External(outside(t))
+	files := External(externalOnly(t))
 	t.Run("is empty where the stack runs everything", func(t *testing.T) {
 		assert.Empty(t, External(development(t, "")))
 	})
 	t.Run("lists every topic and lets clients use it", func(t *testing.T) {
 		lines := strings.Split(strings.TrimSpace(files["kafka-topics.txt"]), "\n")
-		assert.Len(t, lines, len(outside(t).KafkaTopics()))
+		assert.Len(t, lines, len(externalOnly(t).KafkaTopics()))
 		assert.Contains(t, lines, "auth-events 3 604800000")
 		assert.Contains(t, lines, "own.topic 2 7200000")
-		for _, topic := range outside(t).KafkaTopics() {
+		for _, topic := range externalOnly(t).KafkaTopics() {
 			assert.Contains(t, files["kafka-acls.sh"], "--topic "+topic.Name+"\n")
 		}
 		assert.Contains(t, files["kafka-acls.sh"], "--group nova-search-service\n")
