@@ -106,13 +106,14 @@ const (
 	redisExporterRules = "resetkeys resetchannels -@all +ping +info +select +client|setname +config|get +slowlog|get +slowlog|len +latency|latest +latency|histogram"
 )
 
-func externalRedis(*stack.Stack) map[string]string {
+func externalRedis(s *stack.Stack) map[string]string {
+	scripting := redisPasswords(s)["REDIS_SCRIPTING"].Text
 	return map[string]string{"redis-users.txt": fmt.Sprintf(`# What Nova needs of an external Redis. Fill in every <NAME>, run each line with
 # redis-cli as an administrator, and save: ACL SAVE, or the console of the service.
 # maxmemory-policy must be noeviction: eviction would make revoked tokens valid.
-ACL SETUSER default on ><REDIS_PASSWORD> %s
+ACL SETUSER default on ><REDIS_PASSWORD> %s %s
 ACL SETUSER %s on ><REDIS_EXPORTER_PASSWORD> %s
-`, redisRules, redisExporter, redisExporterRules)}
+`, redisRules, scripting, redisExporter, redisExporterRules)}
 }
 
 func externalClickHouse(s *stack.Stack) map[string]string {

@@ -166,6 +166,11 @@ func TestExternal(t *testing.T) {
 		assert.Contains(t, redisUserLines, redisRules)
 		assert.Contains(t, redisUserLines, redisExporterRules)
 		assert.Contains(t, files["redis-users.txt"], "ACL SETUSER default on ><REDIS_PASSWORD> "+redisRules)
+		for _, service := range externalOnly(t).Services {
+			for _, command := range service.RedisScripting {
+				assert.Contains(t, files["redis-users.txt"], " +"+strings.ToLower(command), "scripts of %s", service.Name)
+			}
+		}
 		assert.Contains(t, files["clickhouse.sql"], "GRANT ALL ON `nova`.* TO `nova`;")
 		assert.Contains(t, clickHouseUsers(map[string]string{"nova": "X"}, "nova"), "GRANT ALL ON `nova`.*")
 	})
