@@ -1,6 +1,7 @@
 package migrations
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -44,7 +45,7 @@ func ParseDirective(comment string) (Directive, bool, error) {
 	match := directive.FindStringSubmatch(comment)
 	if match == nil {
 		if nearDirective.MatchString(comment) {
-			return Directive{}, true, fmt.Errorf(`write "-- nova: " in lower case and without a space before the colon`)
+			return Directive{}, true, errors.New(`write "-- nova: " in lower case and without a space before the colon`)
 		}
 		return Directive{}, false, nil
 	}

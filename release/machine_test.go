@@ -209,7 +209,7 @@ func (w *world) Promote(_ context.Context, plan Plan, service Service, index int
 		}
 		require.Equal(w.t, index-1, s.stage, "%s skips a stage", s.name)
 		require.Equal(w.t, newImage(s.name), s.image, "%s is promoted on its previous image", s.name)
-		for _, other := range plan.of(Staged) {
+		for _, other := range plan.staged() {
 			// All services pass a stage before any enters the next one.
 			require.GreaterOrEqual(w.t, w.services[other.Name].stage, index-1, "%s enters stage %d before %s has entered the one before", s.name, index, other.Name)
 		}

@@ -23,11 +23,11 @@ func (m *Machine) handOver(ctx context.Context, r *Record) (time.Duration, error
 		return 0, nil
 	}
 	images := map[string]string{}
-	for _, s := range r.Plan.of(Staged) {
+	for _, s := range r.Plan.staged() {
 		images[s.Name] = s.Next
 	}
 	if len(images) > 0 && r.Wave == 1 {
-		if !m.apply(ctx, r, images, "hand over the images of "+strings.Join(names(r.Plan.of(Staged)), ", ")) {
+		if !m.apply(ctx, r, images, "hand over the images of "+strings.Join(names(r.Plan.staged()), ", ")) {
 			return 0, nil
 		}
 		r.Wave = 2
@@ -36,7 +36,7 @@ func (m *Machine) handOver(ctx context.Context, r *Record) (time.Duration, error
 	if seen == nil {
 		return r.Plan.Timing.Window, err
 	}
-	for _, s := range r.Plan.of(Staged) {
+	for _, s := range r.Plan.staged() {
 		o := seen[s.Name]
 		if o.Image == s.Next && o.Ready {
 			continue
@@ -296,7 +296,7 @@ func (m *Machine) finish(ctx context.Context, r *Record) (time.Duration, error) 
 	}
 	behind := 0
 	last := len(r.Plan.Stages)
-	for _, s := range r.Plan.of(Staged) {
+	for _, s := range r.Plan.staged() {
 		if seen[s.Name].Stage >= last {
 			continue
 		}
@@ -327,7 +327,7 @@ func (m *Machine) finish(ctx context.Context, r *Record) (time.Duration, error) 
 // first, then the previous digests through the engine, the waves in reverse.
 func (m *Machine) rollBack(ctx context.Context, r *Record) (time.Duration, error) {
 	if r.Wave == 0 {
-		for _, s := range slices.Backward(r.Plan.of(Staged)) {
+		for _, s := range slices.Backward(r.Plan.staged()) {
 			m.event(r, Event{Kind: Action, Service: s.Name, Text: "take all traffic from the new version"})
 			if err := m.Cluster.Abort(ctx, r.Plan, s); err != nil {
 				m.event(r, Event{Kind: Trouble, Service: s.Name, Text: "cannot be aborted, its previous digest is applied nevertheless: " + err.Error()})

@@ -140,9 +140,9 @@ func (p Plan) service(name string) (Service, bool) {
 	return p.Services[i], true
 }
 
-// of are the services of the plan with a strategy, in order.
-func (p Plan) of(strategy Strategy) []Service {
-	return slices.DeleteFunc(slices.Clone(p.Services), func(s Service) bool { return s.Strategy != strategy })
+// staged are the services of the plan that take traffic in stages, in order.
+func (p Plan) staged() []Service {
+	return slices.DeleteFunc(slices.Clone(p.Services), func(s Service) bool { return s.Strategy != Staged })
 }
 
 // detection is how long a total failure lasts at most: until the documented trigger.

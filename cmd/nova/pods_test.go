@@ -98,9 +98,9 @@ func TestSpread_a_zone_that_fails_holds_no_pod_up(t *testing.T) {
 		node.Status.Capacity = node.Status.Allocatable
 		_, err := client.CoreV1().Nodes().Create(ctx, node, metav1.CreateOptions{})
 		require.NoError(t, err)
-		defer func() {
+		t.Cleanup(func() {
 			_ = client.CoreV1().Nodes().Delete(context.Background(), node.Name, metav1.DeleteOptions{})
-		}()
+		})
 	}
 	_, err = client.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "spread"}}, metav1.CreateOptions{})
 	require.NoError(t, err)

@@ -71,7 +71,7 @@ func (r Run) Do(ctx context.Context) error {
 	}
 	job, err := r.Client.BatchV1().Jobs(r.Namespace).Create(ctx, r.job(template), metav1.CreateOptions{})
 	if err != nil {
-		return fmt.Errorf("Job from CronJob %s: %w", r.CronJob, err)
+		return fmt.Errorf("job from CronJob %s: %w", r.CronJob, err)
 	}
 	fmt.Fprintf(r.Progress, "started Job %s in namespace %s\n", job.Name, r.Namespace)
 	return r.follow(ctx, job.Name)
@@ -129,10 +129,10 @@ func (r Run) follow(ctx context.Context, name string) error {
 		return false, nil
 	})
 	if ctx.Err() != nil {
-		return fmt.Errorf("Job %s still runs; follow it with `kubectl -n %s logs -f job/%s --all-containers`: %w", name, r.Namespace, name, context.Cause(ctx))
+		return fmt.Errorf("job %s still runs; follow it with `kubectl -n %s logs -f job/%s --all-containers`: %w", name, r.Namespace, name, context.Cause(ctx))
 	}
 	if err != nil {
-		return fmt.Errorf("Job %s: %w", name, err)
+		return fmt.Errorf("job %s: %w", name, err)
 	}
 	pods, err := r.pods(ctx, name)
 	if err != nil {

@@ -280,9 +280,9 @@ func TestBackup_of_PostgreSQL_comes_back(t *testing.T) {
 	})
 	t.Run("no key and no password is on a command line", func(t *testing.T) {
 		for _, tool := range []string{"curl", "psql", "pg_dump", "pg_dumpall", "pg_restore"} {
-			real, err := exec.LookPath(tool)
+			path, err := exec.LookPath(tool)
 			require.NoError(t, err)
-			first.recorderTool(t, "/bin/"+tool, `exec `+real+` "$@"`)
+			first.recorderTool(t, "/bin/"+tool, `exec `+path+` "$@"`)
 		}
 		path := map[string]string{"PATH": first.path("/bin") + ":" + os.Getenv("PATH")}
 		require.NoError(t, os.WriteFile(first.path("calls"), nil, 0o666))

@@ -339,7 +339,7 @@ func (r *run) inTransaction(ctx context.Context, m migrations.Migration) (err er
 		return err
 	}
 	if r.conn.PgConn().TxStatus() == 'I' {
-		fmt.Fprintf(r.Log, "  warning: the file has ended its transaction by itself\n")
+		fmt.Fprint(r.Log, "  warning: the file has ended its transaction by itself\n")
 	}
 	if err := r.ledger.add(ctx, r.conn, m); err != nil {
 		return fmt.Errorf("putting it on record: %w", err)
