@@ -100,6 +100,6 @@ func TestRun_ends_with_its_context_and_says_what_a_pod_waits_for(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	time.AfterFunc(200*time.Millisecond, func() { cancel(errors.New("no end within 1h")) })
 	err := r.Do(ctx)
-	require.ErrorContains(t, err, "Job restore-1764000000 still runs; follow it with `kubectl -n n logs -f job/restore-1764000000 --all-containers`: no end within 1h")
+	require.ErrorContains(t, err, "job restore-1764000000 still runs; follow it with `kubectl -n n logs -f job/restore-1764000000 --all-containers`: no end within 1h")
 	assert.Contains(t, progress.String(), "container restore waits: ImagePullBackOff no such image")
 }
