@@ -308,11 +308,11 @@ func notes(p Plan, changed []ServiceInput, in Input) []string {
 		}
 	}
 	if len(deviating) > 0 {
-		advice := "route its traffic (nova:rollout.routing)"
+		advice := ""
 		if n := stage.ReplicasFor(p.Stages, in.Tolerance, maxReplicas); n > 0 {
-			advice = fmt.Sprintf("run %d replicas, or %s", n, advice)
+			advice = fmt.Sprintf(". To come closer, run %d replicas", n)
 		}
-		notes = append(notes, fmt.Sprintf("the share of traffic differs from that of the stage by up to %.0f percentage points, more than %v: %s. To come closer, %s",
+		notes = append(notes, fmt.Sprintf("the share of traffic differs from that of the stage by up to %.0f percentage points, more than %v: %s%s",
 			worst, in.Tolerance, strings.Join(deviating, "; "), advice))
 	}
 	return notes

@@ -109,7 +109,7 @@ func TestPlanNotes(t *testing.T) {
 	in.Tolerance = 5
 	in.Services[1].MetricsPath = ""
 	notes := strings.Join(planOf(t, in).Notes, "\n")
-	assert.Contains(t, notes, "differs from that of the stage by up to 20 percentage points, more than 5: auth: 5 % is 25 % (1 of 4 pods); user: 5 % is 25 % (1 of 4 pods). To come closer, run 9 replicas, or route its traffic (nova:rollout.routing)")
+	assert.Contains(t, notes, "differs from that of the stage by up to 20 percentage points, more than 5: auth: 5 % is 25 % (1 of 4 pods); user: 5 % is 25 % (1 of 4 pods). To come closer, run 9 replicas")
 	assert.Contains(t, notes, "user exports no metrics: its gates cannot pass")
 
 	in = inputOf(Staged, "auth")

@@ -150,7 +150,7 @@ var definitions = []definition{
 	},
 	{
 		// SeaweedFS, whose module is not tagged: the commit is one of the release
-		// that the object store runs.
+		// below, which may be newer than the image of the object store.
 		name: Weed, dir: "tools/seaweedfs", pkg: "github.com/seaweedfs/seaweedfs/weed",
 		stamps: noStamps, versionArgs: []string{"version"}, suitable: sameMinor,
 		reports: "v4.53", optional: true,
