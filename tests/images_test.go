@@ -82,8 +82,7 @@ func TestImages_of_the_sources_run_in_development(t *testing.T) {
 
 		deployment := find(t, all, "Deployment", name)
 		assert.Equal(t, inputs["imageName"], as[appsv1.Deployment](t, deployment).Spec.Template.Spec.Containers[0].Image)
-		service := find(t, all, "NovaService", s.Name)
-		assert.Contains(t, service.dependsOn, built.urn, "pods would start before their image is there")
+		assert.Contains(t, deployment.dependsOn, built.urn, "pods would start before their image is there")
 	}
 }
 

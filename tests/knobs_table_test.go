@@ -224,8 +224,11 @@ var turns = map[string][]turn{
 	}, refused: true}},
 	"storage.region": {{to: "eu-central-1", refused: true}},
 	"storage.endpoint": {{
-		with: map[string]any{"storage": map[string]any{"mode": "external", "endpoint": "s3.example.com:443"}, "images": elsewhere["images"]},
-		to:   "other.example.com:443",
+		with: map[string]any{
+			"storage": map[string]any{"mode": "external", "endpoint": "s3.example.com:443"}, "images": elsewhere["images"],
+			"secretSources": map[string]any{"keys": map[string]any{"AWS_ACCESS_KEY_ID": "external", "AWS_SECRET_ACCESS_KEY": "external"}},
+		},
+		to: "other.example.com:443",
 	}},
 	"storage.buckets.<name>": {
 		{at: "storage.buckets.media", to: "nova-media-elsewhere", refused: true},
@@ -303,7 +306,7 @@ var turns = map[string][]turn{
 	"monitoring.receivers.channel":          toldBy(map[string]any{"kind": "slack", "severity": "warning", "channel": "#other", "secret": alertingSecret}),
 
 	"variables.<name>": {
-		{at: "variables.CDN_DOMAIN", to: "cdn.example.com"},
+		{at: "variables.LOG_LEVEL", to: "warn"},
 		{at: "variables.CORS_ALLOWED_ORIGINS", to: "https://app.example.com"},
 		{at: "variables.GOOGLE_CLIENT_ID", to: "client"},
 	},

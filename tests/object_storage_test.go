@@ -133,7 +133,7 @@ func TestBucket_is_private_versioned_and_encrypted(t *testing.T) {
 			assert.Equal(t, []any{map[string]any{"applyServerSideEncryptionByDefault": map[string]any{"sseAlgorithm": "AES256"}}},
 				part("BucketServerSideEncryptionConfigurationV2")["rules"])
 			var readers []string
-			if bucket != catalog.BucketAudio {
+			if bucket != catalog.BucketAudio && bucket != catalog.BucketBackups {
 				readers = []string{"arn:aws:cloudfront::" + c.AWS.Account + ":distribution/E0"}
 			}
 			assert.Equal(t, iampolicy.Bucket(name, readers), document(t, part("BucketPolicy")["policy"]))
@@ -388,7 +388,9 @@ func TestStorageUser_previous_key_stays_until_the_next_rotation(t *testing.T) {
 		2: {"object-storage-2": "b", "object-storage-3": "a"},
 		3: {"object-storage-3": "a", "object-storage-4": "b"},
 	} {
-		all := declare(t, changed(t, "prod", "secretSources", map[string]any{"rotation": map[string]any{"AWS_ACCESS_KEY_ID": text(rotations)}}), false)
+		all := declare(t, changed(t, "prod", "secretSources", map[string]any{"rotation": map[string]any{
+			"AWS_ACCESS_KEY_ID": text(rotations), "AWS_SECRET_ACCESS_KEY": text(rotations),
+		}}), false)
 		got := map[string]string{}
 		for _, r := range ofKind(all, "AccessKey") {
 			got[r.name] = strings.TrimPrefix(unwrap(r.inputs)["user"].(string), "nova-prod-objects-")
