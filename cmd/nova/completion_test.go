@@ -59,7 +59,7 @@ func TestCompletion(t *testing.T) {
 		"folders_for_render":           {in("render", "--out", ""), nil, "16"},
 		"files_for_import":             {in("secrets", "import", "--from-env-file", ""), nil, "0"},
 		"no_files_where_none_is_taken": {in("status", ""), nil, "4"},
-		"subcommands":                  {in("images", ""), []string{"build", "digests"}, "4"},
+		"subcommands":                  {in("images", ""), []string{"build", "digests", "outdated", "pin"}, "4"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			offered, directive := complete(t, tc.args...)

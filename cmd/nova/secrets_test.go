@@ -25,7 +25,7 @@ func TestSecretsList_shows_source_and_receivers_but_no_value(t *testing.T) {
 	for _, r := range rows {
 		byKey[r.Key] = r
 	}
-	assert.Equal(t, secretRow{Key: "JWT_PRIVATE_KEY_PEM", Source: "generated", Receivers: []string{"auth"}, Doc: byKey["JWT_PRIVATE_KEY_PEM"].Doc}, byKey["JWT_PRIVATE_KEY_PEM"])
+	assert.Equal(t, secretRow{Key: "JWT_PRIVATE_KEY_PEM", Source: "generated", Receivers: []string{"auth", "user"}, Doc: byKey["JWT_PRIVATE_KEY_PEM"].Doc}, byKey["JWT_PRIVATE_KEY_PEM"])
 	assert.Equal(t, "nova/prod/POSTGRES_PASSWORD", byKey["POSTGRES_PASSWORD"].External)
 	assert.Empty(t, byKey["POSTGRES_PASSWORD"].Receivers, "services get the URL")
 	assert.Len(t, byKey["DATABASE_URL"].Receivers, 11)

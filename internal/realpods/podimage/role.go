@@ -70,6 +70,8 @@ func of(w workload.Workload) (Image, error) {
 			catalog.Postgres: postgres, catalog.Redis: redis, catalog.ObjectStorage: seaweedfs,
 			catalog.Kafka: kafka, catalog.ClickHouse: clickhouse, catalog.Elasticsearch: elasticsearch,
 		}[w.Store]
+	case workload.Backup:
+		image.role = standIn
 	case workload.Exporter:
 		image.role = map[catalog.StoreKind]role{catalog.Postgres: postgresExporter, catalog.Redis: redisExporter}[w.Store]
 		if image.role == "" {
