@@ -190,11 +190,10 @@ func TestBackup_of_PostgreSQL_comes_back(t *testing.T) {
 		assert.Contains(t, out, "restored backup "+backup+" into database nova")
 		assert.Equal(t, before, second.sql(t, "nova", content))
 		assert.Equal(t, "nova\npostgres", second.sql(t, "postgres", "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY 1"), "nothing is left over")
-		for role, password := range map[string]string{"nova_a": "services-word", "nova_b": "services-word"} {
-			out, err := second.query(role, password, "nova", "INSERT INTO posts (tag) VALUES ('after'); SELECT count(*) FROM posts WHERE tag = 'TAG 7'")
-			require.NoError(t, err, out)
-			assert.Contains(t, out, "1")
-		}
+		// The login before the last rotation has a password only after one.
+		out, err = second.query("nova_a", "services-word", "nova", "INSERT INTO posts (tag) VALUES ('after'); SELECT count(*) FROM posts WHERE tag = 'TAG 7'")
+		require.NoError(t, err, out)
+		assert.Contains(t, out, "1")
 		out, err = second.query("nova_exporter", "exporter-word", "nova", "SELECT count(*) FROM pg_stat_statements")
 		require.NoError(t, err, out)
 		second.sql(t, "postgres", "CREATE ROLE stranger LOGIN PASSWORD 'stranger'")
