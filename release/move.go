@@ -63,18 +63,29 @@ func (m *Machine) apply(ctx context.Context, r *Record, images map[string]string
 	return true
 }
 
-// stage moves the services into a stage, wave by wave, and judges them when all of
-// them are there.
-func (m *Machine) stage(ctx context.Context, r *Record) (time.Duration, error) {
+// examine observes the services and counts the look. Without what it saw, the
+// phase ends with the time until the next look and the error: the cluster did not
+// answer, or a service is broken and the release turns back.
+func (m *Machine) examine(ctx context.Context, r *Record) (map[string]Observation, time.Duration, error) {
 	seen, err := m.observe(ctx, r)
 	if seen == nil {
-		return r.Plan.Timing.Window, err
+		return nil, r.Plan.Timing.Window, err
 	}
 	if cause := broken(r.Plan, seen); cause != "" {
 		m.turn(r, cause)
-		return 0, nil
+		return nil, 0, nil
 	}
 	m.count(r)
+	return seen, 0, nil
+}
+
+// stage moves the services into a stage, wave by wave, and judges them when all of
+// them are there.
+func (m *Machine) stage(ctx context.Context, r *Record) (time.Duration, error) {
+	seen, wait, err := m.examine(ctx, r)
+	if seen == nil {
+		return wait, err
+	}
 	failed, undecided := m.gates(ctx, r, seen)
 	switch {
 	case ctx.Err() != nil:
@@ -264,15 +275,10 @@ const noVersion = "-"
 
 // watch goes on judging when all traffic is on the new version.
 func (m *Machine) watch(ctx context.Context, r *Record) (time.Duration, error) {
-	seen, err := m.observe(ctx, r)
+	seen, wait, err := m.examine(ctx, r)
 	if seen == nil {
-		return r.Plan.Timing.Window, err
+		return wait, err
 	}
-	if cause := broken(r.Plan, seen); cause != "" {
-		m.turn(r, cause)
-		return 0, nil
-	}
-	m.count(r)
 	if !m.task(ctx, r) {
 		return 0, nil
 	}
