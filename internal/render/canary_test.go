@@ -1,7 +1,6 @@
 package render_test
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,14 +26,7 @@ func TestTree_of_canaries(t *testing.T) {
 	t.Run("is_the_golden_one", func(t *testing.T) {
 		for _, promotion := range []string{config.PromotionUnit, config.PromotionAutomatic} {
 			got := string(rendered(t, canaries(t, promotion))["kubernetes/30-auth-service.yaml"])
-			path := filepath.Join("testdata", "canary", promotion+"_30-auth-service.yaml.golden")
-			if *update {
-				require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-				require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-			}
-			want, err := os.ReadFile(path)
-			require.NoError(t, err)
-			assert.Equal(t, string(want), got, "%s: if it should differ, run the test with -update", path)
+			equalGolden(t, filepath.Join("canary", promotion+"_30-auth-service.yaml.golden"), got)
 		}
 	})
 	t.Run("has_a_rollout_for_every_service_and_no_deployment", func(t *testing.T) {

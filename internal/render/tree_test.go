@@ -55,15 +55,21 @@ func TestTree_is_the_golden_one(t *testing.T) {
 		golden[strings.ReplaceAll(strings.TrimPrefix(name, "."), "/", "_")] = string(files[name])
 	}
 	for name, got := range golden {
-		path := filepath.Join("testdata", "dev", name+".golden")
-		if *update {
-			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-			require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-		}
-		want, err := os.ReadFile(path)
-		require.NoError(t, err)
-		assert.Equal(t, string(want), got, "%s: if it should differ, run the test with -update", name)
+		equalGolden(t, filepath.Join("dev", name+".golden"), got)
 	}
+}
+
+// equalGolden compares with a file of testdata, which -update writes.
+func equalGolden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), got, "%s: if it should differ, run the test with -update", name)
 }
 
 func TestTree_has_both_placeholders_of_a_rotated_password(t *testing.T) {
