@@ -3,7 +3,6 @@ package tests
 import (
 	"context"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,17 +10,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"nova.dev/infra/internal/cluster"
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/stack"
-	"nova.dev/infra/internal/testing/pulumihome"
+	"nova.dev/infra/internal/testing/stacktest"
 )
 
 // production is the stack prod on the real engine and an embedded control plane
@@ -32,16 +29,7 @@ type production struct {
 
 func newProduction(t *testing.T) *production {
 	t.Helper()
-	root, err := filepath.Abs("..")
-	require.NoError(t, err)
-	dir := t.TempDir()
-	t.Setenv("HOME", filepath.Join(dir, "home"))
-	t.Setenv("PULUMI_HOME", filepath.Join(dir, "home", "pulumi"))
-	t.Setenv("PULUMI_SKIP_CHECKPOINTS", "true")
-	require.NoError(t, pulumihome.New(os.Getenv("PULUMI_HOME")))
-	for _, name := range []string{"bin", "tools", "go.mod", "Pulumi.yaml"} {
-		require.NoError(t, os.Symlink(filepath.Join(root, name), filepath.Join(dir, name)))
-	}
+	dir := stacktest.Project(t, "..")
 	local, err := cluster.New(cluster.Options{Root: dir, NodesPerZone: 1})
 	require.NoError(t, err)
 	require.NoError(t, local.Up(t.Context(), testWriter{t}))
@@ -56,13 +44,7 @@ func (p *production) open(t *testing.T, change map[string]any) *engine.Stack {
 	// Pods are simulated; nobody has to watch them be ready for a while.
 	merge(input, at("rollout.minReadySeconds", text(0)))
 	merge(input, change)
-	values := map[string]any{"pulumi:disable-default-providers": []string{"kubernetes", "random", "tls", "aws", "docker"}}
-	for key, value := range input {
-		values[config.Project+":"+key] = value
-	}
-	file, err := yaml.Marshal(map[string]any{"config": values})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(p.project.StackFile("prod"), file, 0o600))
+	stacktest.Write(t, p.project.StackFile("prod"), input)
 	c, err := p.project.Config("prod")
 	require.NoError(t, err)
 	stack, err := engine.Open(t.Context(), engine.Options{Project: p.project, Config: c, Providers: "auto", Embedded: true, Progress: testWriter{t}})

@@ -2,19 +2,16 @@ package real
 
 import (
 	"context"
-	"os"
-	"path/filepath"
+	"maps"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 
-	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/stackfile"
-	"nova.dev/infra/internal/testing/pulumihome"
+	"nova.dev/infra/internal/testing/stacktest"
 )
 
 // upTimeout bounds one operation on a stack.
@@ -34,20 +31,8 @@ type deployment struct {
 // destroyed at the end of the test. Nothing is deployed yet.
 func newDeployment(t *testing.T, c *realCluster, stack string) *deployment {
 	t.Helper()
-	root, err := filepath.Abs("../..")
-	require.NoError(t, err)
-	dir := t.TempDir()
-	t.Setenv("HOME", filepath.Join(dir, "home"))
-	t.Setenv("PULUMI_HOME", filepath.Join(dir, "home", "pulumi"))
-	t.Setenv("PULUMI_SKIP_CHECKPOINTS", "true")
-	require.NoError(t, pulumihome.New(os.Getenv("PULUMI_HOME")))
-	for _, name := range []string{"bin", "tools", "go.mod", "Pulumi.yaml"} {
-		require.NoError(t, os.Symlink(filepath.Join(root, name), filepath.Join(dir, name)))
-	}
-	d := &deployment{c: c, project: engine.Project{Root: dir}, stack: stack}
-	input, err := stackfile.Read(filepath.Join(root, "Pulumi."+stack+".yaml"))
-	require.NoError(t, err)
-	d.write(t, input, nil)
+	d := &deployment{c: c, project: engine.Project{Root: stacktest.Project(t, "../..")}, stack: stack}
+	d.change(t, nil)
 	resolved, err := d.project.Config(stack)
 	require.NoError(t, err)
 	d.namespace = resolved.Namespace
@@ -60,31 +45,15 @@ func newDeployment(t *testing.T, c *realCluster, stack string) *deployment {
 	return d
 }
 
-// write writes the stack file, with the cluster's kubeconfig and a change.
-func (d *deployment) write(t *testing.T, input config.Input, change map[string]any) {
-	t.Helper()
-	values := map[string]any{"pulumi:disable-default-providers": []string{"kubernetes", "random", "tls", "aws", "docker"}}
-	for key, value := range input {
-		values[config.Project+":"+key] = value
-	}
-	values[config.Project+":cluster"] = map[string]any{"kubeconfig": d.c.kubeconfig, "identifier": "real-pods"}
-	for key, value := range change {
-		values[config.Project+":"+key] = value
-	}
-	file, err := yaml.Marshal(map[string]any{"config": values})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(d.project.StackFile(d.stack), file, 0o600))
-}
-
-// change rewrites the stack file with other values of top-level keys, such as
-// "replicas"; the next up applies them.
+// change writes the stack file, with the cluster's kubeconfig and other values of
+// top-level keys, such as "replicas"; the next up applies them.
 func (d *deployment) change(t *testing.T, change map[string]any) {
 	t.Helper()
-	root, err := filepath.Abs("../..")
+	input, err := stackfile.Read("../../Pulumi." + d.stack + ".yaml")
 	require.NoError(t, err)
-	input, err := stackfile.Read(filepath.Join(root, "Pulumi."+d.stack+".yaml"))
-	require.NoError(t, err)
-	d.write(t, input, change)
+	input["cluster"] = map[string]any{"kubeconfig": d.c.kubeconfig, "identifier": "real-pods"}
+	maps.Copy(input, change)
+	stacktest.Write(t, d.project.StackFile(d.stack), input)
 }
 
 // open opens the stack, which works as long as the context does. Close it.
