@@ -19,6 +19,14 @@ import (
 // processes but waits for none of them: half a second on an idle machine.
 const kwokctlTimeout = time.Minute
 
+// Limits of the requests of each controller. Their defaults, 20 and 50 a second,
+// protect an API server that many share, and here make the first minute of a stack
+// slower than the two processors do.
+const (
+	apiQPS   = "500"
+	apiBurst = "1000"
+)
+
 // kwokctlConfig is the part of kwokctl's configuration, of kind
 // KwokctlConfiguration in config.kwok.x-k8s.io/v1alpha1, that is set here.
 type kwokctlConfig struct {
@@ -102,8 +110,16 @@ func (c *Cluster) configure(programs tools, p ports) kwokctlConfig {
 			{"kube-controller-manager", []extraArg{
 				{"leader-elect", "false", false},
 				{"enable-hostpath-provisioner", "true", false},
+				// A conflict over a claim is tried again then, 15 s by default.
+				{"pvclaimbinder-sync-period", "1s", false},
+				{"kube-api-qps", apiQPS, false},
+				{"kube-api-burst", apiBurst, false},
 			}},
-			{"kube-scheduler", []extraArg{{"leader-elect", "false", false}}},
+			{"kube-scheduler", []extraArg{
+				{"leader-elect", "false", false},
+				{"kube-api-qps", apiQPS, false},
+				{"kube-api-burst", apiBurst, false},
+			}},
 			// Stages are objects of the cluster, so that they can name kinds
 			// whose definitions are installed after kwok has started.
 			{"kwok-controller", []extraArg{

@@ -12,9 +12,11 @@ import (
 // storageClass is the default class of volumes. Its provisioner is part of the
 // controller manager and meant for clusters without a cloud: it creates a
 // volume for each claim, backed by a folder under /tmp that no simulated pod
-// uses.
+// uses. It binds a claim at once and not when its pod is scheduled: its volumes can
+// be reached from every node, and the scheduler and the StatefulSet controller would
+// change the claim at the same time, fail on each other's change and wait.
 func storageClass() *storagev1.StorageClass {
-	wait := storagev1.VolumeBindingWaitForFirstConsumer
+	bind := storagev1.VolumeBindingImmediate
 	grow := true
 	return &storagev1.StorageClass{
 		ObjectMeta: metav1.ObjectMeta{
@@ -22,7 +24,7 @@ func storageClass() *storagev1.StorageClass {
 			Annotations: map[string]string{"storageclass.kubernetes.io/is-default-class": "true"},
 		},
 		Provisioner:          "kubernetes.io/host-path",
-		VolumeBindingMode:    &wait,
+		VolumeBindingMode:    &bind,
 		AllowVolumeExpansion: &grow,
 	}
 }
