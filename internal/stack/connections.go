@@ -2,10 +2,11 @@ package stack
 
 import (
 	"fmt"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"slices"
 	"strconv"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/config"
