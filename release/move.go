@@ -213,11 +213,14 @@ func (m *Machine) gates(ctx context.Context, r *Record, seen map[string]Observat
 		samples, unknown := m.samples(ctx, r, s)
 		for _, l := range s.Limits {
 			e := gate.Unknown(l, unknown)
+			var windows []gate.Window
 			if unknown == "" {
-				e = gate.Judge(l, gate.Windows(samples, l.Signal, seen[s.Name].Version), m.before(ctx, r, s, l.Signal))
+				windows = gate.Windows(samples, l.Signal, seen[s.Name].Version)
+				e = gate.Judge(l, windows, m.before(ctx, r, s, l.Signal))
 			}
 			event := Event{At: m.Clock.Now(), Phase: r.Phase, Kind: Judged, Service: s.Name, Text: e.String(), Verdict: e.Verdict, Evidence: &e}
-			if r.setGate(Gate{Phase: r.Phase, Service: s.Name, Evidence: e}) {
+			judged := Gate{Phase: r.Phase, Service: s.Name, Evidence: e, Since: *r.Since, Until: event.At, Course: gate.CourseOf(windows, coursePoints)}
+			if r.setGate(judged) {
 				r.Timeline = append(r.Timeline, event)
 			}
 			m.tell(event)

@@ -102,6 +102,9 @@ type Service struct {
 	// Limits are what its gates test; Ignore are paths that count for nothing.
 	Limits []gate.Limits `json:"limits"`
 	Ignore []string      `json:"ignore,omitempty"`
+	// Objective is the share of requests that must succeed, which leaves the error
+	// budget.
+	Objective slo.Percent `json:"objective"`
 	// Shares are its stages, in order; none for Rolling.
 	Shares []Share `json:"shares,omitempty"`
 }
@@ -239,7 +242,7 @@ func checkService(path *field.Path, s ServiceInput, in Input) field.ErrorList {
 func service(s ServiceInput, limits []gate.Limits, stages []stage.Stage) Service {
 	one := Service{
 		Name: s.Name, Workload: s.KubernetesName(), Strategy: s.Strategy, Previous: s.Current, Next: s.Next,
-		Measured: s.MetricsPath != "", Limits: limits,
+		Measured: s.MetricsPath != "", Limits: limits, Objective: s.SLO.Objective,
 		Ignore: []string{s.MetricsPath, s.Health.Startup, s.Health.Live, s.Health.Ready},
 	}
 	one.Ignore = slices.DeleteFunc(one.Ignore, func(path string) bool { return path == "" })

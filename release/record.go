@@ -50,7 +50,16 @@ type Gate struct {
 	Phase    Phase         `json:"phase"`
 	Service  string        `json:"service"`
 	Evidence gate.Evidence `json:"evidence"`
+	// Since and Until are the time whose requests it has counted.
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
+	// Course is how that time went, in at most coursePoints windows; empty where
+	// metrics were out of reach.
+	Course gate.Course `json:"course,omitempty"`
 }
+
+// coursePoints keeps the record of eleven services within one object of the cluster.
+const coursePoints = 16
 
 // Wait says what a release waits for.
 type Wait struct {

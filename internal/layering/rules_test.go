@@ -33,7 +33,8 @@ var rules = []rule{
 	{"monitoring/scrape", []string{"catalog", "monitoring/metric", "internal/yamltext"}},
 	{"release/stage", nil},
 	{"release/gate", []string{"monitoring/metric", "monitoring/promql", "monitoring/slo"}},
-	{"release", []string{"catalog", "monitoring/slo", "release/..."}},
+	{"release", []string{"catalog", "monitoring/slo", "release/gate", "release/stage"}},
+	{"release/report", []string{"monitoring/slo", "release", "release/gate", "release/stage"}},
 	{"monitoring", []string{"catalog", "monitoring/...", "internal/yamltext"}},
 
 	{"internal/config", []string{"catalog", "monitoring/slo"}},

@@ -95,12 +95,12 @@ func (e Evidence) String() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s requests", Number(e.Canary.Requests))
 	if e.Canary.Requests > 0 {
-		fmt.Fprintf(&text, ", %s %s, %s (%s to %s)", Number(e.Canary.Bad), e.Limits.adjective(), percent(e.Canary.Rate()),
+		fmt.Fprintf(&text, ", %s %s, %s (%s to %s)", Number(e.Canary.Bad), e.Limits.adjective(), Percent(e.Canary.Rate()),
 			hundredths(e.Low), hundredths(e.High))
 	}
-	fmt.Fprintf(&text, ", limit %s", percent(e.Limits.Limit))
+	fmt.Fprintf(&text, ", limit %s", Percent(e.Limits.Limit))
 	if e.Stable.Requests > 0 {
-		fmt.Fprintf(&text, ", stable %s", percent(e.Stable.Rate()))
+		fmt.Fprintf(&text, ", stable %s", Percent(e.Stable.Rate()))
 	}
 	fmt.Fprintf(&text, ": %s", e.Reason)
 	return text.String()
@@ -135,8 +135,8 @@ func Number(f float64) string {
 // hundredths is a share in percent with two decimals, without the sign.
 func hundredths(share float64) string { return strconv.FormatFloat(share*100, 'f', 2, 64) }
 
-// percent is a share in percent, with at most two decimals.
-func percent(share float64) string {
+// Percent is a share in percent, with at most two decimals.
+func Percent(share float64) string {
 	text := strings.TrimRight(strings.TrimRight(hundredths(share), "0"), ".")
 	return text + " %"
 }

@@ -159,7 +159,7 @@ func table(all []result) string {
 			} else if r.share >= badShare {
 				kind = " (bad)"
 			}
-			fmt.Fprintf(&text, "| %v | %s%s | %s | %s | %s | %s | %s | %s |\n", r.rate, percent(r.share), kind,
+			fmt.Fprintf(&text, "| %v | %s%s | %s | %s | %s | %s | %s | %s |\n", r.rate, Percent(r.share), kind,
 				share(r.rolledBack, r.trials), share(r.promoted, r.trials), share(r.trials-r.rolledBack-r.promoted, r.trials), times(r.verdicts),
 				share(r.thresholdRolledBack, r.trials), share(r.trials-r.thresholdRolledBack, r.trials))
 		}
