@@ -29,7 +29,7 @@ import (
 
 func TestCluster_leads_nowhere_but_to_what_is_added(t *testing.T) {
 	c := ownCluster(t)
-	const namespace, metadata = "outside", "169.254.169.254"
+	const namespace, metadata = "outside", metadataAddress
 	c.runPod(t, namespace, "client", nil)
 	results := c.dial(t, namespace, "client", "tcp://192.0.2.1:443", "http://"+metadata+"/")
 	assert.False(t, results[0].OK, "%+v", results[0])
@@ -90,13 +90,13 @@ func TestCluster_load_counts_every_request(t *testing.T) {
 	require.NoError(t, err)
 	address := pod.Status.PodIP
 
-	whole := c.startLoad(t, "refused", contract.Load{URL: "http://" + address + ":8081/", Rate: 50, Count: 100}, nil)
-	endless := c.startLoad(t, "endless", contract.Load{URL: "grpc://" + address + ":8081", Rate: 50}, nil)
+	whole := c.startLoad(t, "refused", contract.Load{URL: "http://" + address + ":8081/", Rate: 50, Count: 100}, "")
+	endless := c.startLoad(t, "endless", contract.Load{URL: "grpc://" + address + ":8081", Rate: 50}, "")
 	refused := whole.result(t, time.Minute)
 	assert.Equal(t, 100, refused.Sent)
 	assert.Equal(t, map[string]int{"connection refused": 100}, refused.Failures)
 	assert.Zero(t, refused.OK)
-	stopped := endless.stop(t)
+	stopped := endless.stop(t, time.Minute)
 	assert.Positive(t, stopped.Sent)
 	assert.Equal(t, stopped.Sent, stopped.OK+stopped.Lost)
 }

@@ -63,14 +63,21 @@ func TestDev_comes_up_on_real_pods_and_goes(t *testing.T) {
 			}
 		}
 	})
+	t.Run("every container runs as declared", func(t *testing.T) { testAccounts(t, c, d) })
+	t.Run("every connection is as declared", func(t *testing.T) { testEdges(t, c, d) })
 	t.Run("another up changes nothing", func(t *testing.T) {
 		result := d.up(t)
 		assert.Empty(t, result.Changes)
 	})
-	t.Run("another number of replicas is rolled out", func(t *testing.T) {
-		d.change(t, map[string]any{"replicas": 2})
-		d.up(t)
-		assert.Len(t, c.pods(t, d.namespace, "auth-service"), 2)
+	t.Run("meanwhile", func(t *testing.T) {
+		t.Run("an update under load loses nothing", func(t *testing.T) {
+			t.Parallel()
+			testUpdate(t, c, d)
+		})
+		t.Run("probes restart what hangs and spare what waits", func(t *testing.T) {
+			t.Parallel()
+			testProbes(t, c, d)
+		})
 	})
 	t.Run("destroy leaves nothing", func(t *testing.T) {
 		d.destroy(t)

@@ -65,6 +65,8 @@ type realCluster struct {
 	// own is set when the cluster was started here; only then can nodes be
 	// killed and addresses be added.
 	own *realpods.Cluster
+	// standIns are the addresses that were added.
+	standIns map[string]bool
 }
 
 // cluster returns the shared cluster, which the first caller starts with the

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
@@ -88,74 +89,96 @@ const contractService = "/usr/local/bin/contract-service"
 // returns the results in the order of the targets.
 func (c *realCluster) dial(t *testing.T, namespace, pod string, targets ...string) []contract.Dialled {
 	t.Helper()
-	out, err := c.exec(t.Context(), namespace, pod, append([]string{contractService, "dial"}, targets...)...)
-	var results []contract.Dialled
-	for line := range strings.Lines(out) {
-		var result contract.Dialled
-		require.NoError(t, json.Unmarshal([]byte(line), &result), "%q (%v)", line, err)
-		results = append(results, result)
-	}
-	require.Len(t, results, len(targets), "%v", err)
+	results, err := c.tryDial(t.Context(), namespace, pod, targets...)
+	require.NoError(t, err)
 	return results
 }
 
-// runningLoad is a load that a pod of its own sends.
-type runningLoad struct {
-	c    *realCluster
-	name string
+func (c *realCluster) tryDial(ctx context.Context, namespace, pod string, targets ...string) ([]contract.Dialled, error) {
+	// It fails when one of the connections does.
+	out, problem := c.exec(ctx, namespace, pod, append([]string{contractService, "dial"}, targets...)...)
+	var results []contract.Dialled
+	for line := range strings.Lines(out) {
+		var result contract.Dialled
+		if err := json.Unmarshal([]byte(line), &result); err != nil {
+			return nil, fmt.Errorf("dial from %s: %q: %w (%v)", pod, line, err, problem)
+		}
+		results = append(results, result)
+	}
+	if len(results) != len(targets) {
+		return nil, fmt.Errorf("dial from %s: %d results for %d targets (%v)", pod, len(results), len(targets), problem)
+	}
+	return results, nil
+}
+
+// running is a pod of a test that prints its result, as JSON on the last line,
+// when it is told to stop or at the end of its work.
+type running[Result any] struct {
+	c               *realCluster
+	namespace, name string
 }
 
 // loadNamespace is where loads run: a namespace without policies.
 const loadNamespace = "load"
 
-// startLoad sends requests from a pod in a namespace of its own until stop is
-// called or load.Count is reached. Its labels may be those of a client that a
-// network policy lets in; where that goes by namespace, it has to be changed.
-func (c *realCluster) startLoad(t *testing.T, name string, load contract.Load, labels map[string]string) *runningLoad {
+// startLoad sends requests from a pod in a namespace of its own until it is told
+// to stop or load.Count is reached. node may name where the pod runs.
+func (c *realCluster) startLoad(t *testing.T, name string, load contract.Load, node string) *running[contract.LoadResult] {
 	t.Helper()
-	return c.startLoadIn(t, loadNamespace, name, load, labels)
+	pod := toolPod(name, nil, loadArgs(load)...)
+	pod.Spec.NodeName = node
+	c.runInNamespace(t, loadNamespace, pod)
+	return &running[contract.LoadResult]{c, loadNamespace, name}
 }
 
-func (c *realCluster) startLoadIn(t *testing.T, namespace, name string, load contract.Load, labels map[string]string) *runningLoad {
-	t.Helper()
+func loadArgs(load contract.Load) []string {
 	args := []string{"load", "-url", load.URL, "-rate", fmt.Sprint(load.Rate), "-count", fmt.Sprint(load.Count)}
 	if load.KeepAlive {
 		args = append(args, "-keep-alive")
 	}
+	if load.Await > 0 {
+		args = append(args, "-await", load.Await.String())
+	}
 	if load.Timeout > 0 {
 		args = append(args, "-timeout", load.Timeout.String())
 	}
-	c.runPod(t, namespace, name, labels, args...)
-	return &runningLoad{c, namespace + "/" + name}
+	return args
 }
 
-// stop ends the load and returns what became of its requests.
-func (l *runningLoad) stop(t *testing.T) contract.LoadResult {
+// stop ends the work and returns its result.
+func (r *running[Result]) stop(t *testing.T, timeout time.Duration) Result {
 	t.Helper()
-	namespace, name, _ := strings.Cut(l.name, "/")
 	// The first process of a container gets the signal only from outside or
 	// from a process beside it.
-	_, _ = l.c.exec(t.Context(), namespace, name, "/bin/sh", "-c", "kill -TERM 1")
-	return l.result(t, time.Minute)
+	_, _ = r.c.exec(t.Context(), r.namespace, r.name, "/bin/sh", "-c", "kill -TERM 1")
+	return r.result(t, timeout)
 }
 
-// result waits for the end of the load.
-func (l *runningLoad) result(t *testing.T, timeout time.Duration) contract.LoadResult {
+// result waits for the end of the work, and removes the pod.
+func (r *running[Result]) result(t *testing.T, timeout time.Duration) Result {
 	t.Helper()
-	namespace, name, _ := strings.Cut(l.name, "/")
-	eventually(t, "the end of the load "+l.name, timeout, func(ctx context.Context) error {
-		pod, err := l.c.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	pods := r.c.client.CoreV1().Pods(r.namespace)
+	eventually(t, "the end of pod "+r.name, timeout, func(ctx context.Context) error {
+		pod, err := pods.Get(ctx, r.name, metav1.GetOptions{})
 		if err == nil && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed {
 			err = fmt.Errorf("it is %s", pod.Status.Phase)
 		}
 		return err
 	})
-	text, err := l.c.client.CoreV1().Pods(namespace).GetLogs(name, &corev1.PodLogOptions{}).DoRaw(t.Context())
-	require.NoError(t, err)
-	var result contract.LoadResult
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	text := r.log(t)
+	var result Result
+	lines := strings.Split(strings.TrimSpace(text), "\n")
 	require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &result), "%s", text)
+	require.NoError(t, pods.Delete(t.Context(), r.name, metav1.DeleteOptions{}))
 	return result
+}
+
+// log is what it has printed.
+func (r *running[Result]) log(t *testing.T) string {
+	t.Helper()
+	text, err := r.c.client.CoreV1().Pods(r.namespace).GetLogs(r.name, &corev1.PodLogOptions{}).DoRaw(t.Context())
+	require.NoError(t, err)
+	return string(text)
 }
 
 // podTimeout bounds the start of a pod whose image is loaded.
@@ -168,29 +191,64 @@ func (c *realCluster) runPod(t *testing.T, namespace, name string, labels map[st
 	if len(args) == 0 {
 		args = []string{"pause"}
 	}
-	c.runImage(t, namespace, name, podimage.Toolbox, labels, append([]string{contractService}, args...)...)
+	c.runInNamespace(t, namespace, toolPod(name, labels, args...))
 }
 
 // runImage starts a pod of an image that is loaded and waits until it runs.
 func (c *realCluster) runImage(t *testing.T, namespace, name, image string, labels map[string]string, command ...string) {
 	t.Helper()
+	c.runInNamespace(t, namespace, podOf(name, image, labels, command...))
+}
+
+func podOf(name, image string, labels map[string]string, command ...string) *corev1.Pod {
+	grace := int64(5)
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
+		Spec: corev1.PodSpec{
+			RestartPolicy: corev1.RestartPolicyNever, TerminationGracePeriodSeconds: &grace,
+			Containers: []corev1.Container{{Name: name, Image: image, ImagePullPolicy: corev1.PullNever, Command: command}},
+		},
+	}
+}
+
+// toolPod is a pod of the contract service, with a shell. It may run in the
+// namespace of a stack, too: it is within its quota and its Pod Security level.
+func toolPod(name string, labels map[string]string, args ...string) *corev1.Pod {
+	pod := podOf(name, podimage.Toolbox, labels, append([]string{contractService}, args...)...)
+	container := &pod.Spec.Containers[0]
+	container.Resources = corev1.ResourceRequirements{
+		Requests: quantities("20m", "64Mi", "16Mi"), Limits: quantities("1", "256Mi", "64Mi"),
+	}
+	no, yes, user := false, true, int64(65534)
+	container.SecurityContext = &corev1.SecurityContext{
+		RunAsNonRoot: &yes, RunAsUser: &user, AllowPrivilegeEscalation: &no,
+		Capabilities:   &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+	return pod
+}
+
+func quantities(cpu, memory, disk string) corev1.ResourceList {
+	return corev1.ResourceList{
+		corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory), corev1.ResourceEphemeralStorage: resource.MustParse(disk),
+	}
+}
+
+// runInNamespace starts a pod and waits until it runs. The namespace is made, and
+// removed after the test, where there is none.
+func (c *realCluster) runInNamespace(t *testing.T, namespace string, pod *corev1.Pod) {
+	t.Helper()
 	_, err := c.client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
 	if err == nil {
 		t.Cleanup(func() { c.deleteNamespace(t, namespace) })
 	}
-	grace := int64(5)
-	_, err = c.client.CoreV1().Pods(namespace).Create(t.Context(), &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
-		Spec: corev1.PodSpec{
-			RestartPolicy: corev1.RestartPolicyNever, TerminationGracePeriodSeconds: &grace,
-			Containers: []corev1.Container{{
-				Name: name, Image: image, ImagePullPolicy: corev1.PullNever, Command: command,
-			}},
-		},
-	}, metav1.CreateOptions{})
-	require.NoError(t, err)
-	eventually(t, "pod "+name, podTimeout, func(ctx context.Context) error {
-		pod, err := c.client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	eventually(t, "pod "+pod.Name+" to be accepted", podTimeout, func(ctx context.Context) error {
+		// A new namespace has no ServiceAccount yet.
+		_, err := c.client.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
+		return err
+	})
+	eventually(t, "pod "+pod.Name, podTimeout, func(ctx context.Context) error {
+		pod, err := c.client.CoreV1().Pods(namespace).Get(ctx, pod.Name, metav1.GetOptions{})
 		if err == nil && pod.Status.Phase == corev1.PodPending {
 			err = fmt.Errorf("it is %s: %v", pod.Status.Phase, pod.Status.ContainerStatuses)
 		}
@@ -221,11 +279,18 @@ func (c *realCluster) deleteNamespace(t *testing.T, name string) {
 
 // standIn adds an address inside of the cluster's namespaces that plays
 // something outside, such as a metadata service: it answers HTTP with the text
-// on each port.
+// on each port. An address that another test has added stays as it is.
 func (c *realCluster) standIn(t *testing.T, address, text string, ports ...int) {
 	t.Helper()
 	require.NotNil(t, c.own, "use ownCluster")
+	if c.standIns[address] {
+		return
+	}
 	require.NoError(t, c.own.Inside().AddStandIn(t.Context(), machine.StandIn{Address: address, Ports: ports, Text: text}))
+	if c.standIns == nil {
+		c.standIns = map[string]bool{}
+	}
+	c.standIns[address] = true
 }
 
 // killNode ends every process of a node at once, and startNode starts it again.

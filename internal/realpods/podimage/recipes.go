@@ -17,7 +17,7 @@ var postgresEntrypoint string
 var redisEntrypoint string
 
 // recipes changes what is made from the same inputs.
-var recipes = "1" + postgresEntrypoint + redisEntrypoint
+var recipes = "2" + postgresEntrypoint + redisEntrypoint
 
 // maker makes images over one root file system. Layers are made once.
 type maker struct {
@@ -58,15 +58,25 @@ func (m *maker) make(image Image) (v1.Image, error) {
 				return nil, err
 			}
 		}
-		return assemble(config(v1.Config{Entrypoint: []string{"weed"}, WorkingDir: "/data"}), m.debian, m.weed)
+		contract, err := m.contractLayer()
+		if err != nil {
+			return nil, err
+		}
+		return assemble(config(v1.Config{Entrypoint: []string{"weed"}, WorkingDir: "/data"}), m.debian, m.weed, contract)
 	case postgresExporter:
+		contract, err := m.contractLayer()
+		if err != nil {
+			return nil, err
+		}
 		top, err := layerOf(program("bin/postgres_exporter", m.programs["postgres_exporter"]), users)
 		if err != nil {
 			return nil, err
 		}
-		return assemble(config(v1.Config{Entrypoint: []string{"/bin/postgres_exporter"}, User: "nobody"}), top)
+		return assemble(config(v1.Config{Entrypoint: []string{"/bin/postgres_exporter"}, User: "nobody"}), contract, top)
 	case service:
 		return m.service(image.Service)
+	case curl:
+		return m.over(v1.Config{Entrypoint: []string{"curl"}})
 	case standIn:
 		return m.alone(v1.Config{Entrypoint: slices.Concat([]string{"/" + contractPath, "listen"}, texts(image.ports), []string{"--"}), User: "65534"})
 	}
@@ -83,33 +93,44 @@ func (m *maker) service(name string) (v1.Image, error) {
 
 // alone is an image with nothing but the contract service.
 func (m *maker) alone(c v1.Config) (v1.Image, error) {
-	top, err := m.contractLayer()
+	contract, err := m.contractLayer()
 	if err != nil {
 		return nil, err
 	}
-	return assemble(config(c), top)
+	top, err := layerOf(file{path: "tmp", dir: true, mode: 0o1777}, users)
+	if err != nil {
+		return nil, err
+	}
+	return assemble(config(c), contract, top)
 }
 
 func (m *maker) contractLayer() (v1.Layer, error) {
 	var err error
 	if m.contract == nil {
-		m.contract, err = layerOf(program(contractPath, m.programs["contract-service"]),
-			file{path: "tmp", dir: true, mode: 0o1777}, users)
+		m.contract, err = layerOf(program(contractPath, m.programs["contract-service"]))
 	}
 	return m.contract, err
 }
 
-// over is an image over Debian.
+// over is an image over Debian. The contract service is in it, for tests that
+// connect from every pod.
 func (m *maker) over(c v1.Config, files ...file) (v1.Image, error) {
+	contract, err := m.contractLayer()
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return assemble(config(c), m.debian, contract)
+	}
 	top, err := layerOf(files...)
 	if err != nil {
 		return nil, err
 	}
-	return assemble(config(c), m.debian, top)
+	return assemble(config(c), m.debian, contract, top)
 }
 
 func (m *maker) toolbox() (v1.Image, error) {
-	return m.over(v1.Config{Cmd: []string{"/" + contractPath, "pause"}}, program(contractPath, m.programs["contract-service"]))
+	return m.over(v1.Config{Cmd: []string{"/" + contractPath, "pause"}})
 }
 
 // listener is an image of a system that cannot be had: its programs do nothing,
@@ -117,7 +138,7 @@ func (m *maker) toolbox() (v1.Image, error) {
 func (m *maker) listener(image Image) (v1.Image, error) {
 	serve := fmt.Sprintf("#!/bin/sh\n# A stand-in: it only listens where the real server does.\nexec /%s listen %s -- \"$@\"\n", contractPath, strings.Join(texts(image.ports), " "))
 	const nothing = "#!/bin/sh\n# A stand-in that does nothing.\nexit 0\n"
-	files := []file{program(contractPath, m.programs["contract-service"])}
+	var files []file
 	var entrypoint []string
 	switch image.role {
 	case kafka:

@@ -22,6 +22,7 @@ const (
 	postgresExporter role = "postgres-exporter"
 	redisExporter    role = "redis-exporter"
 	service          role = "service"
+	curl             role = "curl"     // With a shell, for scripts that carry backups.
 	standIn          role = "stand-in" // It listens on the ports of its workload.
 )
 
@@ -71,7 +72,7 @@ func of(w workload.Workload) (Image, error) {
 			catalog.Kafka: kafka, catalog.ClickHouse: clickhouse, catalog.Elasticsearch: elasticsearch,
 		}[w.Store]
 	case workload.Backup:
-		image.role = standIn
+		image.role = curl
 	case workload.Exporter:
 		image.role = map[catalog.StoreKind]role{catalog.Postgres: postgresExporter, catalog.Redis: redisExporter}[w.Store]
 		if image.role == "" {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -234,6 +235,22 @@ func TestLoad_counts_every_request(t *testing.T) {
 		assert.Equal(t, map[string]int{"status 404": 20}, result.Failures)
 		assert.False(t, result.First.IsZero())
 	})
+	t.Run("once there is an answer", func(t *testing.T) {
+		began := time.Now()
+		late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if time.Since(began) < 300*time.Millisecond {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			_ = writeJSON(w, Identity{Pod: "p"})
+		}))
+		defer late.Close()
+		result, err := Load{URL: late.URL, Rate: 100, Count: 5, Await: 5 * time.Second}.Run(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, map[string]int{"p": 5}, result.Pods)
+		_, err = Load{URL: r.http + "/nowhere", Rate: 1, Await: 200 * time.Millisecond}.Run(t.Context())
+		assert.ErrorContains(t, err, "no answer within 200ms")
+	})
 	t.Run("and is refused without a rate", func(t *testing.T) {
 		_, err := Load{URL: r.http}.Run(t.Context())
 		assert.ErrorContains(t, err, "a rate of at least 1")
@@ -258,8 +275,12 @@ func TestMain_reports_wrong_usage(t *testing.T) {
 		})
 	}
 	var out bytes.Buffer
-	assert.Equal(t, 0, Main([]string{"about"}, &out, io.Discard))
+	folder := t.TempDir()
+	assert.Equal(t, 0, Main([]string{"about", folder}, &out, io.Discard))
 	var account Account
 	require.NoError(t, json.Unmarshal(out.Bytes(), &account))
 	assert.NotEmpty(t, account.Seccomp)
+	assert.NotEmpty(t, account.First.Seccomp)
+	assert.Equal(t, os.Getuid(), account.UID)
+	assert.Equal(t, []string{folder}, account.Writable)
 }

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
 	"google.golang.org/grpc"
@@ -174,26 +172,4 @@ func dialRedis(ctx context.Context, address string) (string, error) {
 	client := redis.NewClient(options)
 	defer client.Close()
 	return client.Ping(ctx).Result()
-}
-
-// dialS3 lists the bucket of the environment with a signed request, as the
-// services do.
-func dialS3(ctx context.Context) (string, error) {
-	endpoint, bucket := env("S3_ENDPOINT", "AWS_S3_ENDPOINT", "AWS_ENDPOINT_URL_S3"), env("S3_BUCKET", "S3_BUCKET_NAME", "AWS_S3_BUCKET")
-	if endpoint == "" || bucket == "" {
-		return "", errors.New("no endpoint or bucket of S3 in the environment")
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(endpoint, "/")+"/"+bucket+"/?list-type=2&max-keys=1", nil)
-	if err != nil {
-		return "", err
-	}
-	// The digest of an empty body.
-	const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-	request.Header.Set("X-Amz-Content-Sha256", empty)
-	keys := aws.Credentials{AccessKeyID: env("AWS_ACCESS_KEY_ID"), SecretAccessKey: env("AWS_SECRET_ACCESS_KEY")}
-	region := env0("AWS_REGION", "us-east-1")
-	if err := v4.NewSigner().SignHTTP(ctx, keys, request, empty, "s3", region, time.Now()); err != nil {
-		return "", err
-	}
-	return send(request)
 }

@@ -21,7 +21,11 @@ const usage = `usage: contract-service [serve]            be a service, with the
                                            accept connections and answer nothing but "ok" to HTTP
        contract-service dial TARGET...     connect to each target, print one JSON object each
        contract-service load [FLAG...]     send requests at a steady rate, print what became of them
-       contract-service about              print as whom it runs and what it can write, as JSON
+       contract-service order PATH         give an order to the service in this pod, such as /contract/hang?seconds=60
+       contract-service about [FOLDER]     print as whom it runs and where it can write below a folder,
+                                           by default anywhere, as JSON
+       contract-service keep [FLAG...]     write records to a store until it is told to stop, then read
+                                           them, print what became of them
        contract-service pause              hold the namespaces of a pod
 
 Targets: tcp://HOST:PORT, http://..., grpc://HOST:PORT, postgres://..., redis://...,
@@ -47,8 +51,16 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return printDialled(ctx, args, stdout)
 	case "load":
 		err = loadCommand(ctx, args, stdout)
+	case "order":
+		err = order(ctx, args)
 	case "about":
-		err = writeJSON(stdout, About())
+		folder := "/"
+		if len(args) > 0 {
+			folder = args[0]
+		}
+		err = writeJSON(stdout, About(folder))
+	case "keep":
+		err = keepCommand(ctx, args, stdout, stderr)
 	case "pause":
 		pause(ctx)
 	default:

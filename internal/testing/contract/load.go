@@ -15,12 +15,15 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 )
 
 // Load is a constant load. Requests start at the rate whether or not earlier
 // ones have been answered.
 type Load struct {
-	// URL is asked with GET; a grpc://HOST:PORT is asked for its health.
+	// URL is asked with GET; a grpc://HOST:PORT is asked for its health, and with
+	// env:DATABASE_URL, env:REDIS_URL or env:S3 every request is a login to a
+	// store of the environment.
 	URL string
 	// Rate is the number of requests in a second.
 	Rate int
@@ -30,6 +33,9 @@ type Load struct {
 	KeepAlive bool
 	// Timeout bounds one request, by default 5 s.
 	Timeout time.Duration
+	// Await is how long there may be no answer before the load begins. A network
+	// policy enforcer learns of a new pod a moment after its start.
+	Await time.Duration
 }
 
 // LoadResult is what became of the requests of a load.
@@ -42,7 +48,7 @@ type LoadResult struct {
 	Failures map[string]int `json:"failures,omitempty"`
 	First    time.Time      `json:"first,omitzero"`
 	Last     time.Time      `json:"last,omitzero"`
-	// Pods counts the answers by pod.
+	// Pods counts the answers by pod, and logins by what the store said.
 	Pods map[string]int `json:"pods,omitempty"`
 	// Slowest is the longest time to an answer, in milliseconds.
 	Slowest float64 `json:"slowestMillis"`
@@ -61,6 +67,15 @@ func (l Load) Run(ctx context.Context) (LoadResult, error) {
 		return LoadResult{}, err
 	}
 	defer done()
+	if l.Await > 0 {
+		err := await(ctx, l.Await, func(ctx context.Context) error {
+			_, err := ask(ctx)
+			return err
+		})
+		if err != nil {
+			return LoadResult{}, err
+		}
+	}
 	result := LoadResult{Failures: map[string]int{}, Pods: map[string]int{}}
 	var mu sync.Mutex
 	var wait sync.WaitGroup
@@ -95,6 +110,25 @@ func (l Load) Run(ctx context.Context) (LoadResult, error) {
 	return result, nil
 }
 
+// await tries until there is no error, at most for a time.
+func await(ctx context.Context, timeout time.Duration, try func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	for {
+		one, cancel := context.WithTimeout(ctx, dialTimeout)
+		err := try(one)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("no answer within %s: %w", timeout, err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 func (r *LoadResult) add(pod string, err error, took time.Duration) {
 	r.Slowest = max(r.Slowest, float64(took.Microseconds())/1000)
 	if err == nil {
@@ -107,18 +141,23 @@ func (r *LoadResult) add(pod string, err error, took time.Duration) {
 	if r.First.IsZero() {
 		r.First = r.Last
 	}
-	reason := err.Error()
-	if i := strings.LastIndex(reason, ": "); i >= 0 {
-		reason = reason[i+2:]
-	}
-	r.Failures[reason]++
+	r.Failures[reason(err)]++
 }
 
 // client returns how to ask once; the answer is the name of the pod.
 func (l Load) client() (ask func(context.Context) (string, error), done func(), err error) {
+	if strings.HasPrefix(l.URL, "env:") {
+		return func(ctx context.Context) (string, error) {
+			detail, err := dial(ctx, l.URL)
+			detail, _, _ = strings.Cut(detail, ": ") // Without a body.
+			return detail, err
+		}, func() {}, nil
+	}
 	if host, found := strings.CutPrefix(l.URL, "grpc://"); found {
 		connection, err := grpc.NewClient("dns:///"+host, grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`))
+			grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"round_robin": {}}]}`),
+			// The services' GRPC_KEEPALIVE_INTERVAL_SECS and _TIMEOUT_SECS.
+			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -155,10 +194,11 @@ func (l Load) client() (ask func(context.Context) (string, error), done func(), 
 func loadCommand(ctx context.Context, args []string, stdout io.Writer) error {
 	var load Load
 	flags := flag.NewFlagSet("load", flag.ContinueOnError)
-	flags.StringVar(&load.URL, "url", "", "http://... or grpc://HOST:PORT")
+	flags.StringVar(&load.URL, "url", "", "http://..., grpc://HOST:PORT, env:DATABASE_URL, env:REDIS_URL or env:S3")
 	flags.IntVar(&load.Rate, "rate", 100, "requests in a second")
 	flags.IntVar(&load.Count, "count", 0, "number of requests; 0 means until it is told to stop")
 	flags.BoolVar(&load.KeepAlive, "keep-alive", false, "reuse connections")
+	flags.DurationVar(&load.Await, "await", 0, "how long there may be no answer before it begins")
 	flags.DurationVar(&load.Timeout, "timeout", 5*time.Second, "bound of one request")
 	if err := flags.Parse(args); err != nil {
 		return err

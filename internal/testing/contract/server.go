@@ -32,7 +32,8 @@ const drainTime = 30 * time.Second
 //	POST /contract/away?seconds=N    is not ready for N seconds, as without a dependency
 //
 // A service whose environment has CONTRACT_ABRUPT ends at once when it is told
-// to stop. CONTRACT_READY_AFTER is a duration for which it is not ready.
+// to stop. CONTRACT_READY_AFTER is a duration for which it is not ready. With
+// CONTRACT_STORES=none it asks no store whether it is ready.
 type Server struct {
 	name    string
 	metrics *metrics
@@ -141,6 +142,25 @@ func (s *Server) Serve(ctx context.Context, httpListener, grpcListener net.Liste
 	return err
 }
 
+// order posts to the service of the same pod.
+func order(ctx context.Context, args []string) error {
+	if len(args) != 1 {
+		return errors.New("order: needs one path")
+	}
+	port, _, err := ports()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:"+strconv.Itoa(port)+args[0], nil)
+	if err != nil {
+		return err
+	}
+	_, err = send(request)
+	return err
+}
+
 func (s *Server) grpcServer() *grpc.Server {
 	server := grpc.NewServer(grpc.UnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 		s.hang(ctx)
@@ -185,7 +205,7 @@ func (s *Server) Handler() http.Handler {
 	handle("GET /contract/dial", "/contract/dial", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, Dial(r.Context(), r.URL.Query()["target"]))
 	})
-	handle("GET /contract/about", "/contract/about", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, About()) })
+	handle("GET /contract/about", "/contract/about", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, About("/")) })
 	handle("GET /contract/sleep", "/contract/sleep", func(w http.ResponseWriter, r *http.Request) {
 		ms, err := strconv.Atoi(r.URL.Query().Get("ms"))
 		if err != nil {

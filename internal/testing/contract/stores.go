@@ -34,6 +34,9 @@ type stores struct {
 
 func newStores() (*stores, error) {
 	s := &stores{}
+	if env("CONTRACT_STORES") == "none" {
+		return s, nil
+	}
 	if url := os.Getenv("DATABASE_URL"); url != "" {
 		config, err := pgxpool.ParseConfig(url)
 		if err != nil {
