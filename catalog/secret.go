@@ -59,6 +59,7 @@ func Secrets() []Secret {
 		{Key: "POSTGRES_PASSWORD", Group: GroupPostgres, Generate: GeneratePassword, Store: Postgres, Doc: "Password of the application's PostgreSQL user; part of DATABASE_URL."},
 		{Key: "POSTGRES_SUPERUSER_PASSWORD", Group: GroupPostgres, Generate: GeneratePassword, Store: Postgres, Internal: true, Doc: "Password of the superuser, which only sets up roles."},
 		{Key: "POSTGRES_EXPORTER_PASSWORD", Group: GroupPostgres, Generate: GeneratePassword, Store: Postgres, Internal: true, Doc: "Password of the exporter's role, which may only read statistics."},
+		{Key: "POSTGRES_MIGRATION_PASSWORD", Group: GroupPostgres, Generate: GeneratePassword, Store: Postgres, Internal: true, Doc: "Password of the migrator's role, which changes the schema as the owner."},
 		{Key: "REDIS_URL", Group: GroupRedis, Generate: GenerateURL, Store: Redis, Doc: "Connection URL of Redis, with the password."},
 		{Key: "REDIS_PASSWORD", Group: GroupRedis, Generate: GeneratePassword, Store: Redis, Doc: "Password of Redis; part of REDIS_URL."},
 		{Key: "REDIS_EXPORTER_PASSWORD", Group: GroupRedis, Generate: GeneratePassword, Store: Redis, Internal: true, Doc: "Password of the exporter's user, which may read no values."},

@@ -30,8 +30,8 @@ type InfraStackArgs struct {
 	PublicAPI *PublicAPIArgs
 	// PullSecrets are names of existing Secrets with registry credentials.
 	PullSecrets []string
-	// Workloads are the stores with their set-up and backups, and the exporters,
-	// in their order of start; others are left out.
+	// Workloads are the stores with their set-up and backups, what migrates the
+	// database, and the exporters, in their order of start; others are left out.
 	Workloads []workload.Workload
 	// ExternalStores are stores outside of the cluster that get a name inside.
 	ExternalStores []ExternalStoreArgs
@@ -50,7 +50,8 @@ type InfraStack struct {
 
 	// Pods are what the pods of services have in common.
 	Pods Pods
-	// Ready is what services wait for: the stores that the stack runs, set up.
+	// Ready is what services wait for: the stores that the stack runs, set up, and
+	// the schema of the database where the stack migrates it.
 	Ready []pulumi.Resource
 	// Storage is what the stack declares in its AWS account; empty where object
 	// storage is somewhere else.
@@ -127,6 +128,9 @@ func NewInfraStack(ctx *pulumi.Context, name string, args *InfraStackArgs, opts 
 	if err := stack.newStores(ctx, scope, priorities, args, child); err != nil {
 		return nil, err
 	}
+	if err := stack.newMigrations(ctx, scope, args, child); err != nil {
+		return nil, err
+	}
 	return stack, ctx.RegisterResourceOutputs(stack, pulumi.Map{
 		"namespace": stack.Namespace,
 		"configMap": stack.ConfigMap,
@@ -173,6 +177,21 @@ func (s *InfraStack) newStores(ctx *pulumi.Context, scope Scope, priorities *Pri
 			return err
 		}
 	}
+	return nil
+}
+
+// newMigrations declares what migrates the database, where the stack has an image
+// for it.
+func (s *InfraStack) newMigrations(ctx *pulumi.Context, scope Scope, args *InfraStackArgs, opts ...pulumi.ResourceOption) error {
+	w, found := workload.Find(args.Workloads, workload.Migrations)
+	if !found || w.Image == "" {
+		return nil
+	}
+	migrations, err := NewMigrations(ctx, w.Name, &MigrationsArgs{Scope: scope, Pods: s.Pods, Workload: w}, opts...)
+	if err != nil {
+		return err
+	}
+	s.Ready = append(s.Ready, migrations.Ready...)
 	return nil
 }
 

@@ -24,39 +24,44 @@ func TestAwait(t *testing.T) {
 				}
 			}
 		})
-		t.Run("chains of awaited resources are short/"+name, func(t *testing.T) {
-			byURN := map[string]recorded{}
-			for _, r := range all {
-				byURN[r.urn] = r
+		t.Run("chains of awaited resources are short/"+name, func(t *testing.T) { shortChains(t, all) })
+	}
+}
+
+// shortChains asserts that no more resources than allowed are waited for one after
+// another, and that what needs no pods waits for none.
+func shortChains(t *testing.T, all []recorded) {
+	t.Helper()
+	byURN := map[string]recorded{}
+	for _, r := range all {
+		byURN[r.urn] = r
+	}
+	known := map[string][]string{}
+	var chain func(urn string) []string
+	chain = func(urn string) []string {
+		if found, ok := known[urn]; ok {
+			return found
+		}
+		var longest []string
+		// A resource also waits for what its component waits for.
+		for _, before := range append(slices.Clone(byURN[urn].dependsOn), byURN[byURN[urn].parent].dependsOn...) {
+			if c := chain(before); len(c) > len(longest) {
+				longest = c
 			}
-			known := map[string][]string{}
-			var chain func(urn string) []string
-			chain = func(urn string) []string {
-				if found, ok := known[urn]; ok {
-					return found
-				}
-				var longest []string
-				// A resource also waits for what its component waits for.
-				for _, before := range append(slices.Clone(byURN[urn].dependsOn), byURN[byURN[urn].parent].dependsOn...) {
-					if c := chain(before); len(c) > len(longest) {
-						longest = c
-					}
-				}
-				if awaited(byURN[urn]) {
-					longest = append(slices.Clone(longest), byURN[urn].name)
-				}
-				known[urn] = longest
-				return longest
-			}
-			for _, r := range all {
-				before := chain(r.urn)
-				assert.LessOrEqual(t, len(before), longestChain, "%s", strings.Join(before, " -> "))
-				switch r.typ[strings.LastIndex(r.typ, ":")+1:] {
-				case "Service", "ServiceAccount", "PodDisruptionBudget", "ConfigMap", "PrometheusRule", "PodMonitor", "ServiceMonitor":
-					assert.Empty(t, before, "%s waits for pods that it does not need", r.urn)
-				}
-			}
-		})
+		}
+		if awaited(byURN[urn]) {
+			longest = append(slices.Clone(longest), byURN[urn].name)
+		}
+		known[urn] = longest
+		return longest
+	}
+	for _, r := range all {
+		before := chain(r.urn)
+		assert.LessOrEqual(t, len(before), longestChain, "%s", strings.Join(before, " -> "))
+		switch r.typ[strings.LastIndex(r.typ, ":")+1:] {
+		case "Service", "ServiceAccount", "PodDisruptionBudget", "ConfigMap", "PrometheusRule", "PodMonitor", "ServiceMonitor":
+			assert.Empty(t, before, "%s waits for pods that it does not need", r.urn)
+		}
 	}
 }
 

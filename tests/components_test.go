@@ -76,7 +76,7 @@ var kinds = map[string]map[string]int{
 		"nova InfraStack": 1, "nova Namespace": 1, "nova Secrets": 1, "nova Configuration": 1, "nova Network": 1, "nova Quota": 1, "nova Priorities": 1,
 		"nova NovaService": 11, "nova MonitoringStack": 1, "nova Exporter": 4, "nova Store": 6,
 		"ConfigMap": 16, "Deployment": 15, "Job": 5, "LimitRange": 1, "Namespace": 1, "NetworkPolicy": 29,
-		"PodDisruptionBudget": 17, "PriorityClass": 2, "PrivateKey": 1, "RandomBytes": 1, "RandomPassword": 12,
+		"PodDisruptionBudget": 17, "PriorityClass": 2, "PrivateKey": 1, "RandomBytes": 1, "RandomPassword": 13,
 		"ResourceQuota": 1, "Secret": 1, "Service": 38, "ServiceAccount": 21, "StatefulSet": 6,
 		"kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
 		"PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 5, "AlertmanagerConfig": 1,
@@ -89,7 +89,7 @@ var kinds = map[string]map[string]int{
 		"LifecyclePolicy": 11, "Repository": 11, "Role": 5, "RolePolicy": 5, "User": 1, "UserPolicy": 1, "AccessKey": 1, "Distribution": 1, "OriginAccessControl": 1,
 		"ConfigMap": 17, "CronJob": 3, "Deployment": 15, "Gateway": 1, "Certificate": 1, "HTTPRoute": 4, "Job": 4, "LimitRange": 1,
 		"Namespace": 1, "NetworkPolicy": 31, "PodDisruptionBudget": 16, "PriorityClass": 2, "PrivateKey": 1,
-		"RandomBytes": 1, "RandomPassword": 12, "ResourceQuota": 1, "Secret": 1, "Service": 36, "ServiceAccount": 21, "StatefulSet": 5,
+		"RandomBytes": 1, "RandomPassword": 13, "ResourceQuota": 1, "Secret": 1, "Service": 36, "ServiceAccount": 21, "StatefulSet": 5,
 		"aws": 1, "kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
 		"PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 5, "AlertmanagerConfig": 1,
 	},
@@ -101,7 +101,7 @@ var kinds = map[string]map[string]int{
 		"LifecyclePolicy": 11, "Repository": 11, "Role": 4, "RolePolicy": 4, "User": 1, "UserPolicy": 1, "AccessKey": 1, "Distribution": 1, "OriginAccessControl": 1,
 		"ConfigMap": 6, "Deployment": 15, "ExternalSecret": 1, "Ingress": 3, "Gateway": 1, "Certificate": 1, "HTTPRoute": 4, "LimitRange": 1,
 		"Namespace": 1, "NetworkPolicy": 19, "PodDisruptionBudget": 11, "PriorityClass": 2, "PrivateKey": 1,
-		"RandomBytes": 1, "RandomPassword": 12, "ResourceQuota": 1, "Secret": 1, "Service": 30, "ServiceAccount": 15,
+		"RandomBytes": 1, "RandomPassword": 13, "ResourceQuota": 1, "Secret": 1, "Service": 30, "ServiceAccount": 15,
 		"aws": 1, "kubernetes": 1, "random": 1, "tls": 1, "Stack": 1,
 		"PrometheusRule": 1, "PodMonitor": 11, "ServiceMonitor": 4, "AlertmanagerConfig": 1,
 	},
@@ -192,7 +192,7 @@ func TestProtection_covers_what_holds_data(t *testing.T) {
 			assert.Equal(t, data && c.DeletionProtection, r.protect, r.urn)
 			assert.Equal(t, data && c.DeletionProtection, r.retain, r.urn)
 		}
-		assert.Equal(t, 15, held)
+		assert.Equal(t, 16, held)
 	})
 }
 

@@ -115,6 +115,9 @@ func inCluster(kind string) map[string]any {
 // administered has the login of an administrator of its PostgreSQL.
 var administered = map[string]any{"dependencies": map[string]any{"postgres": map[string]any{"admin": map[string]any{"secret": "postgres-admin"}}}}
 
+// migrated has a Job that migrates the database.
+var migrated = map[string]any{"migrations": map[string]any{"image": "registry.example.com/migrations@sha256:" + strings.Repeat("0", 64)}}
+
 // externalStores says what production takes for granted.
 var externalStores = map[string]any{
 	"postgres": map[string]any{"mode": "external"}, "redis": map[string]any{"mode": "external"},
@@ -217,6 +220,14 @@ var turns = map[string][]turn{
 	"dependencies.elasticsearch.host":    {{to: "other-search.nova.internal"}},
 	"dependencies.elasticsearch.image":   {{with: inCluster("elasticsearch"), to: "docker.elastic.co/elasticsearch/elasticsearch:8.11.5"}},
 	"dependencies.elasticsearch.storage": {{with: inCluster("elasticsearch"), to: "20Gi"}},
+
+	"migrations.mode":      {{to: "elsewhere"}, {to: "job", also: migrated}},
+	"migrations.image":     {{to: "registry.example.com/migrations@sha256:" + strings.Repeat("1", 64)}},
+	"migrations.directory": {{with: migrated, to: "/sql"}},
+	"migrations.serving":   {{with: migrated, to: []any{"v1.4.0"}}},
+	"migrations.host":      {{with: migrated, to: "primary.nova.internal"}},
+	"migrations.port":      {{with: migrated, to: text(5433)}},
+	"migrations.user":      {{with: migrated, to: "other"}},
 
 	"storage.mode": {{to: "external", also: map[string]any{
 		"storage": map[string]any{"endpoint": "s3.example.com:443"}, "images": elsewhere["images"],

@@ -179,6 +179,7 @@ func TestStores_set_up_and_exporter_read_only_their_own_keys(t *testing.T) {
 		"postgres-setup": {
 			"PASSWORD": "POSTGRES_PASSWORD", "PREVIOUS_PASSWORD": "POSTGRES_PASSWORD_PREVIOUS", "EXPORTER_PASSWORD": "POSTGRES_EXPORTER_PASSWORD",
 			"SUPERUSER_PASSWORD": "POSTGRES_SUPERUSER_PASSWORD", "PREVIOUS_SUPERUSER_PASSWORD": "POSTGRES_SUPERUSER_PASSWORD_PREVIOUS",
+			"MIGRATION_PASSWORD": "POSTGRES_MIGRATION_PASSWORD",
 		},
 		"postgres-exporter": {"DATA_SOURCE_PASS": "POSTGRES_EXPORTER_PASSWORD"},
 		"redis":             redisKeys,
@@ -229,6 +230,7 @@ func TestStores_change_touches_only_its_readers(t *testing.T) {
 		"  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1}}\n":             {"postgres-setup"},
 		"  nova:secretSources: {rotation: {POSTGRES_SUPERUSER_PASSWORD: 1}}\n":   {"postgres-setup"},
 		"  nova:secretSources: {rotation: {POSTGRES_EXPORTER_PASSWORD: 1}}\n":    {"postgres-setup"},
+		"  nova:secretSources: {rotation: {POSTGRES_MIGRATION_PASSWORD: 1}}\n":   {"postgres-setup"},
 		"  nova:secretSources: {rotation: {CLICKHOUSE_PASSWORD: 1}}\n":           {"clickhouse", "clickhouse-setup"},
 		"  nova:dependencies: {postgres: {storage: 20Gi, storageClass: fast}}\n": nil,
 	} {

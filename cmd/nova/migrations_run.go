@@ -38,7 +38,11 @@ times; who holds the lock is shown. CREATE INDEX CONCURRENTLY waits without limi
 and what a failed one has left is dropped first.
 
 The URL of the database is read from an environment variable, because a command line
-is visible to others. It must lead to the server itself, not to a pooler.
+is visible to others; what it leaves open is read from libpq's variables, such as
+PGPASSWORD. It must lead to the server itself, not to a pooler.
+
+In a Job that starts beside the set-up of the database, --setup-wait lets it wait for
+the role and the database, too; without it, a login that is refused is an error.
 
 Exit codes: 0 done; 1 a migration failed; 2 wrong usage; 3 refused, nothing applied.`,
 		Example: `  DATABASE_URL=postgres://nova@localhost/nova nova migrations run backend/migrations
@@ -50,6 +54,7 @@ Exit codes: 0 done; 1 a migration failed; 2 wrong usage; 3 refused, nothing appl
 	cmd.Flags().DurationVar(&o.LockTimeout, "lock-timeout", runner.DefaultLockTimeout, "how long a statement waits for a lock")
 	cmd.Flags().DurationVar(&o.StatementTimeout, "statement-timeout", runner.DefaultStatementTimeout, "how long a statement may take")
 	cmd.Flags().DurationVar(&o.Deadline, "deadline", runner.DefaultDeadline, "how long all may take, waiting for other migrators included")
+	cmd.Flags().DurationVar(&o.SetupWait, "setup-wait", 0, "how long the role and the database may still be in the making; 0 means that they exist")
 	cmd.Flags().BoolVar(&o.OutOfOrder, "out-of-order", false, "apply migrations below the highest that is applied, too")
 	cmd.Flags().BoolVar(&noLint, "no-lint", false, "apply migrations that have findings, too")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -60,6 +65,9 @@ Exit codes: 0 done; 1 a migration failed; 2 wrong usage; 3 refused, nothing appl
 			if d < time.Millisecond {
 				return usageError{fmt.Errorf("--%s: %s is not a time above zero", flag, d)}
 			}
+		}
+		if o.SetupWait < 0 {
+			return usageError{fmt.Errorf("--setup-wait: %s is below zero", o.SetupWait)}
 		}
 		d, locked, err := readMigrations(args[0])
 		if err != nil {

@@ -26,6 +26,7 @@ import (
 // narrow is a stack whose quota has no room above the plan, and whose API a
 // Gateway publishes.
 const narrow = `  nova:namespace: narrow
+  nova:migrations: {mode: elsewhere}
   nova:replicas: 2
   nova:quota: {headroomPercent: 0}
   nova:ingress: {kind: gateway, host: api.example.com, gateway: public, gatewayNamespace: gateways}
@@ -194,7 +195,7 @@ func TestIngress_moves_to_a_gateway_of_its_own(t *testing.T) {
 	p := sharedProject(t)
 	const name = "mover"
 	lines := func(kind string) string {
-		return "  nova:namespace: mover\n" + only("messaging") +
+		return "  nova:namespace: mover\n  nova:migrations: {mode: elsewhere}\n" + only("messaging") +
 			"  nova:ingress: {kind: " + kind + ", host: api.example.com, className: nginx, issuer: letsencrypt, gatewayClass: eg}\n" +
 			"  nova:network: {preset: gke, ingress: {ports: [15021]}}\n"
 	}

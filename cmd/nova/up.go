@@ -24,9 +24,11 @@ func newUpCommand(g *globals) *cobra.Command {
 create, update and delete them.
 
 The cluster is read first, so that a change made by hand is undone; an interrupted
-run is completed. Outside development the changes are shown and must be confirmed.
+run is completed, and Jobs of the stack that have failed run again. Outside
+development the changes are shown and must be confirmed.
 While it waits, pods that cannot start are named with their reason, restarts and last
-log line.
+log line; a Job that fails, such as that of migrations, ends it with the end of the
+Job's log.
 Exit code 3: not confirmed, or a guard refuses.`,
 		Example: "  nova up\n  nova up --stack prod --yes",
 		Args:    cobra.NoArgs,

@@ -70,6 +70,8 @@ func Files(s *stack.Stack) (map[string][]byte, error) {
 			b.addStore(w)
 		case workload.Setup:
 			b.addSetup(w)
+		case workload.Migration:
+			b.addMigration(w)
 		case workload.Exporter:
 			b.addExporter(w)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/compose"
+	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/envfile"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/testing/stacktest"
@@ -314,4 +315,27 @@ func TestCompose(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestFiles_migrate_the_database_before_services_start(t *testing.T) {
+	c, err := stacktest.LoadWith("dev", "../../Pulumi.dev.yaml", func(in config.Input) {
+		in["migrations"] = map[string]any{"image": "nova-migrations:v1", "serving": []any{"v1.4.0"}}
+	})
+	require.NoError(t, err)
+	project := mustCompose(t, c, "feed")
+	migrations := project.Services["migrations"]
+	assert.Equal(t, types.PullPolicyNever, migrations.PullPolicy, "the image is local")
+	assert.Equal(t, types.RestartPolicyNo, migrations.Restart)
+	assert.Equal(t, types.ShellCommand{"migrations", "run", "/migrations/nova", "--deadline", "30m0s", "--setup-wait", "15m0s", "--serving", "v1.4.0"}, migrations.Command)
+	assert.Equal(t, environment(t, c)["POSTGRES_MIGRATION_PASSWORD"], *migrations.Environment["PGPASSWORD"])
+	assert.Len(t, migrations.Environment, 2, "and the address of the database")
+	assert.Equal(t, types.ServiceConditionCompletedSuccessfully, migrations.DependsOn["postgres-setup"].Condition)
+	for name, service := range project.Services {
+		if strings.HasSuffix(name, "-service") {
+			assert.Equal(t, types.ServiceConditionCompletedSuccessfully, service.DependsOn["migrations"].Condition, name)
+			continue
+		}
+		assert.NotContains(t, service.DependsOn, "migrations", name)
+	}
+	assert.NotContains(t, mustCompose(t, load(t, "dev"), "all").Services, "migrations", "where nobody has an image")
 }

@@ -24,10 +24,7 @@ const (
 // addService adds a microservice.
 func (b *builder) addService(w workload.Workload) {
 	service := b.container(w)
-	if !strings.Contains(w.Image, "/") {
-		// A local image: never pull an image of the same name from a registry.
-		service.PullPolicy = types.PullPolicyNever
-	}
+	service.PullPolicy = pullPolicy(w)
 	service.Environment[healthPath] = text(literal(cmp.Or(w.Checks.Ready.Path, catalog.OpenPort)))
 	service.HealthCheck = check([]string{probeCommand}, w.Checks.Ready.Timing, b.startupTime())
 	service.HealthCheck.Interval = seconds(w.Checks.Live.Timing.PeriodSeconds)
@@ -43,6 +40,15 @@ func (b *builder) addService(w workload.Workload) {
 		service.Tmpfs = append(service.Tmpfs, folder+":mode=1777,size=256m")
 	}
 	b.project.Services[w.Name] = service
+}
+
+// pullPolicy is that of an image of the stack's own: one without a registry is
+// local, and none of the same name is pulled.
+func pullPolicy(w workload.Workload) string {
+	if strings.Contains(w.Image, "/") {
+		return ""
+	}
+	return types.PullPolicyNever
 }
 
 // value is the value of an environment variable; nil passes it on as .env has
@@ -63,7 +69,8 @@ func (b *builder) value(from workload.Value) *string {
 }
 
 // dependencies are the conditions for the start of a workload: its stores are
-// healthy and set up, and the services that it calls are healthy.
+// healthy and set up, the database of a service is migrated, and the services that
+// it calls are healthy.
 func (b *builder) dependencies(w workload.Workload) types.DependsOnConfig {
 	waits := types.DependsOnConfig{}
 	for _, to := range w.Dependencies {
@@ -75,9 +82,10 @@ func (b *builder) dependencies(w workload.Workload) types.DependsOnConfig {
 		if target.Kind != workload.Store || w.Kind == workload.Setup {
 			continue
 		}
-		for _, setup := range workload.Of(b.workloads, workload.Setup) {
-			if setup.Store == target.Store {
-				waits[setup.Name] = after(types.ServiceConditionCompletedSuccessfully)
+		for _, job := range workload.Of(b.workloads, workload.Setup, workload.Migration) {
+			// A migrator waits for the set-up, and only services wait for the migrator.
+			if job.Store == target.Store && job.Image != "" && (job.Kind == workload.Setup || w.Kind == workload.Service) {
+				waits[job.Name] = after(types.ServiceConditionCompletedSuccessfully)
 			}
 		}
 	}

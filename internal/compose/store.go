@@ -37,6 +37,22 @@ func (b *builder) addSetup(w workload.Workload) {
 	b.project.Services[w.Name] = setup
 }
 
+// addMigration adds the one-shot service that migrates the database, where the
+// stack has an image for it.
+func (b *builder) addMigration(w workload.Workload) {
+	if w.Image == "" {
+		return
+	}
+	migration := b.container(w)
+	migration.PullPolicy = pullPolicy(w)
+	migration.Restart = types.RestartPolicyNo
+	migration.DependsOn = b.dependencies(w)
+	for _, to := range w.Dependencies {
+		migration.Profiles = b.profilesOf(to.Peer.Workload)
+	}
+	b.project.Services[w.Name] = migration
+}
+
 // addExporter adds the exporter of a store, which depends on the store where
 // the stack runs it.
 func (b *builder) addExporter(w workload.Workload) {

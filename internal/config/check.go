@@ -101,6 +101,7 @@ func (c *Config) check(found *mistakes) {
 	oneOf(found, at("nova:mesh"), c.Mesh, MeshNone, MeshIstio, MeshLinkerd)
 	oneOf(found, at("nova:grpc.discovery"), c.GRPC.Discovery, "clusterIP", "headless")
 	c.checkDependencies(found)
+	c.checkMigrations(found)
 	c.checkMonitoring(found)
 	c.checkStorage(found)
 	c.checkSecrets(found)

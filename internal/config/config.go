@@ -37,6 +37,7 @@ type Config struct {
 	Mesh         string            `config:"mesh" doc:"Service mesh whose sidecar is injected: none, istio or linkerd. Its network plugin must run in the cluster: Pod Security refuses its privileged init container."`
 	GRPC         GRPC              `config:"grpc" doc:"Discovery of gRPC servers."`
 	Dependencies Dependencies      `config:"dependencies" doc:"The stores: which the stack runs itself, and where the others answer."`
+	Migrations   Migrations        `config:"migrations" doc:"Who brings the schema of PostgreSQL to the state that the services expect. Their pods never do."`
 	Monitoring   Monitoring        `config:"monitoring" doc:"What watches the stack, and who receives its alerts."`
 	Storage      Storage           `config:"storage" doc:"Object storage."`
 	AWS          AWS               `config:"aws" doc:"The account of a stack whose storage is aws."`
@@ -296,6 +297,7 @@ func Defaults(stack string) *Config {
 			Liveness:  Probe{PeriodSeconds: 10, TimeoutSeconds: 3, FailureThreshold: 3},
 		},
 		Dependencies:  defaultDependencies(),
+		Migrations:    defaultMigrations(),
 		Storage:       defaultStorage(),
 		AWS:           AWS{Repositories: Repositories{Create: true, KeepImages: 100, UntaggedDays: 14}},
 		Network:       defaultNetwork(),

@@ -10,6 +10,7 @@ func Parse(stack string, input Input) (*Config, error) {
 	found := &mistakes{}
 	decode(input, c, found)
 	c.resolveModes()
+	c.resolveMigrations()
 	c.resolvePins()
 	c.resolveMesh()
 	c.checkNames(found)

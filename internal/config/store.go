@@ -224,6 +224,8 @@ const (
 	PostgresSuperuser = "postgres"
 	// PostgresExporter is the role of the exporter.
 	PostgresExporter = "nova_exporter"
+	// PostgresMigrator is the role of the migrator, unless the stack names another.
+	PostgresMigrator = "nova_migrator"
 )
 
 func (c *Config) checkDependencies(found *mistakes) {
@@ -284,14 +286,20 @@ func checkInCluster(found *mistakes, key *field.Path, d Store) {
 	if d.StorageClass != "" {
 		label(found, key.Child("storageClass"), d.StorageClass)
 	}
-	name, digest, pinned := strings.Cut(d.Image, "@")
+	checkReference(found, key.Child("image"), d.Image)
+}
+
+// checkReference checks the reference of an image that is not a service's.
+func checkReference(found *mistakes, key *field.Path, reference string) (pinned bool) {
+	name, digest, pinned := strings.Cut(reference, "@")
 	repository, tag, tagged := cutTag(name)
 	switch {
 	case !validRepository.MatchString(repository), tagged && !validTag.MatchString(tag), pinned && !validDigest.MatchString(digest):
-		found.invalid(key.Child("image"), d.Image, "is not an image; expected registry/path/name:tag, with or without @sha256:digest")
+		found.invalid(key, reference, "is not an image; expected registry/path/name:tag, with or without @sha256:digest")
 	case !tagged && !pinned, tag == "latest":
-		found.invalid(key.Child("image"), d.Image, "names no exact version; add a tag other than latest, or a digest")
+		found.invalid(key, reference, "names no exact version; add a tag other than latest, or a digest")
 	}
+	return pinned
 }
 
 // cutTag splits a reference without digest at its tag.

@@ -154,7 +154,10 @@ func (p *progress) diagnose(d *apitype.DiagnosticEvent) {
 	case "error":
 		p.result.Errors = append(p.result.Errors, message)
 	case "warning":
-		p.result.Warnings = append(p.result.Warnings, message)
+		// A preview that refreshes runs the program twice.
+		if !slices.Contains(p.result.Warnings, message) {
+			p.result.Warnings = append(p.result.Warnings, message)
+		}
 		p.once("warning: " + message)
 	case "info", "info#err":
 		p.once(message)

@@ -174,7 +174,8 @@ func (s *Stack) Preview(ctx context.Context) (Result, error) {
 
 // Up brings the stack to the desired state. It refreshes the state first, so
 // that changes made by others are undone, and repairs what an interrupted
-// operation left. It refuses what Preview refuses.
+// operation left. Jobs of the stack that have failed are removed first, so that
+// they run again. It refuses what Preview refuses.
 //
 // The cluster is read with the current kubeconfig, not with the one in the
 // state.
@@ -192,6 +193,9 @@ func (s *Stack) Up(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	if err := s.settle(ctx, state); err != nil {
+		return Result{}, err
+	}
+	if err := s.removeFailedJobs(ctx); err != nil {
 		return Result{}, err
 	}
 	var result Result

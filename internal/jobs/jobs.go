@@ -1,5 +1,6 @@
 // Package jobs runs Jobs from the templates of CronJobs, waits for their end and
-// reads their logs, as `kubectl create job --from` and `kubectl logs` would.
+// reads their logs, as `kubectl create job --from` and `kubectl logs` would. It also
+// finds and removes Jobs that have failed.
 package jobs
 
 import (
@@ -28,6 +29,8 @@ var ErrNoTemplate = errors.New("there is no such CronJob")
 // FailedError is the end of a Job that failed.
 type FailedError struct {
 	Job string
+	// Pod is the pod whose container failed; empty where none is left or none began.
+	Pod string
 	// Container is what failed and Status its exit status; empty and 0 where no
 	// container ended, such as one that never started.
 	Container string
@@ -134,7 +137,7 @@ func (r Run) follow(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("job %s: %w", name, err)
 	}
-	pods, err := r.pods(ctx, name)
+	pods, err := podsOf(ctx, r.Client, r.Namespace, name)
 	if err != nil {
 		return err
 	}
@@ -144,11 +147,16 @@ func (r Run) follow(ctx context.Context, name string) error {
 	if failed == nil {
 		return nil
 	}
-	wrong := &FailedError{Job: name, Reason: strings.TrimSpace(failed.Reason + " " + failed.Message)}
+	return failure(name, failed, pods)
+}
+
+// failure is how a Job failed, by its condition and its pods, the oldest first.
+func failure(job string, condition *batchv1.JobCondition, pods []corev1.Pod) *FailedError {
+	wrong := &FailedError{Job: job, Reason: strings.TrimSpace(condition.Reason + " " + condition.Message)}
 	for _, pod := range pods {
 		for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 			if ended := status.State.Terminated; ended != nil && ended.ExitCode != 0 {
-				wrong.Container, wrong.Status = status.Name, ended.ExitCode
+				wrong.Pod, wrong.Container, wrong.Status = pod.Name, status.Name, ended.ExitCode
 			}
 		}
 	}
@@ -164,9 +172,9 @@ func find(job *batchv1.Job, kind batchv1.JobConditionType) *batchv1.JobCondition
 	return nil
 }
 
-// pods are those of a Job, the oldest first.
-func (r Run) pods(ctx context.Context, job string) ([]corev1.Pod, error) {
-	found, err := r.Client.CoreV1().Pods(r.Namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.JobNameLabel + "=" + job})
+// podsOf are the pods of a Job, the oldest first.
+func podsOf(ctx context.Context, client kubernetes.Interface, namespace, job string) ([]corev1.Pod, error) {
+	found, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: batchv1.JobNameLabel + "=" + job})
 	if err != nil {
 		return nil, fmt.Errorf("pods of Job %s: %w", job, err)
 	}
@@ -177,7 +185,7 @@ func (r Run) pods(ctx context.Context, job string) ([]corev1.Pod, error) {
 // state is what the youngest pod of a Job does: its container that runs, or why
 // one does not start. It is empty where that is not known.
 func (r Run) state(ctx context.Context, job string) string {
-	pods, err := r.pods(ctx, job)
+	pods, err := podsOf(ctx, r.Client, r.Namespace, job)
 	if err != nil {
 		return ""
 	}

@@ -20,8 +20,8 @@ var rules = []rule{
 	{"internal/iampolicy", nil},
 	{"internal/kubeconfig", nil},
 	{"internal/redact", nil},
-	{"internal/podwatch", []string{"internal/redact"}},
 	{"internal/jobs", nil},
+	{"internal/podwatch", []string{"internal/jobs", "internal/redact"}},
 
 	{"monitoring/metric", nil},
 	{"monitoring/promql", nil},
@@ -37,7 +37,7 @@ var rules = []rule{
 	{"release/report", []string{"monitoring/slo", "release", "release/gate", "release/stage"}},
 	{"monitoring", []string{"catalog", "monitoring/...", "internal/yamltext"}},
 
-	{"internal/config", []string{"catalog", "monitoring/slo"}},
+	{"internal/config", []string{"catalog", "migrations", "monitoring/slo"}},
 	{"internal/stackfile", []string{"internal/config", "internal/yamltext"}},
 	{"internal/stack", []string{"catalog", "monitoring/...", "internal/config"}},
 	{"internal/image", []string{"catalog", "internal/config", "internal/stack"}},
@@ -63,7 +63,7 @@ var rules = []rule{
 	{"internal/realpods", []string{"internal/cluster", "internal/realpods/...", "internal/toolchain/..."}},
 	{"internal/plugin/...", []string{"internal/plugin/..."}},
 	{"internal/engine", []string{
-		"internal/config", "internal/evaluate", "internal/kubeconfig", "internal/plugin", "internal/preflight", "internal/program",
+		"internal/config", "internal/evaluate", "internal/jobs", "internal/kubeconfig", "internal/plugin", "internal/preflight", "internal/program",
 		"internal/stack", "internal/stackfile", "internal/toolchain/...",
 	}},
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -55,8 +56,9 @@ type watcher struct {
 
 // Watch looks at the pods of a stack until ctx is done, and calls say with a line
 // for each that cannot start, and again when its reason or its restarts change. It
-// returns the lines about those that still could not start at the end. What cannot
-// be read is left out: nothing depends on it.
+// returns the lines about those that still could not start at the end, and about
+// each Job that has failed, with the end of its log and how to go on. What cannot be
+// read is left out: nothing depends on it.
 //
 // Values of the namespace's Secrets are replaced in every line; where they cannot
 // be read, log lines are left out.
@@ -67,7 +69,9 @@ func Watch(ctx context.Context, client kubernetes.Interface, target Target, say 
 	for {
 		select {
 		case <-ctx.Done():
-			return w.lines()
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*timeout)
+			defer cancel()
+			return append(w.lines(), w.failedJobs(ctx)...)
 		case <-ticker.C:
 			for _, line := range w.look(ctx) {
 				say(line)
@@ -132,12 +136,8 @@ func (w *watcher) look(ctx context.Context) []string {
 func (w *watcher) findings(ctx context.Context) ([]Finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	namespace, err := w.client.CoreV1().Namespaces().Get(ctx, w.target.Namespace, metav1.GetOptions{})
-	if err != nil {
+	if err := w.owned(ctx); err != nil {
 		return nil, err
-	}
-	if owner := namespace.Labels[labelStack]; owner != "" && owner != w.target.Stack {
-		return nil, fmt.Errorf("namespace %s belongs to stack %s", w.target.Namespace, owner)
 	}
 	pods, err := w.client.CoreV1().Pods(w.target.Namespace).List(ctx, metav1.ListOptions{LabelSelector: ours})
 	if err != nil {
@@ -150,12 +150,27 @@ func (w *watcher) findings(ctx context.Context) ([]Finding, error) {
 	var found []Finding
 	for i := range pods.Items {
 		pod := &pods.Items[i]
+		if pod.Status.Phase == corev1.PodFailed && pod.Labels[batchv1.JobNameLabel] != "" {
+			continue // Its Job tries again, or has failed, or was done long ago.
+		}
 		about := slices.DeleteFunc(slices.Clone(events), func(e corev1.Event) bool { return e.InvolvedObject.UID != pod.UID })
 		if f, wrong := Diagnose(pod, about, w.now()); wrong {
 			found = append(found, f)
 		}
 	}
 	return append(found, withoutPods(events, w.now().Add(-time.Minute))...), nil
+}
+
+// owned is an error where the namespace is not there, or is another stack's.
+func (w *watcher) owned(ctx context.Context) error {
+	namespace, err := w.client.CoreV1().Namespaces().Get(ctx, w.target.Namespace, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	if owner := namespace.Labels[labelStack]; owner != "" && owner != w.target.Stack {
+		return fmt.Errorf("namespace %s belongs to stack %s", w.target.Namespace, owner)
+	}
+	return nil
 }
 
 // secrets replaces the values of the Secrets of the namespace.
@@ -178,22 +193,31 @@ func (w *watcher) secrets(ctx context.Context) (redact.Redactor, bool) {
 // lastLine is the last line of a container's log that is not empty: that of the
 // container that ended, where it was started again.
 func (w *watcher) lastLine(ctx context.Context, f *Finding) string {
-	if f.Container == "" {
+	lines := w.lastLines(ctx, 5, f.Object, f.Container, f.previous)
+	if len(lines) == 0 {
 		return ""
+	}
+	return lines[len(lines)-1]
+}
+
+// lastLines are the lines among the last n of a container's log that are not empty.
+func (w *watcher) lastLines(ctx context.Context, n int64, pod, container string, previous bool) []string {
+	if container == "" {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	text, err := w.client.CoreV1().Pods(w.target.Namespace).GetLogs(f.Object, &corev1.PodLogOptions{
-		Container: f.Container, Previous: f.previous, TailLines: ptr.To[int64](5), LimitBytes: ptr.To[int64](16 << 10),
+	text, err := w.client.CoreV1().Pods(w.target.Namespace).GetLogs(pod, &corev1.PodLogOptions{
+		Container: container, Previous: previous, TailLines: &n, LimitBytes: ptr.To[int64](64 << 10),
 	}).DoRaw(ctx)
 	if err != nil {
-		return ""
+		return nil
 	}
-	last := ""
+	var lines []string
 	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line != "" {
-			last = line
+		if line = strings.TrimRight(line, " \r\n\t"); line != "" {
+			lines = append(lines, line)
 		}
 	}
-	return last
+	return lines
 }

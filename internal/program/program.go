@@ -68,6 +68,9 @@ func declare(ctx *pulumi.Context, s *stack.Stack, kubeconfig, root string) error
 	if err != nil {
 		return err
 	}
+	if err := tellWithoutMigrations(ctx, s, workloads); err != nil {
+		return err
+	}
 	// Its objects are made while the stores start.
 	if err := newMonitoring(ctx, s, workloads, infra, providers); err != nil {
 		return err

@@ -150,7 +150,7 @@ func (p placement) file(o object) (string, error) {
 		return "10-configuration.yaml", nil
 	case "Secrets":
 		return "11-secrets.yaml", nil
-	case "Store", "ExternalStore", "Exporter", "Backups":
+	case "Store", "ExternalStore", "Exporter", "Backups", "Migrations":
 		return "20-" + owner.name + ".yaml", nil
 	case "NovaService":
 		return fmt.Sprintf("%d-%s-service.yaml", firstWave+p.wave[owner.name], owner.name), nil

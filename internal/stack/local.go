@@ -18,6 +18,7 @@ func (s *Stack) Local() (*Stack, error) {
 		store.Mode, store.Host, store.TLS, store.CIDRs = config.InCluster, "", false, nil
 	}
 	d.Kafka.Brokers = 1
+	c.Migrations.Host, c.Migrations.Port = "", 0
 	d.Postgres.Backup.Schedule, d.Postgres.Admin.Secret = config.NoBackups, ""
 	c.Storage.Mode, c.Storage.Endpoint, c.Storage.TLS, c.Storage.CIDRs = config.InCluster, "", false, nil
 	c.Secrets = nil

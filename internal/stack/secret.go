@@ -38,6 +38,8 @@ func (s *Stack) uses(secret catalog.Secret) bool {
 		return s.InCluster(catalog.Postgres)
 	case "POSTGRES_EXPORTER_PASSWORD":
 		return s.InCluster(catalog.Postgres) || s.Dependencies.Postgres.Exporter
+	case "POSTGRES_MIGRATION_PASSWORD":
+		return s.InCluster(catalog.Postgres) || s.Migrates()
 	case "REDIS_ADMIN_PASSWORD":
 		return s.InCluster(catalog.Redis)
 	case "REDIS_EXPORTER_PASSWORD":

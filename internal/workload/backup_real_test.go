@@ -130,7 +130,7 @@ func TestBackup_of_PostgreSQL_comes_back(t *testing.T) {
 	c := development(t, backedUp)
 	bucket := startBucket(t, "nova-backups-dev")
 	passwords := map[string]string{
-		"POSTGRES_PASSWORD": "services-word", "POSTGRES_SUPERUSER_PASSWORD": "super'user-word", "POSTGRES_EXPORTER_PASSWORD": "exporter-word",
+		"POSTGRES_PASSWORD": "services-word", "POSTGRES_SUPERUSER_PASSWORD": "super'user-word", "POSTGRES_EXPORTER_PASSWORD": "exporter-word", "POSTGRES_MIGRATION_PASSWORD": "migration-word",
 	}
 	for key, value := range bucket.keys {
 		passwords[key] = value

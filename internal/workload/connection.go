@@ -102,6 +102,12 @@ func (w *Workload) connectTo(s *stack.Stack, kind catalog.StoreKind) {
 		w.connect(store.Name, store.Port)
 		return
 	}
+	w.connectOutside(s, kind, store.Spec.Port)
+}
+
+// connectOutside adds the dependency on a port of an external store.
+func (w *Workload) connectOutside(s *stack.Stack, kind catalog.StoreKind, port int) {
+	store := s.Store(kind)
 	networks := []Networks{{CIDRs: store.Spec.CIDRs}}
 	switch {
 	case store.Spec.Mode == config.StorageAWS:
@@ -109,7 +115,7 @@ func (w *Workload) connectTo(s *stack.Stack, kind catalog.StoreKind) {
 	case len(store.Spec.CIDRs) == 0:
 		networks[0].CIDRs = []string{anyAddress}
 	}
-	w.Dependencies = append(w.Dependencies, Connection{Peer: Peer{Networks: networks}, Ports: []int{store.Spec.Port}})
+	w.Dependencies = append(w.Dependencies, Connection{Peer: Peer{Networks: networks}, Ports: []int{port}})
 }
 
 // connectService adds what a service calls, needs and serves. Between services

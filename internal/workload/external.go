@@ -59,6 +59,8 @@ func preparation(s *stack.Stack) Workload {
 
 		"PASSWORD":          {Secret: "POSTGRES_PASSWORD"},
 		"EXPORTER_PASSWORD": {Secret: "POSTGRES_EXPORTER_PASSWORD"},
+		// Without one the role cannot log in.
+		"MIGRATION_PASSWORD": {Secret: "POSTGRES_MIGRATION_PASSWORD", Optional: true},
 	}
 	setup.connectTo(s, catalog.Postgres)
 	return *setup
@@ -78,6 +80,7 @@ const postgresUsage = `-- What Nova needs of an external PostgreSQL: %s.
 --   export PGPASSWORD=...            # the administrator's
 --   export PASSWORD=...              # of %s; unset keeps the one it has
 --   export EXPORTER_PASSWORD=...     # of %s
+--   export MIGRATION_PASSWORD=...    # of %s
 --   psql -h %s -p %d -U <administrator> -d %s -f postgres.sql
 --
 -- With nova:dependencies.postgres.admin a Job of the stack runs the same.
@@ -87,8 +90,8 @@ const postgresUsage = `-- What Nova needs of an external PostgreSQL: %s.
 func postgresSQL(s *stack.Stack) string {
 	spec := s.Dependencies.Postgres
 	var text strings.Builder
-	fmt.Fprintf(&text, postgresUsage, "roles, database, extensions and grants", spec.User, postgresExporter, spec.Host, spec.Port, spec.Admin.Database)
-	for _, variable := range []setting{{"database", spec.Database}, {"login", spec.User}, {"exporter", postgresExporter}} {
+	fmt.Fprintf(&text, postgresUsage, "roles, database, extensions and grants", spec.User, postgresExporter, s.Migrations.User, spec.Host, spec.Port, spec.Admin.Database)
+	for _, variable := range []setting{{"database", spec.Database}, {"login", spec.User}, {"exporter", postgresExporter}, {"migrator", s.Migrations.User}} {
 		// They are identifiers, which need no quotes.
 		fmt.Fprintf(&text, "\\set %s %s\n", variable.key, variable.value)
 	}

@@ -51,7 +51,7 @@ func TestExternal_PostgreSQL_is_prepared_by_its_administrator(t *testing.T) {
 	require.Equal(t, rendered, setup.Files[settingsPath+"/setup.sql"], "the Job runs what is rendered")
 
 	p := startPostgres(t, development(t, ""), "superuser-word")
-	secrets := map[string]string{"POSTGRES_PASSWORD": "ser'vices-word", "POSTGRES_EXPORTER_PASSWORD": "exporter-word"}
+	secrets := map[string]string{"POSTGRES_PASSWORD": "ser'vices-word", "POSTGRES_EXPORTER_PASSWORD": "exporter-word", "POSTGRES_MIGRATION_PASSWORD": "migration-word"}
 	must := func(role, password, database, statement string) string {
 		t.Helper()
 		out, err := p.query(role, password, database, statement)
@@ -68,6 +68,11 @@ func TestExternal_PostgreSQL_is_prepared_by_its_administrator(t *testing.T) {
 	must("nova_user", "ser'vices-word", "nova", "CREATE TABLE posts (id uuid PRIMARY KEY DEFAULT uuid_generate_v4(), tag citext); INSERT INTO posts (tag) VALUES ('kept')")
 	assert.Equal(t, "nova_user", must("nova_user", "ser'vices-word", "nova", "SELECT tableowner FROM pg_tables WHERE tablename = 'posts'"))
 
+	t.Run("the migrator acts as the services, to whom everything belongs that it creates", func(t *testing.T) {
+		must("nova_migrator", "migration-word", "nova", "CREATE TABLE tags (id int); ALTER TABLE posts ADD COLUMN body text")
+		assert.Equal(t, "nova_user", must("nova_migrator", "migration-word", "nova", "SELECT tableowner FROM pg_tables WHERE tablename = 'tags'"))
+		must("nova_user", "ser'vices-word", "nova", "INSERT INTO tags VALUES (1); ALTER TABLE tags ADD COLUMN name text")
+	})
 	t.Run("a superuser adds what was missing and changes nothing else", func(t *testing.T) {
 		out, err := p.prepare(t, s, "postgres", "superuser-word", secrets)
 		require.NoError(t, err, out)
@@ -93,6 +98,7 @@ func TestExternal_PostgreSQL_is_prepared_by_its_administrator(t *testing.T) {
 		require.NoError(t, err, out)
 		must("nova_user", "ser'vices-word", "nova", "SELECT 1")
 		must("nova_exporter", "exporter-word", "nova", "SELECT 1")
+		must("nova_migrator", "migration-word", "nova", "SELECT 1")
 	})
 	t.Run("a database that exists keeps its owner and its readers", func(t *testing.T) {
 		must("postgres", "superuser-word", "postgres", "CREATE DATABASE old OWNER admin")
@@ -124,6 +130,7 @@ func TestExternal_PostgreSQL_is_prepared_by_its_administrator(t *testing.T) {
 		for _, text := range []string{string(log[len(before):]), statements} {
 			assert.NotContains(t, text, "services-word")
 			assert.NotContains(t, text, "exporter-word")
+			assert.NotContains(t, text, "migration-word")
 		}
 	})
 }

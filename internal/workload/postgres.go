@@ -79,12 +79,14 @@ func postgresSetup(s *stack.Stack, w *Workload) *Workload {
 		"LOGIN":          {Text: login},
 		"PREVIOUS_LOGIN": {Text: previous},
 		"EXPORTER":       {Text: postgresExporter},
+		"MIGRATOR":       {Text: s.Migrations.User},
 
 		"PASSWORD":                    {Secret: "POSTGRES_PASSWORD"},
 		"PREVIOUS_PASSWORD":           {Secret: "POSTGRES_PASSWORD", Previous: true},
 		"SUPERUSER_PASSWORD":          {Secret: "POSTGRES_SUPERUSER_PASSWORD"},
 		"PREVIOUS_SUPERUSER_PASSWORD": {Secret: "POSTGRES_SUPERUSER_PASSWORD", Previous: true},
 		"EXPORTER_PASSWORD":           {Secret: "POSTGRES_EXPORTER_PASSWORD"},
+		"MIGRATION_PASSWORD":          {Secret: "POSTGRES_MIGRATION_PASSWORD"},
 	}
 	return setup
 }

@@ -70,6 +70,7 @@ func TestPostgres_is_set_up_by_real_SQL(t *testing.T) {
 		"POSTGRES_PASSWORD":           "first'pass\"word",
 		"POSTGRES_SUPERUSER_PASSWORD": "superuser-word",
 		"POSTGRES_EXPORTER_PASSWORD":  "exporter-word",
+		"POSTGRES_MIGRATION_PASSWORD": "migration'word",
 	}
 	p := startPostgres(t, c, passwords["POSTGRES_SUPERUSER_PASSWORD"])
 	for range 2 {
@@ -105,6 +106,25 @@ func TestPostgres_is_set_up_by_real_SQL(t *testing.T) {
 		refused("nova_exporter", word, "CREATE TABLE mine ()", "permission denied")
 		refused("nova_exporter", word, "SELECT * FROM posts", "permission denied")
 	})
+	t.Run("the migrator acts as the owner, so that services and it change what the other has made", func(*testing.T) {
+		word, services := passwords["POSTGRES_MIGRATION_PASSWORD"], passwords["POSTGRES_PASSWORD"]
+		succeeds("nova_migrator", word, "CREATE TABLE tags (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, name citext); ALTER TABLE posts ADD COLUMN tagged bigint REFERENCES tags")
+		// As the runner does after each file.
+		succeeds("nova_migrator", word, "RESET ALL; RESET SESSION AUTHORIZATION; RESET ROLE; CREATE SCHEMA later; CREATE TABLE later.things (id int)")
+		assert.Equal(t, "nova nova", succeeds("nova_migrator", word, "SELECT string_agg(tableowner, ' ') FROM pg_tables WHERE tablename IN ('tags', 'things')"))
+		succeeds("nova_a", services, "INSERT INTO tags (name) VALUES ('a'); UPDATE tags SET name = 'b'; DELETE FROM tags; INSERT INTO later.things VALUES (1); ALTER TABLE tags ADD COLUMN note text")
+		refused("nova_migrator", word, "CREATE ROLE other", "permission denied")
+		refused("nova_migrator", word, "SELECT pg_read_file('/etc/passwd')", "permission denied")
+		refused("nova_migrator", services, "SELECT 1", "password authentication failed")
+		refused("nova_exporter", passwords["POSTGRES_EXPORTER_PASSWORD"], "SELECT * FROM tags", "permission denied")
+	})
+	t.Run("the migrator logs in only when the rest of the set-up is done", func(t *testing.T) {
+		text := setupOf(c, catalog.Postgres).Files[settingsPath+"/setup.sql"]
+		before, after, found := strings.Cut(text, `ALTER ROLE :"migrator" LOGIN`)
+		require.True(t, found)
+		assert.Contains(t, before, "CREATE EXTENSION")
+		assert.NotContains(t, after, "CREATE")
+	})
 	t.Run("nobody else connects", func(t *testing.T) {
 		_, err := p.query("postgres", passwords["POSTGRES_SUPERUSER_PASSWORD"], "postgres", "CREATE ROLE stranger LOGIN PASSWORD 'stranger'")
 		require.NoError(t, err)
@@ -119,7 +139,7 @@ func TestPostgres_is_set_up_by_real_SQL(t *testing.T) {
 		rotated := development(t, "  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1, POSTGRES_SUPERUSER_PASSWORD: 1}}\n")
 		current := map[string]string{
 			"POSTGRES_PASSWORD": "second-word", "POSTGRES_SUPERUSER_PASSWORD": "second-superuser-word",
-			"POSTGRES_EXPORTER_PASSWORD": passwords["POSTGRES_EXPORTER_PASSWORD"],
+			"POSTGRES_EXPORTER_PASSWORD": passwords["POSTGRES_EXPORTER_PASSWORD"], "POSTGRES_MIGRATION_PASSWORD": "other-migration-word",
 		}
 		stop, done := make(chan struct{}), make(chan []string)
 		go func() {
@@ -145,14 +165,17 @@ func TestPostgres_is_set_up_by_real_SQL(t *testing.T) {
 		succeeds("nova_b", "second-word", "INSERT INTO posts (body) VALUES ('new pods')")
 		refused("nova_b", passwords["POSTGRES_PASSWORD"], "SELECT 1", "password authentication failed")
 		refused("postgres", passwords["POSTGRES_SUPERUSER_PASSWORD"], "SELECT 1", "password authentication failed")
+		refused("nova_migrator", passwords["POSTGRES_MIGRATION_PASSWORD"], "SELECT 1", "password authentication failed")
+		succeeds("nova_migrator", "other-migration-word", "ALTER TABLE posts ADD COLUMN third text")
 		succeeds("postgres", "second-superuser-word", "SELECT 1")
+		passwords["OTHER_MIGRATION"] = "other-migration-word"
 		passwords["SECOND"], passwords["SECOND_SUPERUSER"] = current["POSTGRES_PASSWORD"], current["POSTGRES_SUPERUSER_PASSWORD"]
 	})
 	t.Run("a value from elsewhere leaves the old login its password", func(t *testing.T) {
 		rotated := development(t, "  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 2}}\n")
 		current := map[string]string{
 			"POSTGRES_PASSWORD": "third-word", "POSTGRES_SUPERUSER_PASSWORD": passwords["SECOND_SUPERUSER"],
-			"POSTGRES_EXPORTER_PASSWORD": passwords["POSTGRES_EXPORTER_PASSWORD"],
+			"POSTGRES_EXPORTER_PASSWORD": passwords["POSTGRES_EXPORTER_PASSWORD"], "POSTGRES_MIGRATION_PASSWORD": "other-migration-word",
 		}
 		out, err := p.setup(t, rotated, current, nil)
 		require.NoError(t, err, out)
@@ -161,7 +184,7 @@ func TestPostgres_is_set_up_by_real_SQL(t *testing.T) {
 		passwords["THIRD"] = "third-word"
 	})
 	t.Run("a wrong superuser password is refused with a reason", func(t *testing.T) {
-		wrong := map[string]string{"POSTGRES_PASSWORD": "x", "POSTGRES_SUPERUSER_PASSWORD": "wrong-word", "POSTGRES_EXPORTER_PASSWORD": "x"}
+		wrong := map[string]string{"POSTGRES_PASSWORD": "x", "POSTGRES_SUPERUSER_PASSWORD": "wrong-word", "POSTGRES_EXPORTER_PASSWORD": "x", "POSTGRES_MIGRATION_PASSWORD": "x"}
 		out, err := p.setup(t, c, wrong, nil)
 		require.Error(t, err)
 		assert.Contains(t, out, "takes neither the superuser's password nor the one before it")
@@ -173,6 +196,7 @@ func TestPostgres_is_set_up_by_real_SQL(t *testing.T) {
 		bad := development(t, "  nova:dependencies: {postgres: {user: pg_owner}}\n") // A name that PostgreSQL reserves.
 		out, err := p.setup(t, bad, map[string]string{
 			"POSTGRES_PASSWORD": "planted-word", "POSTGRES_SUPERUSER_PASSWORD": "second-superuser-word", "POSTGRES_EXPORTER_PASSWORD": "planted-word",
+			"POSTGRES_MIGRATION_PASSWORD": "planted-word",
 		}, nil)
 		require.Error(t, err)
 		assert.Contains(t, out, "pg_owner")

@@ -29,11 +29,16 @@ import (
 // "config:".
 func development(t *testing.T, extra string) *stack.Stack {
 	t.Helper()
-	input, err := stackfile.Parse([]byte("config:\n  nova:environment: development\n" + extra))
-	require.NoError(t, err)
-	c, err := stack.Parse("dev", input)
+	c, err := parsed(t, extra)
 	require.NoError(t, err)
 	return c
+}
+
+func parsed(t *testing.T, extra string) (*stack.Stack, error) {
+	t.Helper()
+	input, err := stackfile.Parse([]byte("config:\n  nova:environment: development\n" + extra))
+	require.NoError(t, err)
+	return stack.Parse("dev", input)
 }
 
 // sandbox is a folder that takes the place of a container's root.

@@ -78,12 +78,3 @@ var setupResources = config.Resources{
 	Requests: config.Quantities{CPU: "50m", Memory: "128Mi", EphemeralStorage: "16Mi"},
 	Limits:   config.Quantities{CPU: "500m", Memory: "512Mi", EphemeralStorage: "256Mi"},
 }
-
-// Migrations is the name of the migration Job.
-const Migrations = "migrations"
-
-func migration(s *stack.Stack) Workload {
-	w := Workload{Name: Migrations, Kind: Migration, Store: catalog.Postgres, Resources: setupResources, Replicas: 1, PeakPods: 1}
-	w.connectTo(s, catalog.Postgres)
-	return w
-}

@@ -22,9 +22,8 @@ const (
 	Setup Kind = "setup"
 	// Exporter translates the state of a store for Prometheus.
 	Exporter Kind = "exporter"
-	// Migration is the Job in which a release migrates the database. It has no
-	// image until a release brings it; what it may reach and take is settled
-	// before.
+	// Migration is the Job that migrates the database. It has no image where no Job
+	// of the stack does; what it may reach and take is settled all the same.
 	Migration Kind = "migration"
 	// Solver is a pod of cert-manager that answers for the API's host while a
 	// certificate is issued. cert-manager makes it, in the stack's namespace.
@@ -39,7 +38,10 @@ type Workload struct {
 	// Name is the label app.kubernetes.io/name of its pods, the name of its
 	// Kubernetes objects, and its host name under Compose.
 	Name string
-	Kind Kind
+	// Object is the name of its Kubernetes object where that is another one, which
+	// changes with what it runs; empty means its name.
+	Object string
+	Kind   Kind
 	// Selector are labels of its pods where somebody else makes them; empty means
 	// the label of its name.
 	Selector map[string]string

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,22 +93,25 @@ func (d Database) String() string {
 	return fmt.Sprintf("database %s on %s:%d as %s", d.config.Database, d.config.Host, d.config.Port, d.config.User)
 }
 
-// connect connects, and waits for a server that is not there yet.
-func (d Database) connect(ctx context.Context, log io.Writer) (*pgx.Conn, error) {
+// connect connects, and waits for a server that is not there yet. setup is how long
+// the role and the database may still be in the making; 0 means that they exist, so
+// that what the server refuses is final.
+func (d Database) connect(ctx context.Context, log io.Writer, setup time.Duration) (*pgx.Conn, error) {
+	patience := max(connectWait, setup)
 	config := d.config.Copy()
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { fmt.Fprintf(log, "  %s: %s\n", n.Severity, n.Message) }
 	told := false
 	conn, err := backoff.Retry(ctx, func() (*pgx.Conn, error) {
 		conn, err := pgx.ConnectConfig(ctx, config)
-		if err != nil && !mayStillStart(err) {
+		if err != nil && !mayStillStart(err) && (setup == 0 || !mayBeInTheMaking(err)) {
 			return nil, backoff.Permanent(err)
 		}
 		if err != nil && !told {
 			told = true
-			fmt.Fprintf(log, "waiting at most %s for %s: %v\n", connectWait, d, err)
+			fmt.Fprintf(log, "waiting at most %s for %s: %v\n", patience, d, err)
 		}
 		return conn, err
-	}, backoff.WithBackOff(backoff.NewConstantBackOff(time.Second)), backoff.WithMaxElapsedTime(connectWait))
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(time.Second)), backoff.WithMaxElapsedTime(patience))
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", d, err)
 	}
@@ -119,6 +123,13 @@ func (d Database) connect(ctx context.Context, log io.Writer) (*pgx.Conn, error)
 func mayStillStart(err error) bool {
 	var answer *pgconn.PgError
 	return !errors.As(err, &answer) || answer.Code == "57P03"
+}
+
+// mayBeInTheMaking reports whether a server refuses a login for a reason that ends when
+// the set-up of the database does: no such role or password, no right to log in or to
+// connect, no such database.
+func mayBeInTheMaking(err error) bool {
+	return slices.ContainsFunc([]string{"28P01", "28000", "42501", "3D000"}, func(code string) bool { return hasCode(err, code) })
 }
 
 // direct refuses a connection through a pooler, which hands statements of one client to

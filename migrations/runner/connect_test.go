@@ -1,12 +1,14 @@
 package runner
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -26,6 +28,13 @@ func TestParseURL(t *testing.T) {
 		require.NoError(t, err)
 		assert.Nil(t, db.config.TLSConfig)
 		assert.Equal(t, "x", db.config.RuntimeParams["application_name"])
+	})
+	t.Run("takes a password that it lacks from the environment", func(t *testing.T) {
+		t.Setenv("PGPASSWORD", "planted")
+		db, err := ParseURL("postgres://nova_migrator@pg/nova")
+		require.NoError(t, err)
+		assert.Equal(t, "planted", db.config.Password)
+		assert.NotContains(t, db.String(), "planted")
 	})
 	t.Run("shows no part of a URL that is wrong", func(t *testing.T) {
 		for _, url := range []string{
@@ -59,6 +68,33 @@ func TestConnect(t *testing.T) {
 		_, _, err = (&database{Database: db}).run(t, Options{Directory: directory(t, map[string]string{"1_a.sql": "SELECT 1"})})
 		require.ErrorContains(t, err, `database "nowhere" does not exist`)
 		assert.NotContains(t, err.Error(), "planted")
+	})
+	t.Run("a login that is in the making is waited for where that was asked", func(t *testing.T) {
+		db, err := ParseURL("postgres://later@" + server + "/of_later?sslmode=disable")
+		require.NoError(t, err)
+		files := directory(t, map[string]string{"1_a.sql": "CREATE TABLE a ()"})
+		_, _, err = (&database{Database: db}).run(t, Options{Directory: files})
+		require.ErrorContains(t, err, `role "later" does not exist`)
+
+		made := make(chan struct{})
+		go func() {
+			defer close(made)
+			for _, sql := range []string{"CREATE ROLE later", "CREATE DATABASE of_later OWNER later", "ALTER ROLE later LOGIN"} {
+				time.Sleep(time.Second)
+				_, err := d.conn.PgConn().Exec(context.Background(), sql).ReadAll()
+				assert.NoError(t, err)
+			}
+		}()
+		result, said, err := (&database{Database: db}).run(t, Options{Directory: files, SetupWait: time.Minute})
+		<-made
+		require.NoError(t, err, said)
+		assert.Len(t, result.Applied, 1)
+		assert.Contains(t, said, "waiting at most 1m0s for database of_later on ")
+
+		db, err = ParseURL("postgres://never@" + server + "/of_later?sslmode=disable")
+		require.NoError(t, err)
+		_, said, err = (&database{Database: db}).run(t, Options{Directory: files, SetupWait: time.Minute, Deadline: 2 * time.Second})
+		require.ErrorContains(t, err, "the deadline of 2s is over", said)
 	})
 	t.Run("a pooler is refused", func(t *testing.T) {
 		db, err := ParseURL("postgres://postgres@" + pooler(t) + "/" + d.name + "?sslmode=disable")

@@ -1,27 +1,20 @@
 package runner
 
 import (
-	"context"
+	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"nova.dev/infra/internal/testing/postgrestest"
 	"nova.dev/infra/migrations"
 )
-
-const binaries = "/usr/lib/postgresql/15/bin"
 
 // server is a real PostgreSQL 15 that the tests of this package share; "" where there is
 // none.
@@ -30,62 +23,12 @@ var server string
 func TestMain(m *testing.M) { os.Exit(withServer(m)) }
 
 func withServer(m *testing.M) int {
-	if _, err := os.Stat(binaries); err != nil {
-		return m.Run()
-	}
-	dir, err := os.MkdirTemp("/tmp", "nova-migrations-")
-	if err != nil {
+	address, stop, err := postgrestest.Start()
+	defer stop()
+	if err != nil && !errors.Is(err, postgrestest.ErrNotInstalled) {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
-	command := func(name string, args ...string) *exec.Cmd {
-		cmd := exec.Command(filepath.Join(binaries, name), args...)
-		cmd.Dir, cmd.Env = dir, []string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}
-		if os.Getuid() == 0 { // The server refuses to run as root.
-			account, err := user.Lookup("postgres")
-			if err != nil {
-				panic(err)
-			}
-			uid, _ := strconv.Atoi(account.Uid)
-			gid, _ := strconv.Atoi(account.Gid)
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-			if err := os.Chown(dir, uid, gid); err != nil {
-				panic(err)
-			}
-		}
-		return cmd
-	}
-	data := filepath.Join(dir, "data")
-	if out, err := command("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync").CombinedOutput(); err != nil {
-		panic(string(out))
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	_ = listener.Close()
-	postgres := command("postgres", "-D", data, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="+dir,
-		"-c", "fsync=off", "-c", "deadlock_timeout=200ms")
-	if err := postgres.Start(); err != nil {
-		panic(err)
-	}
-	defer func() {
-		_ = postgres.Process.Signal(syscall.SIGINT)
-		_ = postgres.Wait()
-	}()
-	server = fmt.Sprintf("127.0.0.1:%d", port)
-	db, err := ParseURL("postgres://postgres@" + server + "/postgres?sslmode=disable")
-	if err != nil {
-		panic(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	conn, err := db.connect(ctx, io.Discard) // It waits for the server.
-	if err != nil {
-		panic(err)
-	}
-	closeConn(conn)
+	server = address
 	return m.Run()
 }
 

@@ -49,6 +49,9 @@ type Options struct {
 	OutOfOrder bool
 	// Zero values stand for the defaults.
 	LockTimeout, StatementTimeout, Deadline time.Duration
+	// SetupWait is how long the role and the database may still be in the making; 0 means
+	// that they exist.
+	SetupWait time.Duration
 	// Log takes one line for each thing that happens.
 	Log io.Writer
 
@@ -76,7 +79,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Deadline, fmt.Errorf("the deadline of %s is over", o.Deadline))
 	defer cancel()
-	conn, err := o.Database.connect(ctx, o.Log)
+	conn, err := o.Database.connect(ctx, o.Log, o.SetupWait)
 	if err != nil {
 		return Result{}, cause(ctx, err)
 	}

@@ -67,7 +67,7 @@ func (r Report) Count(s State) int {
 // Status compares a database with a directory. It changes nothing.
 func Status(ctx context.Context, d migrations.Directory, db Database) (Report, error) {
 	report := Report{Migrations: []Row{}, InvalidIndexes: []string{}}
-	conn, err := db.connect(ctx, io.Discard)
+	conn, err := db.connect(ctx, io.Discard, 0)
 	if err != nil {
 		return report, err
 	}

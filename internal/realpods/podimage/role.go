@@ -41,11 +41,12 @@ type Image struct {
 }
 
 // Of returns the images of a stack's workloads, each once and in the order of
-// their names. A workload without an image yet is left out.
+// their names. A workload without an image yet is left out, and so is the image of
+// migrations: it holds files that are the user's.
 func Of(workloads []workload.Workload) ([]Image, error) {
 	var images []Image
 	for _, w := range workloads {
-		if w.Image == "" || slices.ContainsFunc(images, func(i Image) bool { return i.Reference == w.Image }) {
+		if w.Image == "" || w.Kind == workload.Migration || slices.ContainsFunc(images, func(i Image) bool { return i.Reference == w.Image }) {
 			continue
 		}
 		image, err := of(w)
@@ -64,7 +65,7 @@ func of(w workload.Workload) (Image, error) {
 		image.ports = append(image.ports, port.Number)
 	}
 	switch w.Kind {
-	case workload.Service, workload.Migration:
+	case workload.Service:
 		image.role, image.Service = service, w.Service
 	case workload.Store, workload.Setup:
 		image.role = map[catalog.StoreKind]role{

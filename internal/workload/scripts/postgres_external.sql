@@ -14,6 +14,7 @@ SELECT current_setting('is_superuser') = 'on' AS superuser \gset
 
 \getenv password PASSWORD
 \getenv exporter_password EXPORTER_PASSWORD
+\getenv migration_password MIGRATION_PASSWORD
 
 SELECT format('CREATE ROLE %I LOGIN', name)
 FROM unnest(ARRAY[:'login', :'exporter']) AS name
@@ -52,6 +53,19 @@ CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE EXTENSION IF NOT EXISTS btree_gin;
 CREATE EXTENSION IF NOT EXISTS citext;
 CREATE EXTENSION IF NOT EXISTS pgcrypto;
+
+-- The migrator acts as the role of the services, to whom everything belongs that it
+-- creates. It logs in from here on: it waits for this to end.
+SELECT format('CREATE ROLE %I', :'migrator')
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'migrator')
+\gexec
+GRANT :"login" TO :"migrator";
+ALTER ROLE :"migrator" LOGIN;
+ALTER ROLE :"migrator" SET role = :'login';
+\if :{?migration_password}
+:private
+ALTER ROLE :"migrator" PASSWORD :'migration_password';
+\endif
 
 -- The services work without it; only the alert about slow statements does not.
 \set ON_ERROR_STOP 0

@@ -14,9 +14,11 @@
 \getenv previous_password PREVIOUS_PASSWORD
 \getenv superuser_password SUPERUSER_PASSWORD
 \getenv exporter_password EXPORTER_PASSWORD
+\getenv migrator MIGRATOR
+\getenv migration_password MIGRATION_PASSWORD
 
 SELECT format('CREATE ROLE %I', name)
-FROM unnest(ARRAY[:'owner', :'login', :'previous_login', :'exporter']) AS name
+FROM unnest(ARRAY[:'owner', :'login', :'previous_login', :'exporter', :'migrator']) AS name
 WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name)
 \gexec
 
@@ -55,6 +57,12 @@ CREATE EXTENSION IF NOT EXISTS btree_gin;
 CREATE EXTENSION IF NOT EXISTS citext;
 CREATE EXTENSION IF NOT EXISTS pgcrypto;
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
+
+-- The migrator acts as the owner, so that services change what it has made, and it
+-- what they have made. It logs in from here on: it waits for the set-up to end.
+GRANT :"owner" TO :"migrator";
+ALTER ROLE :"migrator" SET role = :'owner';
+ALTER ROLE :"migrator" LOGIN PASSWORD :'migration_password';
 
 -- Last, since a new connection would still use the password of the first.
 ALTER ROLE CURRENT_USER PASSWORD :'superuser_password';

@@ -1,0 +1,34 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"k8s.io/client-go/kubernetes"
+
+	"nova.dev/infra/internal/jobs"
+	"nova.dev/infra/internal/kubeconfig"
+)
+
+// ownJobs are the Jobs that the program declares.
+const ownJobs = "app.kubernetes.io/part-of=nova,app.kubernetes.io/managed-by=pulumi"
+
+// removeFailedJobs removes the Jobs of the stack that have failed: a Job cannot be
+// started again, so that an update would fail on it for ever.
+func (s *Stack) removeFailedJobs(ctx context.Context) error {
+	c := s.options.Config
+	access, err := kubeconfig.Client(c.KubeconfigPath(s.options.Project.Root), c.Cluster.Context)
+	if err != nil {
+		return c.KubeconfigError(err)
+	}
+	client, err := kubernetes.NewForConfig(access)
+	if err != nil {
+		return err
+	}
+	removed, err := jobs.RemoveFailed(ctx, client, c.Namespace, ownJobs)
+	if len(removed) > 0 {
+		fmt.Fprintf(s.options.Progress, "  removed what had failed, to run it again: job %s\n", strings.Join(removed, ", job "))
+	}
+	return err
+}
