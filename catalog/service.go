@@ -1,6 +1,9 @@
 package catalog
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // GRPCPortOffset is the difference between a service's gRPC port and its HTTP
 // port. The rule is locked: the Rust code computes it, so there is no field to
@@ -87,6 +90,14 @@ func DocumentedHealth() Health {
 		Live:    "/api/v1/health/live",
 		Ready:   "/api/v1/health/ready",
 	}
+}
+
+// ProbePaths are the paths that the kubelet and Prometheus ask, sorted. They are no
+// requests of anybody: each pod gets the same number of them, whatever its users do.
+func (s Service) ProbePaths() []string {
+	paths := []string{s.MetricsPath, s.Health.Startup, s.Health.Live, s.Health.Ready}
+	slices.Sort(paths)
+	return slices.DeleteFunc(slices.Compact(paths), func(path string) bool { return path == "" })
 }
 
 // DocumentedMetricsPath is the metrics contract of all services.

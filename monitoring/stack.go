@@ -2,6 +2,7 @@ package monitoring
 
 import (
 	"fmt"
+	"slices"
 
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -119,10 +120,13 @@ func Rules(s Settings) []monitoringv1.RuleGroup {
 		in.DashboardURL = func(alert string) string { return dashboard.Link(s.GrafanaURL, alert) }
 	}
 	for _, service := range s.Services {
+		in.ProbePaths = append(in.ProbePaths, service.ProbePaths()...)
 		in.Services = append(in.Services, rule.Service{
 			Name: service.KubernetesName(), Metrics: service.MetricsPath != "", Unmeasured: service.Unmeasured, SLO: s.sloOf(service), Team: s.teamOf(service),
 		})
 	}
+	slices.Sort(in.ProbePaths)
+	in.ProbePaths = slices.Compact(in.ProbePaths)
 	return rule.Groups(in)
 }
 

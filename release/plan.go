@@ -243,9 +243,8 @@ func service(s ServiceInput, limits []gate.Limits, stages []stage.Stage) Service
 	one := Service{
 		Name: s.Name, Workload: s.KubernetesName(), Strategy: s.Strategy, Previous: s.Current, Next: s.Next,
 		Measured: s.MetricsPath != "", Limits: limits, Objective: s.SLO.Objective,
-		Ignore: []string{s.MetricsPath, s.Health.Startup, s.Health.Live, s.Health.Ready},
+		Ignore: s.ProbePaths(),
 	}
-	one.Ignore = slices.DeleteFunc(one.Ignore, func(path string) bool { return path == "" })
 	if s.Strategy != Staged {
 		return one
 	}

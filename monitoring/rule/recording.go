@@ -28,9 +28,9 @@ func (b builder) recordings() []monitoringv1.Rule {
 
 	var requests, errors, duration []promql.Expr
 	for _, d := range metric.HTTPDialects() {
-		requests = append(requests, b.rate(d.Requests).Sum(byVersion...))
-		errors = append(errors, b.rate(d.Requests, promql.Match("status", "5..")).Sum(byVersion...))
-		duration = append(duration, b.rate(d.Duration+"_bucket").Sum(byBucket...))
+		requests = append(requests, b.requestRate(d.Requests).Sum(byVersion...))
+		errors = append(errors, b.requestRate(d.Requests, promql.Match("status", "5..")).Sum(byVersion...))
+		duration = append(duration, b.requestRate(d.Duration+"_bucket").Sum(byBucket...))
 	}
 	var calls, faults, callDuration []promql.Expr
 	for _, d := range metric.GRPCDialects() {
@@ -117,6 +117,14 @@ func (b builder) ready(services ...string) promql.Expr {
 
 func (b builder) rate(name string, matchers ...promql.Matcher) promql.Expr {
 	return byApp(b.job(metric.JobServices, name, matchers...).Rate(window))
+}
+
+// requestRate is the rate of HTTP requests of users.
+func (b builder) requestRate(name string, matchers ...promql.Matcher) promql.Expr {
+	if len(b.ProbePaths) > 0 {
+		matchers = append(matchers, promql.NotOneOf("path", b.ProbePaths...))
+	}
+	return b.rate(name, matchers...)
 }
 
 // unary is the rate of a gRPC dialect's buckets under the recorded labels.

@@ -58,6 +58,9 @@ type RuleInput struct { //nolint:revive // The name that the vocabulary of the p
 	Namespace string
 	// Services are the stack's services.
 	Services []Service
+	// ProbePaths are the paths of probes and metrics of all services, which are no
+	// requests.
+	ProbePaths []string
 	// Dependencies are the systems that the services rely on.
 	Dependencies []catalog.StoreKind
 	// Limits are those of the dependencies.

@@ -39,6 +39,7 @@ func input() rule.RuleInput {
 			{Name: "feed-service", Metrics: true, SLO: slo.Default()},
 			{Name: "cdn-service", SLO: slo.Default()},
 		},
+		ProbePaths:   []string{"/api/v1/health/ready", "/metrics"},
 		Dependencies: catalog.StoreKinds(),
 		Limits:       slo.DefaultDependencies(),
 		Kubernetes:   true,

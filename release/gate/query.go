@@ -58,9 +58,8 @@ func Queries(in QueryInput) []Query {
 func (in QueryInput) series(name string, matchers ...promql.Matcher) promql.Expr {
 	matchers = append(matchers,
 		promql.Eq("job", metric.JobServices), promql.Eq(metric.Namespace, in.Namespace), promql.Eq(metric.App, in.Service))
-	if ignore := slices.DeleteFunc(slices.Clone(in.Ignore), func(path string) bool { return path == "" }); len(ignore) > 0 {
-		slices.Sort(ignore)
-		matchers = append(matchers, promql.NotOneOf("path", slices.Compact(ignore)...))
+	if len(in.Ignore) > 0 {
+		matchers = append(matchers, promql.NotOneOf("path", in.Ignore...))
 	}
 	return promql.Series(name, matchers...).Sum("pod", metric.Version)
 }
