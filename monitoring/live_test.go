@@ -1,6 +1,7 @@
 package monitoring_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,8 +13,8 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -65,8 +66,9 @@ func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			} `json:"payload"`
 		}
 		if json.Unmarshal(body, &event) == nil && event.Action == "trigger" && event.Payload.Severity == rule.Critical {
-			alert := strings.TrimSuffix(path.Base(event.Payload.Details["runbook"]), ".md")
-			in.received[delivery{event.RoutingKey, alert, event.Payload.Component}] = true
+			for _, alert := range firing(event.Payload.Details["firing"]) {
+				in.received[delivery{event.RoutingKey, alert, event.Payload.Component}] = true
+			}
 		}
 		w.WriteHeader(http.StatusAccepted)
 		fmt.Fprint(w, "{}")
@@ -74,14 +76,15 @@ func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		var message struct {
 			Attachments []struct {
 				Title string `json:"title"`
+				Text  string `json:"text"`
 			} `json:"attachments"`
 		}
 		if json.Unmarshal(body, &message) == nil {
 			for _, a := range message.Attachments {
-				var d delivery
-				if n, _ := fmt.Sscanf(strings.NewReplacer("(", " ", ")", " ").Replace(a.Title), "WARNING: %s %s", &d.alert, &d.service); n == 2 {
-					d.receiver = receiver
-					in.received[d] = true
+				if service := serviceOf.FindStringSubmatch(a.Title); service != nil {
+					for _, alert := range firing(a.Text) {
+						in.received[delivery{receiver, alert, service[1]}] = true
+					}
 				}
 			}
 		}
@@ -89,6 +92,21 @@ func (in *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "switch":
 		in.heartbeats++
 	}
+}
+
+// serviceOf finds the service in the title of a warning, alertOf the name of each
+// alert in the text of a notification that fires.
+var (
+	serviceOf = regexp.MustCompile(`^WARNING: .* of ([a-z0-9-]+), `)
+	alertOf   = regexp.MustCompile(`(?m)^(\w+): .*\n.*\nSince `)
+)
+
+func firing(text string) []string {
+	var names []string
+	for _, match := range alertOf.FindAllStringSubmatch(text, -1) {
+		names = append(names, match[1])
+	}
+	return names
 }
 
 func (in *inbox) has(d delivery) bool {
@@ -227,12 +245,13 @@ func (b *bench) receivers(t *testing.T, inbox string) {
 	}
 	require.NoError(t, b.settings.Validate())
 	d := alertmanager.DefaultTiming()
-	content, err := alertmanager.Delivery{Receivers: b.settings.Receivers, Timing: alertmanager.Timing{
+	b.settings.Timing = alertmanager.Timing{
 		Wait: d.Wait / faster, Interval: d.Interval / faster, Heartbeat: d.Heartbeat / faster,
 		RepeatCritical: d.RepeatCritical / faster, RepeatWarning: d.RepeatWarning / faster,
-	}}.File(b.file("secrets"))
+	}
+	files, err := monitoring.ServerFiles(b.settings)
 	require.NoError(t, err)
-	b.write(t, "alertmanager.yml", content)
+	b.write(t, "alertmanager.yml", bytes.ReplaceAll(files["alertmanager/alertmanager.yml"], []byte(monitoring.SecretFolder), []byte(b.file("secrets"))))
 }
 
 func (b *bench) writeRules(t *testing.T) {
@@ -349,6 +368,27 @@ func TestAlertsReachTheReceiversOfARealAlertmanager(t *testing.T) {
 	t.Run("every rule evaluates", b.everyRuleEvaluates)
 	t.Run("every dashboard query returns data", b.everyQueryReturnsData)
 	t.Run("every fault reaches the right receiver", b.everyFaultIsDelivered)
+	t.Run("a store that is down is one page, however many services fail", b.anOutageOfAStoreIsOnePage)
+}
+
+// Two services that were well fail all requests because PostgreSQL is down. Their own
+// alerts fire, and nobody is told about them.
+func (b *bench) anOutageOfAStoreIsOnePage(t *testing.T) {
+	b.inbox.clear()
+	b.dependencies.postgresUp.Set(0)
+	page := delivery{"key-data", "PostgreSQLDown", "postgres"}
+	require.Eventually(t, func() bool { return b.inbox.has(page) }, 30*time.Second, 100*time.Millisecond, "no page about PostgreSQL")
+	failing := []string{"user-service", "notification-service"}
+	b.pods["user"].failEvery.Store(1)
+	b.pods["notification"].failEvery.Store(1)
+	require.Eventually(t, func() bool {
+		fired := b.fired(t, 5*time.Second)
+		return !slices.ContainsFunc(failing, func(service string) bool { return !slices.Contains(fired, "HighErrorRate "+service) })
+	}, 40*time.Second, 500*time.Millisecond, "their own alerts do not fire")
+	time.Sleep(2 * (b.settings.Timing.Wait + b.settings.Timing.Interval))
+	for _, d := range b.inbox.all() {
+		assert.NotContains(t, failing, d.service, "%v was delivered as well", d)
+	}
 }
 
 func (b *bench) everyRuleEvaluates(t *testing.T) {

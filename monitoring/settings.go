@@ -181,7 +181,31 @@ func (s Settings) limits() slo.Dependencies {
 }
 
 func (s Settings) delivery() alertmanager.Delivery {
-	return alertmanager.Delivery{Receivers: s.Receivers, Timing: s.Timing}
+	return alertmanager.Delivery{Receivers: s.Receivers, Timing: s.Timing, Dependents: s.dependents()}
+}
+
+// dependents are the services that fail while a store is down: those that need it, and
+// those that call a service that does, over however many calls.
+func (s Settings) dependents() map[catalog.StoreKind][]string {
+	all := map[catalog.StoreKind][]string{}
+	for _, store := range s.dependencies() {
+		for _, service := range s.Services {
+			if s.reliesOn(service, store, map[string]bool{}) {
+				all[store] = append(all[store], service.KubernetesName())
+			}
+		}
+	}
+	return all
+}
+
+func (s Settings) reliesOn(service catalog.Service, store catalog.StoreKind, seen map[string]bool) bool {
+	if slices.Contains(service.Needs, store) {
+		return true
+	}
+	seen[service.Name] = true
+	return slices.ContainsFunc(s.Services, func(callee catalog.Service) bool {
+		return !seen[callee.Name] && slices.Contains(service.Calls, callee.Name) && s.reliesOn(callee, store, seen)
+	})
 }
 
 // dependencies are the systems that are watched, in order: those that any

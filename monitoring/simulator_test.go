@@ -151,7 +151,7 @@ func (s *target) simulate(t *testing.T, f func(n int64)) {
 type dependencies struct {
 	postgres, redis, clickhouse, kafka, elasticsearch *target
 
-	connections, redisMemory, lag, red, green prometheus.Gauge
+	postgresUp, connections, redisMemory, lag, red, green prometheus.Gauge
 	slowQueries                               atomic.Bool
 }
 
@@ -161,7 +161,7 @@ func newDependencies(t *testing.T) *dependencies {
 		postgres: newTarget(t, "/metrics"), redis: newTarget(t, "/metrics"), clickhouse: newTarget(t, "/metrics"),
 		kafka: newTarget(t, "/metrics"), elasticsearch: newTarget(t, "/metrics"),
 	}
-	d.postgres.gauge("pg_up", 1)
+	d.postgresUp = d.postgres.gauge("pg_up", 1)
 	d.postgres.gauge("pg_scrape_collector_success", 1, "collector", "settings")
 	d.postgres.gauge("pg_settings_max_connections", 103)
 	d.postgres.gauge("pg_settings_superuser_reserved_connections", 3)

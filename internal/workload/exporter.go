@@ -16,6 +16,10 @@ var exporterResources = config.Resources{
 	Limits:   config.Quantities{CPU: "100m", Memory: "128Mi", EphemeralStorage: "128Mi"},
 }
 
+// connectTimeout is how long an exporter waits for its store, in seconds. Above the
+// timeout of a scrape, 10 s, a store that hangs would be an exporter that is down.
+const connectTimeout = "5"
+
 // exporter is the exporter of a store, in the cluster or external. It is one
 // pod, since it holds nothing and two would count everything twice; an update
 // puts a second one beside the first. It queries its store only when it is
@@ -52,7 +56,7 @@ func (w *Workload) exportPostgres(at catalog.Endpoint) {
 	if at.TLS {
 		mode = "require"
 	}
-	address := url.URL{Host: at.Address(), Path: at.Database, RawQuery: url.Values{"sslmode": {mode}}.Encode()}
+	address := url.URL{Host: at.Address(), Path: at.Database, RawQuery: url.Values{"sslmode": {mode}, "connect_timeout": {connectTimeout}}.Encode()}
 	w.Env = map[string]Value{
 		"DATA_SOURCE_URI":  {Text: strings.TrimPrefix(address.String(), "//")},
 		"DATA_SOURCE_USER": {Text: postgresExporter},
@@ -72,6 +76,7 @@ func (w *Workload) exportRedis(at catalog.Endpoint) {
 		"REDIS_USER":     {Text: redisExporter},
 		"REDIS_PASSWORD": {Secret: "REDIS_EXPORTER_PASSWORD"},
 	}
+	w.Args = []string{"--connection-timeout=" + connectTimeout + "s"}
 }
 
 // exportKafka names every broker, so that it works while one is unavailable.

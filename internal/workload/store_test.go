@@ -173,8 +173,8 @@ func TestExporter_has_its_own_credentials_and_speaks_TLS(t *testing.T) {
   nova:secretSources: {default: external, keys: {JWT_PRIVATE_KEY_PEM: generated}}
 `)
 	exporter := func(c *stack.Stack, kind catalog.StoreKind) Workload { return one(c, Exporter, kind) }
-	assert.Equal(t, "postgres.nova-backend.svc.cluster.local:5432/nova?sslmode=disable", exporter(inside, catalog.Postgres).Env["DATA_SOURCE_URI"].Text)
-	assert.Equal(t, "db.example.com:5432/nova?sslmode=require", exporter(outside, catalog.Postgres).Env["DATA_SOURCE_URI"].Text)
+	assert.Equal(t, "postgres.nova-backend.svc.cluster.local:5432/nova?connect_timeout=5&sslmode=disable", exporter(inside, catalog.Postgres).Env["DATA_SOURCE_URI"].Text)
+	assert.Equal(t, "db.example.com:5432/nova?connect_timeout=5&sslmode=require", exporter(outside, catalog.Postgres).Env["DATA_SOURCE_URI"].Text)
 	assert.Equal(t, "nova_exporter", exporter(outside, catalog.Postgres).Env["DATA_SOURCE_USER"].Text)
 	assert.Equal(t, "redis://redis.nova-backend.svc.cluster.local:6379", exporter(inside, catalog.Redis).Env["REDIS_ADDR"].Text)
 	assert.Equal(t, "rediss://10.0.0.7:6379", exporter(outside, catalog.Redis).Env["REDIS_ADDR"].Text)

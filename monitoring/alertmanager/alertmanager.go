@@ -10,10 +10,12 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 
+	"nova.dev/infra/catalog"
 	"nova.dev/infra/monitoring/rule"
 )
 
@@ -81,6 +83,9 @@ func DefaultTiming() Timing {
 type Delivery struct {
 	Receivers []Receiver
 	Timing    Timing
+	// Dependents are the services that fail while a store is down, by the values of
+	// their label service: those that need it, and those that call them.
+	Dependents map[catalog.StoreKind][]string
 }
 
 // Validate returns the errors of all receivers, joined.
@@ -177,6 +182,8 @@ type branch struct {
 	matchers                                 []matcher
 	groupWait, groupInterval, repeatInterval time.Duration
 	branches                                 []branch
+	// further lets the siblings behind it have the same alerts, too.
+	further bool
 }
 
 type matcher struct {
@@ -193,18 +200,36 @@ func (delivery Delivery) tree() branch {
 		}
 		return NullReceiver
 	}
+	// An alert of a severity that no branch below knows reaches whoever there is.
+	everything := to(rule.Warning)
+	if everything == NullReceiver {
+		everything = to(rule.Critical)
+	}
 	root := branch{
-		receiver: NullReceiver, groupWait: t.Wait, groupInterval: t.Interval, repeatInterval: t.RepeatWarning,
+		receiver: everything, groupWait: t.Wait, groupInterval: t.Interval, repeatInterval: t.RepeatWarning,
 		branches: []branch{
 			{
 				receiver: to(DeadMansSwitch), matchers: []matcher{{"alertname", "=", rule.Watchdog}},
-				groupWait: time.Millisecond, groupInterval: t.Heartbeat, repeatInterval: t.Heartbeat,
+				// Alertmanager repeats at a multiple of the group interval, once more than
+				// the repeat interval has passed: as long as each other, they would
+				// make every second heartbeat.
+				groupWait: time.Millisecond, groupInterval: t.Heartbeat, repeatInterval: t.Heartbeat * 5 / 6,
 			},
-			{receiver: NullReceiver, matchers: []matcher{{"alertname", "=", rule.InfoInhibitor}}},
+			{receiver: NullReceiver, matchers: []matcher{{"severity", "=~", rule.Info + "|" + rule.None}}},
 		},
 	}
+	// That a receiver cannot be reached is sent to all of them.
+	for _, d := range delivery.destinations() {
+		if d.severity != DeadMansSwitch {
+			root.branches = append(root.branches, branch{
+				receiver: d.name, matchers: []matcher{{"alertname", "=", rule.NotificationsFailing}},
+				repeatInterval: t.RepeatCritical, further: true,
+			})
+		}
+	}
+	failing := matcher{"alertname", "!=", rule.NotificationsFailing}
 	for _, severity := range []string{rule.Critical, rule.Warning} {
-		b := branch{receiver: to(severity), matchers: []matcher{{"severity", "=", severity}}, repeatInterval: t.RepeatWarning}
+		b := branch{receiver: to(severity), matchers: []matcher{{"severity", "=", severity}, failing}, repeatInterval: t.RepeatWarning}
 		if severity == rule.Critical {
 			b.repeatInterval = t.RepeatCritical
 		}
@@ -228,9 +253,9 @@ func (delivery Delivery) timing() Timing {
 	}
 }
 
-// groupBy returns the labels of group_by. Severity is not among them, since
-// routes split by severity already.
-func groupBy() []string { return []string{"alertname", "namespace", "service"} }
+// groupBy returns the labels of group_by: one notification for all that is wrong with
+// one service. Severity is not among them, since routes split by severity already.
+func groupBy() []string { return []string{"namespace", "service"} }
 
 // inhibition mutes the target alerts while a source alert with equal labels
 // fires.
@@ -242,20 +267,20 @@ type inhibition struct {
 // inhibitions require the labels that they compare to be present: Alertmanager
 // treats two missing labels as equal, so that an alert without a service would
 // mute every other alert without one.
-func inhibitions() []inhibition {
+func (delivery Delivery) inhibitions() []inhibition {
 	named := matcher{"service", "!=", ""}
 	spaced := matcher{"namespace", "!=", ""}
 	quieter := matcher{"severity", "=~", rule.Warning + "|" + rule.Info}
-	return []inhibition{
+	list := []inhibition{
 		// A critical alert mutes the same alert at a lower severity.
 		{
 			source: []matcher{{"severity", "=", rule.Critical}, named, spaced},
 			target: []matcher{quieter, named, spaced},
 			equal:  []string{"alertname", "namespace", "service"},
 		},
-		// A service that is down causes its other alerts.
+		// A service or store that is down causes its other alerts.
 		{
-			source: []matcher{{"alertname", "=~", "ServiceDown|ServiceAbsent"}, named, spaced},
+			source: []matcher{{"alertname", "=~", strings.Join(append([]string{"ServiceDown", "ServiceAbsent"}, rule.StoreDown()...), "|")}, named, spaced},
 			target: []matcher{quieter, named, spaced},
 			equal:  []string{"namespace", "service"},
 		},
@@ -265,16 +290,34 @@ func inhibitions() []inhibition {
 			equal:  []string{"namespace"},
 		},
 	}
+	// A store that is down is one incident, however many services fail with it.
+	for _, store := range catalog.StoreKinds() {
+		if services := delivery.Dependents[store]; len(services) > 0 {
+			list = append(list, inhibition{
+				source: []matcher{{"alertname", "=~", strings.Join(rule.StoreDown(), "|")}, {"service", "=", string(store)}, spaced},
+				target: []matcher{{"alertname", "=~", strings.Join(rule.Symptoms(), "|")}, {"service", "=~", strings.Join(services, "|")}, spaced},
+				equal:  []string{"namespace"},
+			})
+		}
+	}
+	return list
 }
 
-// Texts of notifications, in Alertmanager's template language.
+// Texts of notifications, in Alertmanager's template language. Times are in UTC. What
+// is over is not told in the present tense of its own texts, and what still fires
+// beside it is counted.
 const (
 	titleText = `{{ if eq .Status "firing" }}{{ .CommonLabels.severity | toUpper }}{{ else }}RESOLVED{{ end }}: ` +
-		`{{ .GroupLabels.alertname }}{{ with .GroupLabels.service }} ({{ . }}){{ end }}`
-	bodyText = "{{ range .Alerts }}{{ .Annotations.summary }}\n{{ .Annotations.description }}\n" +
+		`{{ with .CommonLabels.alertname }}{{ . }}{{ else }}{{ len .Alerts }} alerts{{ end }}{{ with .GroupLabels.service }} of {{ . }}{{ end }}` +
+		`, {{ with .CommonLabels.environment }}{{ . }}, {{ end }}namespace {{ .CommonLabels.namespace }}`
+	bodyText = "{{ range .Alerts.Firing }}{{ .Labels.alertname }}: {{ .Annotations.summary }}\n{{ .Annotations.description }}\n" +
+		"Since {{ .StartsAt.UTC.Format \"2006-01-02 15:04:05 MST\" }}\n" +
 		"{{ with .Annotations.runbook_url }}Runbook: {{ . }}\n{{ end }}" +
-		"{{ with .Annotations.dashboard_url }}Dashboard: {{ . }}\n{{ end }}{{ end }}"
-	pageText    = `{{ with index .Alerts 0 }}{{ .Annotations.summary }}{{ end }}`
+		"{{ with .Annotations.dashboard_url }}Dashboard: {{ . }}\n{{ end }}{{ end }}" +
+		"{{ range .Alerts.Resolved }}Over: {{ .Labels.alertname }}{{ with .Labels.instance }} of {{ . }}{{ end }}, " +
+		"{{ .StartsAt.UTC.Format \"2006-01-02 15:04:05\" }} to {{ .EndsAt.UTC.Format \"15:04:05 MST\" }}\n{{ end }}" +
+		"{{ if .Alerts.Resolved }}{{ with .Alerts.Firing }}{{ len . }} of this group still fire\n{{ end }}{{ end }}"
+	pageText    = titleText + `{{ with .Alerts.Firing }}: {{ (index . 0).Annotations.summary }}{{ end }}`
 	runbookText = `{{ with index .Alerts 0 }}{{ .Annotations.runbook_url }}{{ end }}`
 )
 

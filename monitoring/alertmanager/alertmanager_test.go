@@ -3,6 +3,7 @@ package alertmanager_test
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	monitoringv1alpha1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1alpha1"
 	"github.com/prometheus/alertmanager/config"
@@ -12,11 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"nova.dev/infra/catalog"
 	"nova.dev/infra/monitoring/alertmanager"
 )
 
 func everyone() alertmanager.Delivery {
-	return alertmanager.Delivery{Receivers: []alertmanager.Receiver{
+	return alertmanager.Delivery{Dependents: map[catalog.StoreKind][]string{catalog.Postgres: {"auth-service", "user-service"}}, Receivers: []alertmanager.Receiver{
 		{Kind: alertmanager.PagerDuty, Severity: "critical", Secret: alertmanager.Secret{Name: "alerting", Key: "pagerduty"}},
 		{Kind: alertmanager.PagerDuty, Severity: "critical", Team: "data", Secret: alertmanager.Secret{Name: "alerting", Key: "pagerduty-data"}},
 		{Kind: alertmanager.Slack, Severity: "critical", Secret: alertmanager.Secret{Name: "alerting", Key: "slack"}, Channel: "#pages"},
@@ -41,15 +43,15 @@ func TestDeliveryRoutesBySeverityAndTeam(t *testing.T) {
 		labels model.LabelSet
 		want   string
 	}{
-		"a page":                                {model.LabelSet{"alertname": "ServiceDown", "severity": "critical", "team": "backend"}, "critical"},
-		"a page of a team with its own pager":   {model.LabelSet{"alertname": "RedisDown", "severity": "critical", "team": "data"}, "critical-data"},
-		"a warning":                             {model.LabelSet{"alertname": "HighErrorRate", "severity": "warning", "team": "backend"}, "warning"},
-		"a warning of a team with a channel":    {model.LabelSet{"alertname": "JobFailed", "severity": "warning", "team": "platform"}, "warning-platform"},
-		"information":                           {model.LabelSet{"alertname": "CPUThrottling", "severity": "info", "team": "platform"}, alertmanager.NullReceiver},
-		"the watchdog":                          {model.LabelSet{"alertname": "Watchdog", "severity": "none"}, alertmanager.DeadMansSwitch},
-		"the inhibitor of information":          {model.LabelSet{"alertname": "InfoInhibitor", "severity": "none"}, alertmanager.NullReceiver},
-		"an alert of someone else, no severity": {model.LabelSet{"alertname": "Foreign"}, alertmanager.NullReceiver},
-		"a page of nobody's team":               {model.LabelSet{"alertname": "Foreign", "severity": "critical"}, "critical"},
+		"a page":                                   {model.LabelSet{"alertname": "ServiceDown", "severity": "critical", "team": "backend"}, "critical"},
+		"a page of a team with its own pager":      {model.LabelSet{"alertname": "RedisDown", "severity": "critical", "team": "data"}, "critical-data"},
+		"a warning":                                {model.LabelSet{"alertname": "HighErrorRate", "severity": "warning", "team": "backend"}, "warning"},
+		"a warning of a team with a channel":       {model.LabelSet{"alertname": "JobFailed", "severity": "warning", "team": "platform"}, "warning-platform"},
+		"information":                              {model.LabelSet{"alertname": "CPUThrottling", "severity": "info", "team": "platform"}, alertmanager.NullReceiver},
+		"the watchdog":                             {model.LabelSet{"alertname": "Watchdog", "severity": "none"}, alertmanager.DeadMansSwitch},
+		"the inhibitor of information":             {model.LabelSet{"alertname": "InfoInhibitor", "severity": "none"}, alertmanager.NullReceiver},
+		"an alert of a severity that is not known": {model.LabelSet{"alertname": "Foreign", "severity": "emergency"}, "warning"},
+		"a page of nobody's team":                  {model.LabelSet{"alertname": "Foreign", "severity": "critical"}, "critical"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			routes := dispatch.NewRoute(loaded(t, everyone()).Route, nil).Match(tc.labels)
@@ -57,6 +59,27 @@ func TestDeliveryRoutesBySeverityAndTeam(t *testing.T) {
 			assert.Equal(t, tc.want, routes[0].RouteOpts.Receiver)
 		})
 	}
+}
+
+func TestDelivery_failing_notifications_are_sent_in_every_way(t *testing.T) {
+	c := loaded(t, everyone())
+	var to []string
+	for _, r := range dispatch.NewRoute(c.Route, nil).Match(model.LabelSet{"alertname": "AlertmanagerNotificationsFailing", "severity": "critical", "team": "platform"}) {
+		to = append(to, r.RouteOpts.Receiver)
+	}
+	assert.ElementsMatch(t, []string{"critical", "critical-data", "warning", "warning-platform"}, to)
+}
+
+func TestDelivery_heartbeats_come_as_often_as_they_are_said_to(t *testing.T) {
+	c := loaded(t, everyone())
+	opts := dispatch.NewRoute(c.Route, nil).Match(model.LabelSet{"alertname": "Watchdog", "severity": "none"})[0].RouteOpts
+	assert.Equal(t, time.Minute, opts.GroupInterval)
+	assert.Less(t, opts.RepeatInterval, opts.GroupInterval, "else Alertmanager leaves out every second one")
+}
+
+func TestDelivery_all_that_is_wrong_with_one_service_is_one_notification(t *testing.T) {
+	opts := dispatch.NewRoute(loaded(t, everyone()).Route, nil).Match(model.LabelSet{"alertname": "ErrorBudgetBurn", "severity": "critical"})[0].RouteOpts
+	assert.Equal(t, map[model.LabelName]struct{}{"namespace": {}, "service": {}}, opts.GroupBy)
 }
 
 func TestDeliveryGroupsReceiversOfTheSameAlerts(t *testing.T) {
@@ -129,17 +152,24 @@ func TestInhibitionIsSafeWithMissingLabels(t *testing.T) {
 		source, target model.LabelSet
 		want           bool
 	}{
-		"a page mutes the warning of the same kind": {alert("HighErrorRate", "critical", "n", "a"), alert("HighErrorRate", "warning", "n", "a"), true},
-		"but not that of another service":           {alert("HighErrorRate", "critical", "n", "a"), alert("HighErrorRate", "warning", "n", "b"), false},
-		"nor of another stack":                      {alert("HighErrorRate", "critical", "n", "a"), alert("HighErrorRate", "warning", "m", "a"), false},
-		"nor of another kind":                       {alert("HighLatencyP99", "critical", "n", "a"), alert("HighErrorRate", "warning", "n", "a"), false},
-		"a service that is down mutes its warnings": {alert("ServiceDown", "critical", "n", "a"), alert("PodCrashLooping", "warning", "n", "a"), true},
-		"but not other pages":                       {alert("ServiceDown", "critical", "n", "a"), alert("ErrorBudgetBurn", "critical", "n", "a"), false},
-		"alerts without a service mute nothing":     {alert("Foreign", "critical", "n", ""), alert("Foreign", "warning", "n", ""), false},
-		"nor do alerts without any label":           {alert("ServiceDown", "critical", "", ""), alert("Foreign", "warning", "", ""), false},
-		"information alone is muted":                {alert("InfoInhibitor", "none", "n", "prometheus"), alert("CPUThrottling", "info", "n", "a"), true},
-		"but not that of another stack":             {alert("InfoInhibitor", "none", "n", "prometheus"), alert("CPUThrottling", "info", "m", "a"), false},
-		"a warning mutes nothing":                   {alert("HighErrorRate", "warning", "n", "a"), alert("HighErrorRate", "info", "n", "a"), false},
+		"a page mutes the warning of the same kind":          {alert("HighErrorRate", "critical", "n", "a"), alert("HighErrorRate", "warning", "n", "a"), true},
+		"but not that of another service":                    {alert("HighErrorRate", "critical", "n", "a"), alert("HighErrorRate", "warning", "n", "b"), false},
+		"nor of another stack":                               {alert("HighErrorRate", "critical", "n", "a"), alert("HighErrorRate", "warning", "m", "a"), false},
+		"nor of another kind":                                {alert("HighLatencyP99", "critical", "n", "a"), alert("HighErrorRate", "warning", "n", "a"), false},
+		"a service that is down mutes its warnings":          {alert("ServiceDown", "critical", "n", "a"), alert("PodCrashLooping", "warning", "n", "a"), true},
+		"but not other pages":                                {alert("ServiceDown", "critical", "n", "a"), alert("ErrorBudgetBurn", "critical", "n", "a"), false},
+		"alerts without a service mute nothing":              {alert("Foreign", "critical", "n", ""), alert("Foreign", "warning", "n", ""), false},
+		"nor do alerts without any label":                    {alert("ServiceDown", "critical", "", ""), alert("Foreign", "warning", "", ""), false},
+		"information alone is muted":                         {alert("InfoInhibitor", "none", "n", "prometheus"), alert("CPUThrottling", "info", "n", "a"), true},
+		"but not that of another stack":                      {alert("InfoInhibitor", "none", "n", "prometheus"), alert("CPUThrottling", "info", "m", "a"), false},
+		"a store that is down mutes errors of what needs it": {alert("PostgreSQLDown", "critical", "n", "postgres"), alert("ErrorBudgetBurn", "critical", "n", "auth-service"), true},
+		"also one that hangs":                                {alert("ExporterDown", "critical", "n", "postgres"), alert("HighErrorRate", "critical", "n", "user-service"), true},
+		"but not of what does not need it":                   {alert("PostgreSQLDown", "critical", "n", "postgres"), alert("ErrorBudgetBurn", "critical", "n", "cdn-service"), false},
+		"nor of another stack's":                             {alert("PostgreSQLDown", "critical", "n", "postgres"), alert("ErrorBudgetBurn", "critical", "m", "auth-service"), false},
+		"nor that a service has no pod":                      {alert("PostgreSQLDown", "critical", "n", "postgres"), alert("ServiceDown", "critical", "n", "auth-service"), false},
+		"another store does not":                             {alert("ExporterDown", "critical", "n", "kafka"), alert("ErrorBudgetBurn", "critical", "n", "auth-service"), false},
+		"a store that is down mutes its own warnings":        {alert("RedisDown", "critical", "n", "redis"), alert("RedisHighMemory", "warning", "n", "redis"), true},
+		"a warning mutes nothing":                            {alert("HighErrorRate", "warning", "n", "a"), alert("HighErrorRate", "info", "n", "a"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, tc.want, mutes(c, tc.source, tc.target))
@@ -163,9 +193,11 @@ func TestObjectRoutesLikeTheFile(t *testing.T) {
 		names = append(names, r.Name)
 	}
 	assert.ElementsMatch(t, []string{"nobody", "critical", "critical-data", "warning", "warning-platform", "watchdog"}, names)
-	require.Len(t, object.Spec.Route.Routes, 4)
-	var critical monitoringv1alpha1.Route
-	require.NoError(t, json.Unmarshal(object.Spec.Route.Routes[2].Raw, &critical))
+	require.Len(t, object.Spec.Route.Routes, 8, "heartbeats, silence, four ways to say that notifications fail, pages, warnings")
+	var failing, critical monitoringv1alpha1.Route
+	require.NoError(t, json.Unmarshal(object.Spec.Route.Routes[2].Raw, &failing))
+	assert.True(t, failing.Continue)
+	require.NoError(t, json.Unmarshal(object.Spec.Route.Routes[6].Raw, &critical))
 	assert.Equal(t, "critical", critical.Receiver)
 	assert.Equal(t, "4h", critical.RepeatInterval)
 	assert.Len(t, critical.Routes, 1)

@@ -25,6 +25,7 @@ type (
 		GroupWait      string   `json:"group_wait,omitempty"`
 		GroupInterval  string   `json:"group_interval,omitempty"`
 		RepeatInterval string   `json:"repeat_interval,omitempty"`
+		Continue       bool     `json:"continue,omitempty"`
 		Routes         []route  `json:"routes,omitempty"`
 	}
 	inhibitRule struct {
@@ -73,7 +74,7 @@ func (delivery Delivery) File(secretFolder string) ([]byte, error) {
 		Receivers: []receiver{{Name: NullReceiver}},
 	}
 	f.Route.GroupBy = groupBy()
-	for _, i := range inhibitions() {
+	for _, i := range delivery.inhibitions() {
 		f.InhibitRules = append(f.InhibitRules, inhibitRule{matchersText(i.source), matchersText(i.target), i.equal})
 	}
 	for _, d := range delivery.destinations() {
@@ -85,7 +86,7 @@ func (delivery Delivery) File(secretFolder string) ([]byte, error) {
 func (b branch) file() route {
 	r := route{
 		Receiver: b.receiver, Matchers: matchersText(b.matchers),
-		GroupWait: text(b.groupWait), GroupInterval: text(b.groupInterval), RepeatInterval: text(b.repeatInterval),
+		GroupWait: text(b.groupWait), GroupInterval: text(b.groupInterval), RepeatInterval: text(b.repeatInterval), Continue: b.further,
 	}
 	for _, child := range b.branches {
 		r.Routes = append(r.Routes, child.file())

@@ -22,7 +22,7 @@ func (delivery Delivery) Object(meta metav1.ObjectMeta) (*monitoringv1alpha1.Ale
 		Route:     tree,
 		Receivers: []monitoringv1alpha1.Receiver{{Name: NullReceiver}},
 	}
-	for _, i := range inhibitions() {
+	for _, i := range delivery.inhibitions() {
 		spec.InhibitRules = append(spec.InhibitRules, monitoringv1alpha1.InhibitRule{
 			SourceMatch: matcherObjects(i.source), TargetMatch: matcherObjects(i.target), Equal: i.equal,
 		})
@@ -40,7 +40,7 @@ func (delivery Delivery) Object(meta metav1.ObjectMeta) (*monitoringv1alpha1.Ale
 func (b branch) object() (*monitoringv1alpha1.Route, error) {
 	r := &monitoringv1alpha1.Route{
 		Receiver: b.receiver, Matchers: matcherObjects(b.matchers),
-		GroupWait: text(b.groupWait), GroupInterval: text(b.groupInterval), RepeatInterval: text(b.repeatInterval),
+		GroupWait: text(b.groupWait), GroupInterval: text(b.groupInterval), RepeatInterval: text(b.repeatInterval), Continue: b.further,
 	}
 	for _, child := range b.branches {
 		object, err := child.object()

@@ -66,6 +66,7 @@ var panelOf = map[string]struct {
 	"KafkaConsumerGroupStuck":        {DataStores, 31},
 	"KafkaUnderReplicatedPartitions": {DataStores, 32},
 	"ExporterAbsent":                 {DataStores, 1},
+	"ExporterDown":                   {DataStores, 1},
 	"ElasticsearchDown":              {DataStores, 40},
 	"ElasticsearchClusterRed":        {DataStores, 40},
 	"ElasticsearchClusterYellow":     {DataStores, 40},

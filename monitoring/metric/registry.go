@@ -160,7 +160,7 @@ func delivery() []Metric {
 		{Name: "rollout_info_replicas_available", Kind: Gauge, Labels: rollout, Exporter: ArgoRollouts, Source: argoSource},
 		{Name: "rollout_info_replicas_desired", Kind: Gauge, Labels: rollout, Exporter: ArgoRollouts, Source: argoSource},
 		{Name: "rollout_info_replicas_updated", Kind: Gauge, Labels: rollout, Exporter: ArgoRollouts, Source: argoSource},
-		{Name: "certmanager_certificate_expiration_timestamp_seconds", Kind: Gauge, Labels: []string{Namespace, "name", "issuer_name", "issuer_kind", "issuer_group"}, Exporter: CertManager, Source: certSource},
+		{Name: "certmanager_certificate_expiration_timestamp_seconds", Kind: Gauge, Labels: []string{Namespace, "exported_namespace", "name", "issuer_name", "issuer_kind", "issuer_group"}, Exporter: CertManager, Source: certSource},
 	}
 }
 

@@ -37,6 +37,9 @@ func (b builder) dependencyAlerts() []monitoringv1.Rule {
 			description: "For five minutes there has been no target with job=" + strconv.Quote(d.job) + ", so no other alert about " + string(d.dependency) + " can fire.",
 			service:     string(d.dependency),
 		})
+		if d.dependency != catalog.ClickHouse { // It exports its metrics itself.
+			list = append(list, b.exporterDown(d.dependency, d.job))
+		}
 		for _, a := range d.alerts() {
 			a.service = string(d.dependency)
 			list = append(list, a)
@@ -46,6 +49,25 @@ func (b builder) dependencyAlerts() []monitoringv1.Rule {
 		list[i].team = TeamData
 	}
 	return b.alerts(list...)
+}
+
+// StoreDown are the alerts that say that a store is down, or that nothing is known
+// about it.
+func StoreDown() []string {
+	return []string{"PostgreSQLDown", "RedisDown", "ClickHouseDown", "KafkaDown", "ElasticsearchDown", "ExporterDown"}
+}
+
+// exporterDown pages: an exporter waits for its store, so that one which hangs
+// takes the scrapes of its exporter with it, and every series about it.
+func (b builder) exporterDown(store catalog.StoreKind, job string) alert {
+	return alert{
+		name: "ExporterDown", severity: Critical, service: string(store),
+		expr:    b.job(job, "up").Max("job").Is(0),
+		For:     2 * time.Minute,
+		summary: "Nothing is known about " + string(store),
+		description: "The exporter of " + string(store) + " has not answered for two minutes: " + string(store) +
+			" hangs, or only its exporter does. No other alert about it can fire.",
+	}
 }
 
 func (b builder) postgres() []alert {
@@ -186,7 +208,7 @@ func (b builder) kafka() []alert {
 			// The exporter responds without brokers; it then exports either a
 			// zero or no series.
 			expr: b.job(job, "kafka_brokers").Max("job").Below(1).
-				Or(b.job(job, "up").Max("job").Unless(b.job(job, "kafka_brokers").Max("job"), promql.On("job"))),
+				Or(b.job(job, "up").Max("job").Is(1).Unless(b.job(job, "kafka_brokers").Max("job"), promql.On("job"))),
 			For:         time.Minute,
 			summary:     "Kafka has no broker",
 			description: "The exporter sees no broker of Kafka for a minute: nothing can be published or consumed.",
@@ -239,8 +261,8 @@ func (b builder) elasticsearch() []alert {
 		{
 			name: "ElasticsearchDown", severity: Critical,
 			// On errors the exporter exports no health and stays up.
-			expr: b.job(job, "up").Max("job").Is(0).
-				Or(promql.Call("absent_over_time", b.job(job, "elasticsearch_cluster_health_status").Range(2*time.Minute))),
+			expr: b.job(job, "up").Max("job").Is(1).
+				Unless(b.job(job, "elasticsearch_cluster_health_status").Over("count_over_time", 2*time.Minute).Max("job"), promql.On("job")),
 			For:         2 * time.Minute,
 			summary:     "Elasticsearch does not answer",
 			description: "The exporter has not been able to read the cluster health of Elasticsearch for two minutes.",

@@ -87,7 +87,9 @@ func (b builder) resources() []alert {
 		},
 		{
 			name: "HighMemoryUsage", severity: Warning,
-			expr: byPod(b.series("container_memory_working_set_bytes", container...).Sum(byContainer...).
+			// The series of a container that has ended stay for minutes beside
+			// those of the next one.
+			expr: byPod(b.series("container_memory_working_set_bytes", container...).Max(byContainer...).
 				Div(limit("memory"))).Above(0.8),
 			For:         5 * time.Minute,
 			summary:     "{{ $labels.container }} in {{ $labels.pod }} uses {{ $value | humanizePercentage }} of its memory",
@@ -133,7 +135,10 @@ func (b builder) workloads() []alert {
 	hpa := func(name string) promql.Expr { return b.series(name).Max(byHPA...) }
 	pdb := func(name string) promql.Expr { return b.series(name).Max(byPDB...) }
 	certificate := func(severity, within string, days float64) alert {
-		left := b.series("certmanager_certificate_expiration_timestamp_seconds").Min(metric.Namespace, "name").
+		// The namespace of the certificate, which a monitor that does not honor labels
+		// calls exported_namespace.
+		const expiration = "certmanager_certificate_expiration_timestamp_seconds"
+		left := b.series(expiration).Or(promql.Series(expiration, promql.Eq("exported_namespace", b.Namespace))).Min("name").
 			Sub(promql.Call("time"))
 		return alert{
 			name: "CertificateExpiring", severity: severity,

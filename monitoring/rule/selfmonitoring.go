@@ -17,6 +17,10 @@ const Watchdog = "Watchdog"
 // alert of their namespace fires.
 const InfoInhibitor = "InfoInhibitor"
 
+// NotificationsFailing is the alert that says that a receiver cannot be reached; it
+// must be sent by every other way as well.
+const NotificationsFailing = "AlertmanagerNotificationsFailing"
+
 func (b builder) monitoringAlerts() []monitoringv1.Rule {
 	list := []alert{
 		{
@@ -114,9 +118,11 @@ func alertmanager() []alert {
 			description: "Alertmanager {{ $labels.instance }} has not been able to load its configuration for 10m (state {{ $value }}) and runs on an old one.",
 		},
 		{
-			name: "AlertmanagerNotificationsFailing", severity: Critical,
-			expr: promql.Series("alertmanager_notifications_failed_total").Rate(window).Sum("instance", "integration").
-				Div(promql.Series("alertmanager_notifications_total").Rate(window).Sum("instance", "integration").Above(0)).
+			name: NotificationsFailing, severity: Critical,
+			// A group that fails every time tries once in each group_interval, 5m: a
+			// window as long would see one attempt or none.
+			expr: promql.Series("alertmanager_notifications_failed_total").Rate(3*window).Sum("instance", "integration").
+				Div(promql.Series("alertmanager_notifications_total").Rate(3*window).Sum("instance", "integration").Above(0)).
 				Above(0.01),
 			For:         5 * time.Minute,
 			summary:     "Alertmanager cannot send to {{ $labels.integration }}",

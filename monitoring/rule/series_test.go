@@ -141,7 +141,7 @@ func TestAlertsHaveAHistoryInWhichTheyFireAndResolve(t *testing.T) {
 }
 
 // firesWithoutData are the alerts whose very meaning is that data is missing.
-var firesWithoutData = []string{rule.Watchdog, "ServiceAbsent", "ExporterAbsent", "ElasticsearchDown"}
+var firesWithoutData = []string{rule.Watchdog, "ServiceAbsent", "ExporterAbsent"}
 
 func TestAlertsDoNotFireWithoutData(t *testing.T) {
 	all := allRules(input())

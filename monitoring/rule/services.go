@@ -17,6 +17,15 @@ import (
 	"nova.dev/infra/monitoring/slo"
 )
 
+// Symptoms are the alerts about the requests of a service, which follow from a store
+// that is down. That its pods do not answer at all does not.
+func Symptoms() []string {
+	return []string{
+		"HighErrorRate", "HighLatencyP95", "HighLatencyP99",
+		"HighGrpcErrorRate", "SlowGrpcCalls", "ErrorBudgetBurn", "OutboxBacklog",
+	}
+}
+
 func (b builder) serviceAlerts() []monitoringv1.Rule {
 	var list []alert
 	list = append(list, b.reachable()...)
