@@ -152,7 +152,7 @@ type dependencies struct {
 	postgres, redis, clickhouse, kafka, elasticsearch *target
 
 	postgresUp, connections, redisMemory, lag, red, green prometheus.Gauge
-	slowQueries                               atomic.Bool
+	slowQueries                                           atomic.Bool
 }
 
 func newDependencies(t *testing.T) *dependencies {

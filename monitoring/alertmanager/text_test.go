@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/alertmanager/alert"
 	"github.com/prometheus/alertmanager/config"
 	"github.com/prometheus/alertmanager/template"
-	"github.com/prometheus/alertmanager/types"
 	"github.com/prometheus/common/model"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -15,7 +15,7 @@ import (
 
 // slack returns the title and text that a channel gets, by Alertmanager's own
 // templates.
-func slack(t *testing.T, alerts ...*types.Alert) (title, text string) {
+func slack(t *testing.T, alerts ...*alert.Alert) (title, text string) {
 	t.Helper()
 	var receiver config.Receiver
 	for _, r := range loaded(t, everyone()).Receivers {
@@ -36,9 +36,9 @@ func slack(t *testing.T, alerts ...*types.Alert) (title, text string) {
 	return title, text
 }
 
-func incident(name, summary string, resolved bool) *types.Alert {
+func incident(name, summary string, resolved bool) *alert.Alert {
 	began := time.Now().Add(-time.Hour).UTC().Truncate(time.Hour)
-	alert := &types.Alert{Alert: model.Alert{
+	one := &alert.Alert{Alert: model.Alert{
 		Labels: model.LabelSet{
 			"alertname": model.LabelValue(name), "severity": "critical", "namespace": "nova-backend", "service": "auth-service", "environment": "prod",
 		},
@@ -48,9 +48,9 @@ func incident(name, summary string, resolved bool) *types.Alert {
 		StartsAt: began, EndsAt: time.Now().Add(time.Hour),
 	}}
 	if resolved {
-		alert.EndsAt = began.Add(10 * time.Minute)
+		one.EndsAt = began.Add(10 * time.Minute)
 	}
-	return alert
+	return one
 }
 
 func TestText_says_where_what_and_since_when(t *testing.T) {
