@@ -52,7 +52,8 @@ func newSeaweed(t *testing.T) *seaweed {
 	}
 	require.NoError(t, os.Symlink(weed, w.path("bin/weed")))
 	w.env = append(w.env, "PATH="+w.path("bin")+":"+os.Getenv("PATH"), "TMPDIR="+w.path(scratch))
-	w.unpack(t, w.server, "-dir=/data", "-dir="+w.path("/data"), "-s3.port=8333", fmt.Sprintf(
+	// A disk of 6 GB holds six volumes.
+	w.unpack(t, w.server, "-dir=/data", "-dir="+w.path("/data"), "-volume.max=0", "-volume.max=6", "-s3.port=8333", fmt.Sprintf(
 		"-s3.port=%d -master.port=%d -filer.port=%d -volume.port=%d -s3.port.iceberg=0 -s3.port.lance=0",
 		w.ports[objectStorePort], w.ports[seaweedMaster], w.ports[seaweedFiler], w.ports[seaweedVolume]))
 	return w
@@ -208,6 +209,12 @@ func TestObjectStore_is_set_up_and_run_by_a_real_SeaweedFS(whole *testing.T) {
 		}
 		require.NoError(t, put())
 		stored(t, keys[0])
+	})
+	t.Run("every bucket takes objects on a small disk", func(t *testing.T) {
+		for _, each := range buckets {
+			_, err := w.client(t, keys[0]).PutObject(t.Context(), each, "c", bytes.NewReader(content), int64(len(content)), minio.PutObjectOptions{})
+			assert.NoError(t, err, each)
+		}
 	})
 	t.Run("a rotation refuses nobody", func(t *testing.T) {
 		for n := 1; n < len(keys); n++ {

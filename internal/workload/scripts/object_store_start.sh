@@ -8,6 +8,12 @@ AWS_ACCESS_KEY_ID=$(random)
 AWS_SECRET_ACCESS_KEY=$(random)
 export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 
+# Every bucket has volumes of its own, and so has what the store itself keeps. A
+# volume takes the space that is written to it, but counts as a whole: of the seven
+# at once that are the default, 20 GB hold those of two buckets, and writes to the
+# others are refused.
+export WEED_MASTER_VOLUME_GROWTH_COPY_1=1
+
 # Logs go to standard error: the default is 1.8 GB of files for each level in
 # /tmp. Volumes are of 1 GB, as many as the disk holds. The other master's and
 # volume servers that the timeouts are for do not exist: with the defaults a
