@@ -3,6 +3,7 @@ package real
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -52,6 +53,10 @@ type loads struct {
 	http, grpc *running[contract.LoadResult]
 }
 
+// requestTimeout is when a request counts as lost. A busy machine that starts pods
+// takes seconds for some.
+const requestTimeout = 10 * time.Second
+
 // startLoads sends rate requests a second each, count in all or until they are
 // stopped, from a node or from any.
 func (d *deployment) startLoads(t *testing.T, service, node string, rate, count int) loads {
@@ -59,8 +64,8 @@ func (d *deployment) startLoads(t *testing.T, service, node string, rate, count 
 	d.letClientsIn(t)
 	for _, each := range devStack(t).Services {
 		if each.KubernetesName() == service {
-			http := contract.Load{URL: "http://" + d.address(t, service, each.HTTPPort) + "/", Rate: rate, Count: count, Await: podTimeout}
-			grpc := contract.Load{URL: "grpc://" + d.address(t, service, each.GRPCPort()), Rate: rate, Count: count, Await: podTimeout}
+			http := contract.Load{URL: "http://" + d.address(t, service, each.HTTPPort) + "/", Rate: rate, Count: count, Await: podTimeout, Timeout: requestTimeout}
+			grpc := contract.Load{URL: "grpc://" + d.address(t, service, each.GRPCPort()), Rate: rate, Count: count, Await: podTimeout, Timeout: requestTimeout}
 			return loads{d.c.startLoad(t, "http", http, node), d.c.startLoad(t, "grpc", grpc, node)}
 		}
 	}

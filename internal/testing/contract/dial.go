@@ -119,6 +119,11 @@ func dialHTTP(ctx context.Context, target string) (string, error) {
 	return send(request)
 }
 
+// statusError is an answer of HTTP that means failure.
+type statusError struct{ status, body string }
+
+func (e statusError) Error() string { return e.status + ": " + e.body }
+
 func send(request *http.Request) (string, error) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
@@ -128,7 +133,7 @@ func send(request *http.Request) (string, error) {
 	defer response.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(response.Body, 512))
 	if response.StatusCode >= http.StatusBadRequest {
-		return "", fmt.Errorf("%s: %s", response.Status, body)
+		return "", statusError{response.Status, string(body)}
 	}
 	return fmt.Sprintf("%s: %s", response.Status, strings.TrimSpace(string(body))), nil
 }

@@ -141,6 +141,10 @@ func body(id, size int) string {
 
 // reason is an error without what differs from one to the next.
 func reason(err error) string {
+	var status statusError
+	if errors.As(err, &status) {
+		return status.status
+	}
 	text := err.Error()
 	if i := strings.LastIndex(text, ": "); i >= 0 {
 		text = text[i+2:]
