@@ -23,6 +23,9 @@ type Service struct {
 	// MetricsPath is where Prometheus scrapes on the HTTP port. Empty means
 	// that the service exports no metrics.
 	MetricsPath string
+	// Smoke lists the checks of a new version beside those of its health and
+	// metrics; see SmokeChecks.
+	Smoke []Check
 	// Unmeasured means that its metrics are not those of its HTTP requests, so
 	// that nothing can be said about its errors and latency.
 	Unmeasured bool
@@ -203,6 +206,7 @@ func (s Service) HeadlessHost(namespace string) string {
 // Clone returns a copy that shares no memory with s, so that a stack's
 // overrides never reach the catalogue.
 func (s Service) Clone() Service {
+	s.Smoke = append([]Check(nil), s.Smoke...)
 	s.Needs = append([]StoreKind(nil), s.Needs...)
 	s.Calls = append([]string(nil), s.Calls...)
 	s.PoolVariables = append([]string(nil), s.PoolVariables...)

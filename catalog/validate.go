@@ -47,6 +47,11 @@ func (s Service) validate(names map[string]bool) []error {
 			report("health path %q does not start with / and is not %s", path, OpenPort)
 		}
 	}
+	for _, check := range s.Smoke {
+		if !strings.HasPrefix(check.Path, "/") || check.Status < 100 || check.Status > 599 {
+			report("smoke check GET %q with status %d: a path begins with /, and a status is 100 to 599", check.Path, check.Status)
+		}
+	}
 	if s.MetricsPath != "" && !strings.HasPrefix(s.MetricsPath, "/") {
 		report("metrics path %q does not start with /", s.MetricsPath)
 	}

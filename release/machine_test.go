@@ -86,6 +86,9 @@ type world struct {
 	taskError map[Phase]error                      // Tasks that cannot be done.
 	refuse    func(images map[string]string) error // Apply fails.
 
+	// undoing is set where a release is undone: the old image takes the stages.
+	undoing bool
+
 	// killAt kills the process at the n-th call of an interface, before or after its
 	// effect.
 	killAt    int
@@ -208,6 +211,14 @@ func (w *world) Promote(_ context.Context, plan Plan, service Service, index int
 			return
 		}
 		require.Equal(w.t, index-1, s.stage, "%s skips a stage", s.name)
+		if w.undoing {
+			s.stage = index
+			if index == len(plan.Stages) {
+				s.stable = s.image
+			}
+			w.did("promote %s %d", s.name, index)
+			return
+		}
 		require.Equal(w.t, newImage(s.name), s.image, "%s is promoted on its previous image", s.name)
 		for _, other := range plan.staged() {
 			// All services pass a stage before any enters the next one.
@@ -464,6 +475,24 @@ func TestMachine(t *testing.T) {
 			}
 		})
 	}
+	t.Run("undoes_a_release_that_has_ended", func(t *testing.T) {
+		in := inputOf(Staged, some...)
+		in.Services[0].Strategy = Rolling // auth.
+		w := newWorld(t, in)
+		w.undoing = true
+		for _, s := range w.services {
+			s.image, s.stable = newImage(s.name), newImage(s.name)
+		}
+		w.services["auth"].strategy = Rolling
+		require.NoError(t, w.Create(context.Background(), BeginRollback(planOf(t, in), w.now, "someone said so")))
+		record, err := w.run()
+		require.NoError(t, err)
+		assertBack(t, w, record)
+		assert.Equal(t, "someone said so", record.Cause)
+		assert.Equal(t, []string{"apply feed a", "promote feed 0", "promote feed 1", "promote feed 2", "promote feed 3"}, w.order[:5], "callers first, through every stage")
+		assert.Contains(t, w.order, "apply auth a")
+		assert.NotContains(t, w.order, "promote auth 0", "a rolling service has none")
+	})
 	t.Run("aborts_callers_first", func(t *testing.T) {
 		w, _ := released(t, inputOf(Staged, some...), func(w *world) { w.crashing = "user" })
 		i := slices.Index(w.order, "abort feed")

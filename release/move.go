@@ -359,6 +359,12 @@ func (m *Machine) rollBack(ctx context.Context, r *Record) (time.Duration, error
 				images[name] = s.Previous
 			case !o.Ready:
 				waiting = name
+			case s.Strategy == Staged && o.Stage < len(r.Plan.Stages):
+				// Once released, the previous version is a new one for the controller.
+				waiting = name
+				if err := m.Cluster.Promote(ctx, r.Plan, s, o.Stage+1); err != nil {
+					return m.undoLater(r, fmt.Sprintf("%s cannot be promoted: %v", name, err))
+				}
 			}
 		}
 		if len(images) > 0 {

@@ -93,6 +93,12 @@ func Begin(plan Plan, now time.Time) Record {
 	return Record{Format: format, Plan: plan, Phase: Verify, Entered: now}
 }
 
+// BeginRollback is the record of a plan that is undone: its services run Next, and
+// shall run Previous again.
+func BeginRollback(plan Plan, now time.Time, cause string) Record {
+	return Record{Format: format, Plan: plan, Phase: Rollback, Entered: now, Before: &now, Cause: cause}
+}
+
 // Digests are the digests that a release has rolled back, by which they are denied
 // from then on.
 func (r Record) Digests() []string {

@@ -68,6 +68,11 @@ func (p Project) Config(name string) (*stack.Stack, error) {
 	return p.ConfigWith(name, func(config.Input) {})
 }
 
+// ConfigSet is Config of a stack file with other values.
+func (p Project) ConfigSet(name string, settings []stackfile.Setting) (*stack.Stack, error) {
+	return p.ConfigWith(name, func(input config.Input) { stackfile.Overlay(input, settings) })
+}
+
 // ConfigWith is Config with input that is changed before it is validated.
 func (p Project) ConfigWith(name string, change func(config.Input)) (*stack.Stack, error) {
 	if !slices.Contains(p.Stacks(), name) {

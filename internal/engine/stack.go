@@ -20,6 +20,7 @@ import (
 	"nova.dev/infra/internal/plugin"
 	"nova.dev/infra/internal/program"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/stackfile"
 )
 
 // Options name the stack to open, its backend and providers, and where progress
@@ -28,6 +29,9 @@ type Options struct {
 	Project Project
 	// Config is the validated configuration of the stack.
 	Config *stack.Stack
+	// Settings replace values of the stack file for the operations of the stack; the
+	// file stays as it is. Config has them, too: see Project.ConfigSet.
+	Settings []stackfile.Setting
 	// Backend is the URL of the state backend; empty means the usual order.
 	Backend string
 	// Providers is "auto" (stand-ins for what cannot be built from source on the
@@ -118,7 +122,7 @@ func (s *Stack) open(ctx context.Context, env map[string]string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := o.Project.workspace(o.Config.Stack, kubernetes)
+	dir, err := o.Project.workspace(o.Config.Stack, kubernetes, o.Settings)
 	if err != nil {
 		return err
 	}

@@ -8,13 +8,16 @@ import (
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"nova.dev/infra/internal/stackfile"
 )
 
 // workspace prepares the directory that the engine works in: copies of the
 // project's files. The engine writes the salt of a local passphrase into the
 // stack file; with a copy, a run never changes a committed file. kubernetes is
 // the folder of the provider for Kubernetes; empty makes Pulumi look for it.
-func (p Project) workspace(stack, kubernetes string) (string, error) {
+// settings are set in the copy of the stack file.
+func (p Project) workspace(stack, kubernetes string, settings []stackfile.Setting) (string, error) {
 	dir := filepath.Join(p.LocalDir(), "workspace", stack)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
@@ -31,7 +34,11 @@ func (p Project) workspace(stack, kubernetes string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return dir, os.WriteFile(copyPath, text, 0o600)
+	if err := os.WriteFile(copyPath, text, 0o600); err != nil {
+		return "", err
+	}
+	_, err = stackfile.Set(copyPath, settings)
+	return dir, err
 }
 
 // projectFile is the text of the project file for a workspace in dir. Its main

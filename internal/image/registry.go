@@ -55,6 +55,24 @@ func Find(ctx context.Context, reference, platform string) (*Published, error) {
 	return &Published{Digest: found.Digest.String(), Inputs: file.Config.Labels[inputsLabel]}, nil
 }
 
+// Exists reports whether a registry has an image, with the credentials of the Docker
+// configuration. An error means that it could not be asked.
+func Exists(ctx context.Context, reference string) (bool, error) {
+	parsed, err := name.ParseReference(reference)
+	if err != nil {
+		return false, err
+	}
+	_, err = remote.Head(parsed, remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain))
+	var answer *transport.Error
+	switch {
+	case errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound:
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("read %s: %w", reference, err)
+	}
+	return true, nil
+}
+
 // ExistsError refuses to overwrite tags that hold images of other inputs.
 type ExistsError struct{ References []string }
 

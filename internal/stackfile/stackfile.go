@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"nova.dev/infra/internal/config"
 )
 
 // Setting is one value of a stack file.
@@ -60,6 +62,28 @@ func Set(path string, settings []Setting) (bool, error) {
 		return false, err
 	}
 	return true, os.Rename(temporary.Name(), path)
+}
+
+// Overlay sets values in the input that Read returns, as Set does in a file.
+func Overlay(input config.Input, settings []Setting) {
+	for _, setting := range settings {
+		at := map[string]any(input)
+		for i, key := range setting.Path {
+			if i == 0 {
+				key = strings.TrimPrefix(key, config.Project+":")
+			}
+			if i == len(setting.Path)-1 {
+				at[key] = setting.Value
+				break
+			}
+			inner, ok := at[key].(map[string]any)
+			if !ok {
+				inner = map[string]any{}
+				at[key] = inner
+			}
+			at = inner
+		}
+	}
 }
 
 // edit sets values one after another. Where the text has a form that patch does
