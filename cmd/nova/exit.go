@@ -43,10 +43,13 @@ func exitCode(ctx context.Context, err error) int {
 		taken   *render.OccupiedError
 		faults  faultsFound
 		job     *jobs.FailedError
+		ended   endedError
 	)
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &ended):
+		return ended.outcome.ExitCode()
 	case ctx.Err() != nil:
 		return exitInterrupted
 	case errors.As(err, &usage), errors.As(err, &mistake):

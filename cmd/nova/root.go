@@ -41,7 +41,8 @@ func newRootCommand(io streams) *cobra.Command {
 		Long: `nova operates the Nova infrastructure.
 
 It works from any folder of the repository. Exit codes: 0 done; 1 the operation
-failed; 2 wrong usage or configuration; 3 refused by a guard; 130 interrupted.`,
+failed; 2 wrong usage or configuration; 3 refused by a guard; 5 released and rolled
+back; 6 waiting for a decision; 130 interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -67,6 +68,7 @@ failed; 2 wrong usage or configuration; 3 refused by a guard; 130 interrupted.`,
 		newUpCommand(g), newPreviewCommand(g), newDestroyCommand(g), newStatusCommand(g),
 		newServicesCommand(g), newSecretsCommand(g), newLocalCommand(g), newDoctorCommand(g), newVersionCommand(g),
 		newImagesCommand(g), newMigrationsCommand(g), newBackupCommand(g),
+		newReleaseCommand(g), newRollbackCommand(g), newReleasesCommand(g),
 		newRenderCommand(g), newEnvCommand(g), newCompletionCommand(g),
 	)
 	reportUsage(root)

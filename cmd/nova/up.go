@@ -16,7 +16,7 @@ import (
 )
 
 func newUpCommand(g *globals) *cobra.Command {
-	var yes bool
+	var yes, duringRelease bool
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Create and update the resources of a stack",
@@ -29,6 +29,9 @@ development the changes are shown and must be confirmed.
 While it waits, pods that cannot start are named with their reason, restarts and last
 log line; a Job that fails, such as that of migrations, ends it with the end of the
 Job's log.
+
+It is refused while a release is in flight, whose images the stack file does not have
+yet, and when the stack file is older than the last release or rollback.
 Exit code 3: not confirmed, or a guard refuses.`,
 		Example: "  nova up\n  nova up --stack prod --yes",
 		Args:    cobra.NoArgs,
@@ -38,6 +41,11 @@ Exit code 3: not confirmed, or a guard refuses.`,
 				return err
 			}
 			options.Watch = watchPods(options.Project, options.Config)
+			if !duringRelease {
+				if err := refuseBesideRelease(cmd.Context(), options.Project, options.Config); err != nil {
+					return err
+				}
+			}
 			if options.Config.Guarded() && !yes && !isTerminal(g.in) {
 				return usageError{fmt.Errorf("up of %s needs a confirmation: add --yes, or run it on a terminal", g.stack)}
 			}
@@ -67,6 +75,7 @@ Exit code 3: not confirmed, or a guard refuses.`,
 		},
 	}
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVar(&duringRelease, "ignore-releases", false, "apply the stack file although a release is in flight or newer")
 	return cmd
 }
 

@@ -67,10 +67,15 @@ var rules = []rule{
 		"internal/stack", "internal/stackfile", "internal/toolchain/...",
 	}},
 
+	{"internal/releasing", []string{
+		"catalog", "monitoring/metric", "monitoring/promql", "monitoring/rule", "internal/config", "internal/engine", "internal/image",
+		"internal/stack", "internal/stackfile", "release/...",
+	}},
+
 	{"cmd/nova", []string{
 		"catalog", "internal/cluster", "internal/compose", "internal/config", "internal/engine", "internal/envfile", "internal/image",
-		"internal/jobs", "internal/kubeconfig", "internal/podwatch", "internal/realpods/...", "internal/render", "internal/stack",
-		"internal/stackfile", "internal/terminal", "internal/toolchain", "internal/workload", "migrations/...",
+		"internal/jobs", "internal/kubeconfig", "internal/podwatch", "internal/realpods/...", "internal/releasing", "internal/render", "internal/stack",
+		"internal/stackfile", "internal/terminal", "internal/toolchain", "internal/workload", "migrations/...", "release/...",
 	}},
 	{"internal/terminal", nil},
 	{"internal/testing/...", []string{"monitoring/metric", "internal/config", "internal/stack", "internal/stackfile", "internal/testing/pulumihome"}}, // For tests: no other rule allows it.
@@ -91,7 +96,7 @@ var libraries = map[string][]string{
 	"github.com/spf13/cobra":                  {"cmd/nova"},
 	"k8s.io/client-go": {
 		"cmd/nova", "internal/cluster", "internal/engine", "internal/jobs", "internal/kubeconfig", "internal/podwatch",
-		"internal/preflight", "internal/realpods/...",
+		"internal/preflight", "internal/realpods/...", "internal/releasing",
 	},
 	"github.com/wasilibs/go-pgquery": {"migrations/lint"},
 	"github.com/jackc/pgx/v5":        {"migrations/runner", "internal/testing/contract"},
