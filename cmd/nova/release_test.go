@@ -259,6 +259,8 @@ func TestRelease(t *testing.T) {
 		"services_that_are_not_there": {[]string{"release", "--stack", r.stack, "--digests", other}, exitUsage, []string{`"login" is no service of the catalogue`, `"feed" is not enabled in stack`, "auth has no digest"}},
 		"a_file_that_is_not_there":    {[]string{"release", "--stack", r.stack, "--digests", "none.json"}, exitUsage, []string{"--digests: open none.json"}},
 		"migrations_without_a_digest": {append(r.args(t, "v2", "2"), "--migrations", "r/migrations:v2"), exitUsage, []string{"--migrations: \"r/migrations:v2\" has no digest"}},
+		"a_stack_twice":               {r.args(t, "v2", "2", "--stacks", "released,released"), exitUsage, []string{"--stacks: released is there twice"}},
+		"one_of_two_stacks_unknown":   {r.args(t, "v2", "2", "--stacks", "released,nowhere"), exitUsage, []string{"stack nowhere: ", "there is no Pulumi.nowhere.yaml"}},
 		"the_images_that_run":         {r.args(t, "v1", "1"), exitUsage, []string{"every service runs these images already"}},
 		"Prometheus_that_is_away":     {[]string{"release", "--stack", r.stack, "--digests", r.digests(t, "v2", "2"), "--prometheus", "http://127.0.0.1:1"}, exitFailed, []string{"Prometheus at http://127.0.0.1:1", "does not begin without"}},
 		"a_release_to_go_back_to":     {[]string{"rollback", "--stack", r.stack, "--to", "none", "--reason", "x"}, exitUsage, []string{`--to: "none" is no release that has succeeded`}},
