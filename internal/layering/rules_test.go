@@ -28,7 +28,7 @@ var rules = []rule{
 	{"monitoring/slo", nil},
 	{"monitoring/rule", []string{"catalog", "monitoring/metric", "monitoring/promql", "monitoring/slo", "internal/yamltext"}},
 	{"monitoring/analysis", []string{"monitoring/metric", "monitoring/promql", "monitoring/slo"}},
-	{"monitoring/alertmanager", []string{"monitoring/rule", "internal/yamltext"}},
+	{"monitoring/alertmanager", []string{"catalog", "monitoring/rule", "internal/yamltext"}},
 	{"monitoring/dashboard", []string{"catalog", "monitoring/metric", "monitoring/promql", "monitoring/slo"}},
 	{"monitoring/scrape", []string{"catalog", "monitoring/metric", "internal/yamltext"}},
 	{"release/stage", nil},
