@@ -108,6 +108,7 @@ func drawn(gates []release.Gate, signal gate.Signal) (figure, error) {
 	p.Add(lines...)
 	p.X.Label.Text = unitName + " since the beginning of the phase"
 	p.X.Min, p.Y.Min = 0, 0
+	p.X.Max = longest(gates).Seconds() / unit.Seconds() // Without any request there is no point.
 	p.Y.Max = max(100*highest*1.1, 100*limits.Limit*1.5)
 	limit, err := limitOf(p, limits.Limit)
 	if err != nil {
@@ -151,14 +152,19 @@ func limitOf(p *plot.Plot, limit float64) (*plotter.Line, error) {
 
 // timeUnit is what time is plotted in.
 func timeUnit(gates []release.Gate) (unit time.Duration, name string) {
-	longest := time.Duration(0)
-	for _, g := range gates {
-		longest = max(longest, g.Until.Sub(g.Since))
-	}
-	if longest < 3*time.Minute {
+	if longest(gates) < 3*time.Minute {
 		return time.Second, "seconds"
 	}
 	return time.Minute, "minutes"
+}
+
+// longest is the longest time that was counted, at least a second.
+func longest(gates []release.Gate) time.Duration {
+	all := time.Second
+	for _, g := range gates {
+		all = max(all, g.Until.Sub(g.Since))
+	}
+	return all
 }
 
 // canvas is an empty plot in the style of the page.

@@ -234,6 +234,16 @@ func TestHTML(t *testing.T) {
 		assert.Contains(t, text, "its metrics are out of reach")
 		assert.Contains(t, text, "unknown")
 	})
+	t.Run("plots_a_time_without_requests", func(t *testing.T) {
+		record := waiting(t)
+		for i := range record.Gates {
+			record.Gates[i].Course = gate.Course{{At: start.Add(time.Minute)}, {At: start.Add(2 * time.Minute)}}
+		}
+		text := pageOf(t, record)
+		assert.Equal(t, 2, strings.Count(text, "<svg"))
+		assert.NotContains(t, text, "Inf")
+		assert.NotContains(t, text, "NaN")
+	})
 	t.Run("colors_the_services_that_did_not_pass", func(t *testing.T) {
 		figures, err := figuresOf(rolledBack(t), release.Half)
 		require.NoError(t, err)
