@@ -37,7 +37,7 @@ tools: ## build the pinned tools into bin/, once
 	@go run $(GO_FLAGS) ./tools/install
 
 # Programs that tests run and `make up` does not: those of real pods where they can run.
-TEST_TOOLS := weed
+TEST_TOOLS := weed rollouts-controller
 ifeq ($(shell uname -s)$(shell id -u),Linux0)
 TEST_TOOLS += etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kube-router \
 	containerd containerd-shim-runc-v2 ctr coredns postgres_exporter

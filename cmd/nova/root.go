@@ -68,7 +68,7 @@ back; 6 waiting for a decision; 130 interrupted.`,
 		newUpCommand(g), newPreviewCommand(g), newDestroyCommand(g), newStatusCommand(g),
 		newServicesCommand(g), newSecretsCommand(g), newLocalCommand(g), newDoctorCommand(g), newVersionCommand(g),
 		newImagesCommand(g), newMigrationsCommand(g), newBackupCommand(g),
-		newReleaseCommand(g), newRollbackCommand(g), newReleasesCommand(g),
+		newReleaseCommand(g), newRollbackCommand(g), newReleasesCommand(g), newRehearseCommand(g),
 		newRenderCommand(g), newEnvCommand(g), newCompletionCommand(g),
 	)
 	reportUsage(root)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -31,6 +32,7 @@ func (s *Stack) environment(ctx context.Context, backend string) (map[string]str
 	if _, chosen := os.LookupEnv(parallelVariable); !chosen {
 		env[parallelVariable] = strconv.Itoa(parallel)
 	}
+	maps.Copy(env, o.Environment)
 	passphrase, err := o.Project.passphraseFile(backend)
 	if err != nil {
 		return nil, err

@@ -41,6 +41,8 @@ type Options struct {
 	// Embedded is set when the stack's kubeconfig leads to the embedded control
 	// plane.
 	Embedded bool
+	// Environment is added to the environment of this process for the Pulumi command.
+	Environment map[string]string
 	// Progress receives a line for each step.
 	Progress io.Writer
 	// Terminal is set when Progress is a terminal.

@@ -72,9 +72,16 @@ var rules = []rule{
 		"internal/stack", "internal/stackfile", "release/...",
 	}},
 
+	{"internal/rehearsal/traffic", nil},
+	{"internal/rehearsal", []string{
+		"catalog", "monitoring", "monitoring/metric", "monitoring/promql", "monitoring/rule", "monitoring/scrape", "internal/cluster",
+		"internal/config", "internal/engine", "internal/rehearsal/traffic", "internal/releasing", "internal/stack", "internal/stackfile",
+		"internal/toolchain", "release", "release/gate",
+	}},
+
 	{"cmd/nova", []string{
 		"catalog", "internal/cluster", "internal/compose", "internal/config", "internal/engine", "internal/envfile", "internal/image",
-		"internal/jobs", "internal/kubeconfig", "internal/podwatch", "internal/realpods/...", "internal/releasing", "internal/render", "internal/stack",
+		"internal/jobs", "internal/kubeconfig", "internal/podwatch", "internal/realpods/...", "internal/rehearsal", "internal/releasing", "internal/render", "internal/stack",
 		"internal/stackfile", "internal/terminal", "internal/toolchain", "internal/workload", "migrations/...", "release/...",
 	}},
 	{"internal/terminal", nil},
@@ -96,7 +103,7 @@ var libraries = map[string][]string{
 	"github.com/spf13/cobra":                  {"cmd/nova"},
 	"k8s.io/client-go": {
 		"cmd/nova", "internal/cluster", "internal/engine", "internal/jobs", "internal/kubeconfig", "internal/podwatch",
-		"internal/preflight", "internal/realpods/...", "internal/releasing",
+		"internal/preflight", "internal/realpods/...", "internal/rehearsal", "internal/releasing",
 	},
 	"github.com/wasilibs/go-pgquery": {"migrations/lint"},
 	"github.com/jackc/pgx/v5":        {"migrations/runner", "internal/testing/contract"},

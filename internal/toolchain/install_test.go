@@ -419,8 +419,8 @@ func TestReport_shows_what_is_missing_and_how_to_get_it(t *testing.T) {
 	if s := report["go"]; s.Problem != "" || s.Wanted != ">= v1.26.0" || s.Found == "" {
 		t.Errorf("got %+v", s)
 	}
-	if len(report) != 21 {
-		t.Errorf("%d programs, want go, 19 tools and docker", len(report))
+	if len(report) != 22 {
+		t.Errorf("%d programs, want go, 20 tools and docker", len(report))
 	}
 }
 

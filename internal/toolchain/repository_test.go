@@ -96,6 +96,9 @@ func (f fixture) writeTo(t *testing.T, root string) {
 		"tools/argo-rollouts/go.mod": pinningModule("argo-rollouts", map[string]string{"github.com/argoproj/argo-rollouts": "v1.10.1"}),
 		"tools/argo-rollouts/go.sum": "",
 
+		"tools/prometheus/go.mod": pinningModule("prometheus", map[string]string{"github.com/prometheus/prometheus": "v0.315.0"}),
+		"tools/prometheus/go.sum": "",
+
 		// The programs of the cluster of real pods.
 		"tools/containerd/go.mod": pinningModule("containerd", map[string]string{"github.com/containerd/containerd/v2": "v2.4.2"}),
 		"tools/containerd/go.sum": "",

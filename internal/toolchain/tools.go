@@ -160,6 +160,13 @@ var definitions = []definition{
 		stamps: rolloutsStamps, versionArgs: []string{"--version"}, suitable: sameMinor, optional: true,
 	},
 	{
+		// It is only told its targets by files: everything else that finds targets is
+		// left out, with the libraries of all clouds.
+		name: Prometheus, dir: "tools/prometheus", pkg: "github.com/prometheus/prometheus/cmd/prometheus",
+		stamps: exporterStamps, versionArgs: []string{"--version"}, suitable: sameMinor,
+		tags: "remove_all_sd,enable_file_sd", optional: true,
+	},
+	{
 		name: "containerd", dir: "tools/containerd", pkg: "github.com/containerd/containerd/v2/cmd/containerd",
 		stamps: containerdStamps, versionArgs: []string{"--version"}, suitable: sameMinor, tags: containerdTags, optional: true,
 	},
@@ -205,6 +212,9 @@ func rolloutsStamps(version string) []string {
 	const pkg = "github.com/argoproj/argo-rollouts/utils/version."
 	return []string{pkg + "gitTag=" + version, pkg + "gitCommit=module", pkg + "gitTreeState=clean"}
 }
+
+// Prometheus is the tool that is Prometheus, for machines without one.
+const Prometheus = "prometheus"
 
 // RealPods are the tools that a cluster of real pods needs beyond those of the
 // embedded control plane: the programs of a node, and what runs in its pods.

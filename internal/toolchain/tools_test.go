@@ -76,8 +76,8 @@ func TestTools_versions_are_those_of_the_go_mod_files(t *testing.T) {
 		"etcd": f.etcd, "kube-apiserver": f.kubernetes, "kube-controller-manager": f.kubernetes,
 		"kube-scheduler": f.kubernetes, "kubectl": f.kubernetes, "kwok": f.kwok, "kwokctl": f.kwok, "pulumi": f.pulumi,
 		KubernetesProvider: f.provider, Weed: "v4.53",
-		"rollouts-controller": "v1.10.1",
-		"containerd":          "v2.4.2", "containerd-shim-runc-v2": "v2.4.2", "ctr": "v2.4.2", "coredns": "v1.13.1",
+		"rollouts-controller": "v1.10.1", "prometheus": "v0.315.0",
+		"containerd": "v2.4.2", "containerd-shim-runc-v2": "v2.4.2", "ctr": "v2.4.2", "coredns": "v1.13.1",
 		"postgres_exporter": "v0.17.1", "kube-router": "v2.1.0", "kube-proxy": f.kubernetes, "kubelet": f.kubernetes,
 	}
 	if len(tools) != len(want) {

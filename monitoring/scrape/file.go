@@ -46,6 +46,8 @@ type (
 		StaticConfigs  []staticConfig  `json:"static_configs,omitempty"`
 		DNSConfigs     []dnsConfig     `json:"dns_sd_configs,omitempty"`
 		Kubernetes     []kubernetes    `json:"kubernetes_sd_configs,omitempty"`
+		Files          []fileConfig    `json:"file_sd_configs,omitempty"`
+		ProxyURL       string          `json:"proxy_url,omitempty"`
 		RelabelConfigs []relabelConfig `json:"relabel_configs,omitempty"`
 	}
 	authorization struct {
@@ -64,6 +66,9 @@ type (
 		Type            string   `json:"type"`
 		Port            int      `json:"port"`
 		RefreshInterval string   `json:"refresh_interval"`
+	}
+	fileConfig struct {
+		Files []string `json:"files"`
 	}
 	kubernetes struct {
 		Role       string      `json:"role"`
@@ -244,20 +249,26 @@ func (targets Targets) pods() scrapeConfig {
 		Kubernetes:  []kubernetes{{Role: "pod", Namespaces: &namespaces{[]string{targets.Namespace}}}},
 		RelabelConfigs: append([]relabelConfig{
 			{SourceLabels: []string{podName}, Regex: strings.Join(names, "|"), Action: "keep"},
-			{SourceLabels: []string{"__meta_kubernetes_pod_container_port_name"}, Regex: ServicePort, Action: "keep"},
-			{SourceLabels: []string{"__meta_kubernetes_pod_phase"}, Regex: "Succeeded|Failed", Action: "drop"},
+			{SourceLabels: []string{podPort}, Regex: ServicePort, Action: "keep"},
+			{SourceLabels: []string{podPhase}, Regex: "Succeeded|Failed", Action: "drop"},
 			{SourceLabels: []string{podName}, TargetLabel: metric.App},
-			{SourceLabels: []string{"__meta_kubernetes_namespace"}, TargetLabel: metric.Namespace},
-			{SourceLabels: []string{"__meta_kubernetes_pod_name"}, TargetLabel: "pod"},
+			{SourceLabels: []string{podNamespace}, TargetLabel: metric.Namespace},
+			{SourceLabels: []string{podObject}, TargetLabel: "pod"},
 			{SourceLabels: []string{podVersion}, TargetLabel: metric.Version},
 		}, paths...),
 	}
 }
 
+// The labels of the discovery of Kubernetes that are used.
 const (
-	podName     = "__meta_kubernetes_pod_label_app_kubernetes_io_name"
-	serviceName = "__meta_kubernetes_service_label_app_kubernetes_io_name"
-	portName    = "__meta_kubernetes_endpoint_port_name"
+	podLabel     = "__meta_kubernetes_pod_label_"
+	podName      = podLabel + "app_kubernetes_io_name"
+	podNamespace = "__meta_kubernetes_namespace"
+	podObject    = "__meta_kubernetes_pod_name"
+	podPhase     = "__meta_kubernetes_pod_phase"
+	podPort      = "__meta_kubernetes_pod_container_port_name"
+	serviceName  = "__meta_kubernetes_service_label_app_kubernetes_io_name"
+	portName     = "__meta_kubernetes_endpoint_port_name"
 )
 
 func onlyService(name string) []relabelConfig {

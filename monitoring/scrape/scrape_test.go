@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/promslog"
 	promconfig "github.com/prometheus/prometheus/config"
 	_ "github.com/prometheus/prometheus/discovery/dns"        // for reading dns_sd_configs
+	_ "github.com/prometheus/prometheus/discovery/file"       // for reading file_sd_configs
 	_ "github.com/prometheus/prometheus/discovery/kubernetes" // for reading kubernetes_sd_configs
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/relabel"
@@ -52,6 +53,8 @@ func forms(t *testing.T) map[string][]byte {
 		"auth-service": {"127.0.0.1:2", "127.0.0.1:3"}, "postgres-exporter": {"127.0.0.1:4"}, "kube-state-metrics": {"127.0.0.1:5"},
 	})
 	keep("static", static, err)
+	discovered, err := input().Discovered(scrape.Server{Self: "127.0.0.1:1"}, []string{"/tmp/targets.json"}, "http://127.0.0.1:6")
+	keep("discovered", discovered, err)
 	return forms
 }
 
@@ -145,6 +148,20 @@ func TestPodsAreScrapedWithServicePodAndVersion(t *testing.T) {
 		assert.Equal(t, want, got.Get(label), label)
 	}
 	assert.Equal(t, "/internal/metrics", relabelled(t, c, "nova-services", pod("feed-service", "http")).Get("__metrics_path__"))
+}
+
+func TestPodsThatAFileSaysHaveTheLabelsOfThoseThatKubernetesSays(t *testing.T) {
+	discovered, kubernetes := parsed(t, forms(t)["discovered"]), parsed(t, forms(t)["kubernetes"])
+	for _, port := range []string{"http", "grpc"} {
+		pod := pod("auth-service", port)
+		target := scrape.TargetOf("nova-backend", "auth-service-6d4cf56db6-x7k2p", "Running", port, "10.0.0.1:8083", map[string]string{
+			"app.kubernetes.io/name": "auth-service", "rollouts-pod-template-hash": "6d4cf56db6",
+		})
+		said := target.Labels
+		said["__address__"] = target.Targets[0]
+		assert.Equal(t, pod, said)
+		assert.Equal(t, relabelled(t, kubernetes, "nova-services", pod), relabelled(t, discovered, "nova-services", said))
+	}
 }
 
 func TestOtherPodsAndPortsAreNotScraped(t *testing.T) {
