@@ -79,6 +79,18 @@ func TestProcesses_tell_how_each_ended(t *testing.T) {
 	assert.Equal(t, "reason\n", string(text))
 	assert.Empty(t, p.list(), "what is over is not listed")
 
+	good, err := p.launch("good", exec.Command("true"), true)
+	require.NoError(t, err)
+	assert.Eventually(t, func() bool {
+		for _, each := range p.list() {
+			assert.True(t, each.Running, "a command that has done its work is not listed as one that has ended")
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return !good.Running
+	}, 10*time.Second, time.Millisecond)
+	assert.Empty(t, p.list())
+
 	sleeping := exec.Command("sleep", "60")
 	require.NoError(t, p.start("sleeping", sleeping))
 	assert.True(t, p.list()[0].Running)

@@ -29,23 +29,30 @@ type processes struct {
 type started struct {
 	Process
 	pid int
+	// command is set for one that is to end.
+	command bool
 }
 
-// start starts a process whose output goes to a log of its name.
+// start starts a process that is not to end; its output goes to a log of its name.
 func (p *processes) start(name string, cmd *exec.Cmd) error {
+	_, err := p.launch(name, cmd, false)
+	return err
+}
+
+func (p *processes) launch(name string, cmd *exec.Cmd, command bool) (*started, error) {
 	path := filepath.Join(p.logs, name+".log")
 	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w", name, err)
+		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	each := &started{Process: Process{Node: p.node, Name: name, Running: true, Log: path}, pid: cmd.Process.Pid}
+	each := &started{Process: Process{Node: p.node, Name: name, Running: true, Log: path}, pid: cmd.Process.Pid, command: command}
 	p.all = slices.DeleteFunc(p.all, func(s *started) bool { return s.Name == name })
 	p.all = append(p.all, each)
 	if !p.reaper {
@@ -56,7 +63,7 @@ func (p *processes) start(name string, cmd *exec.Cmd) error {
 			each.end(cmd.ProcessState.String())
 		}()
 	}
-	return nil
+	return each, nil
 }
 
 func (s *started) end(status string) {
@@ -64,12 +71,15 @@ func (s *started) end(status string) {
 	say("%s: %s", s.Name, status)
 }
 
-// list returns what has been started.
+// list returns what has been started, without commands that have done their work.
 func (p *processes) list() []Process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var list []Process
 	for _, each := range p.all {
+		if each.command && each.Error == succeeded {
+			continue
+		}
 		list = append(list, each.Process)
 	}
 	return list
@@ -77,13 +87,15 @@ func (p *processes) list() []Process {
 
 // run runs a command to its end; its output goes to a log of its name.
 func (p *processes) run(ctx context.Context, name string, cmd *exec.Cmd) error {
-	if err := p.start(name, cmd); err != nil {
+	command, err := p.launch(name, cmd, true)
+	if err != nil {
 		return err
 	}
 	defer p.forget(name)
 	for {
-		list := p.list()
-		each := list[slices.IndexFunc(list, func(s Process) bool { return s.Name == name })]
+		p.mu.Lock()
+		each := command.Process
+		p.mu.Unlock()
 		if !each.Running {
 			if each.Error != succeeded {
 				return fmt.Errorf("%s: %s (log: %s)", name, each.Error, each.Log)
