@@ -17,18 +17,23 @@ const ownJobs = "app.kubernetes.io/part-of=nova,app.kubernetes.io/managed-by=pul
 // removeFailedJobs removes the Jobs of the stack that have failed: a Job cannot be
 // started again, so that an update would fail on it for ever.
 func (s *Stack) removeFailedJobs(ctx context.Context) error {
-	c := s.options.Config
-	access, err := kubeconfig.Client(c.KubeconfigPath(s.options.Project.Root), c.Cluster.Context)
-	if err != nil {
-		return c.KubeconfigError(err)
-	}
-	client, err := kubernetes.NewForConfig(access)
+	client, err := s.client()
 	if err != nil {
 		return err
 	}
-	removed, err := jobs.RemoveFailed(ctx, client, c.Namespace, ownJobs)
+	removed, err := jobs.RemoveFailed(ctx, client, s.options.Config.Namespace, ownJobs)
 	if len(removed) > 0 {
 		fmt.Fprintf(s.options.Progress, "  removed what had failed, to run it again: job %s\n", strings.Join(removed, ", job "))
 	}
 	return err
+}
+
+// client speaks to the cluster of the stack.
+func (s *Stack) client() (kubernetes.Interface, error) {
+	c := s.options.Config
+	access, err := kubeconfig.Client(c.KubeconfigPath(s.options.Project.Root), c.Cluster.Context)
+	if err != nil {
+		return nil, c.KubeconfigError(err)
+	}
+	return kubernetes.NewForConfig(access)
 }

@@ -213,7 +213,10 @@ func (s *Stack) Up(ctx context.Context) (Result, error) {
 	if err != nil {
 		return result, err
 	}
-	return result, s.recordKubeconfig()
+	if err := s.recordKubeconfig(); err != nil {
+		return result, err
+	}
+	return result, s.rolledOut(ctx, result.Changes)
 }
 
 func (s *Stack) update(ctx context.Context, options ...optup.Option) (Result, error) {
