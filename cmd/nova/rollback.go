@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ flight this is refused (exit code 3): use "nova release abort".`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx := cmd.Context()
 		if strings.TrimSpace(reason) == "" && !dryRun {
-			return usageError{fmt.Errorf("--reason: is required: it is part of the record")}
+			return usageError{errors.New("--reason: is required: it is part of the record")}
 		}
 		r, err := g.releases()
 		if err != nil {
@@ -68,7 +69,8 @@ flight this is refused (exit code 3): use "nova release abort".`,
 		err = r.follow(ctx, plan.ID, func(ctx context.Context) error {
 			return r.store.Create(ctx, release.BeginRollback(plan, time.Now().UTC(), fmt.Sprintf("%s by %s", reason, actor())))
 		})
-		if ended, ok := err.(endedError); ok && ended.outcome == release.RolledBack {
+		var ended endedError
+		if errors.As(err, &ended) && ended.outcome == release.RolledBack {
 			return nil
 		}
 		return err

@@ -104,7 +104,7 @@ func (l Lease) Hold(ctx context.Context, work func(context.Context) error) error
 		}
 		holder := elector.GetLeader()
 		if holder == "" {
-			return fmt.Errorf("Lease %s in namespace %s could not be had within %s", leaseName(l.Stack), l.Namespace, wait)
+			return fmt.Errorf("the Lease %s in namespace %s could not be had within %s", leaseName(l.Stack), l.Namespace, wait)
 		}
 		return &HeldError{l.Stack, holder}
 	}

@@ -29,7 +29,7 @@ type Metrics struct {
 func NewMetrics(address string, transport http.RoundTripper) (*Metrics, error) {
 	client, err := api.NewClient(api.Config{Address: address, RoundTripper: transport})
 	if err != nil {
-		return nil, fmt.Errorf("Prometheus at %s: %w", address, err)
+		return nil, fmt.Errorf("the Prometheus at %s: %w", address, err)
 	}
 	return &Metrics{address, prometheus.NewAPI(client)}, nil
 }
@@ -88,7 +88,7 @@ func (m *Metrics) vector(ctx context.Context, query string) (model.Vector, error
 }
 
 func (m *Metrics) explain(err error) error {
-	return fmt.Errorf("Prometheus at %s: %w", m.address, err)
+	return fmt.Errorf("the Prometheus at %s: %w", m.address, err)
 }
 
 // Reach asks Prometheus for a number, so that one that is out of reach is known

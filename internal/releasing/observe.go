@@ -102,7 +102,7 @@ func observeRollout(r *v1alpha1.Rollout, template *corev1.PodTemplate, pods []co
 		return o, nil
 	}
 	if n := len(barriers(r)); n != stages+1 {
-		return o, fmt.Errorf("Rollout %s has %d barriers and %d stages need %d: set nova:rollout.promotion to unit", r.Name, n, stages, stages+1)
+		return o, fmt.Errorf("the Rollout %s has %d barriers and %d stages need %d: set nova:rollout.promotion to unit", r.Name, n, stages, stages+1)
 	}
 	status := r.Status
 	o.Version = status.CurrentPodHash

@@ -20,15 +20,15 @@ func (c *Cluster) Promote(ctx context.Context, plan release.Plan, service releas
 		all := barriers(r)
 		switch {
 		case index < 0 || index >= len(all):
-			return nil, fmt.Errorf("Rollout %s has no barrier in front of stage %d", r.Name, index)
+			return nil, fmt.Errorf("the Rollout %s has no barrier in front of stage %d", r.Name, index)
 		case r.Status.Abort:
-			return nil, fmt.Errorf("Rollout %s is aborted: %s", r.Name, r.Status.Message)
+			return nil, fmt.Errorf("the Rollout %s is aborted: %s", r.Name, r.Status.Message)
 		case r.Status.CurrentStepIndex == nil || *r.Status.CurrentStepIndex < all[index]:
-			return nil, fmt.Errorf("Rollout %s is not yet at the barrier in front of stage %d", r.Name, index)
+			return nil, fmt.Errorf("the Rollout %s is not yet at the barrier in front of stage %d", r.Name, index)
 		case *r.Status.CurrentStepIndex > all[index] || r.Status.ControllerPause && !paused(r):
 			return nil, nil // It has left it.
 		case !paused(r):
-			return nil, fmt.Errorf("Rollout %s does not yet wait at the barrier in front of stage %d", r.Name, index)
+			return nil, fmt.Errorf("the Rollout %s does not yet wait at the barrier in front of stage %d", r.Name, index)
 		}
 		return map[string]any{"pauseConditions": nil}, nil
 	})
