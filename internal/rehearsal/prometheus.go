@@ -99,21 +99,29 @@ func startPrometheus(ctx context.Context, path, folder string, settings monitori
 // whole release here.
 const lookback = 5 * time.Second
 
-// sees waits until Prometheus scrapes as many pods as said, so that the stack has had
-// traffic for a moment when a release begins.
+// sees waits until Prometheus scrapes as many pods as said and no alert fires any more:
+// those about absent services do when a stack takes long to come up.
 func (p *prometheusServer) sees(ctx context.Context, pods int) error {
 	client, err := api.NewClient(api.Config{Address: p.URL})
 	if err != nil {
 		return err
 	}
-	query := promql.Series("up", promql.Eq("job", metric.JobServices)).Sum().String()
+	up := promql.Series("up", promql.Eq("job", metric.JobServices)).Sum().String()
+	firing := promql.Series("ALERTS", promql.Eq("alertstate", "firing")).String()
 	return p.await(ctx, readyTime, func(ctx context.Context) error {
-		value, _, err := prometheus.NewAPI(client).Query(ctx, query, time.Time{})
+		value, _, err := prometheus.NewAPI(client).Query(ctx, up, time.Time{})
 		if err != nil {
 			return err
 		}
 		if vector, ok := value.(model.Vector); !ok || len(vector) != 1 || int(vector[0].Value) != pods {
 			return fmt.Errorf("it scrapes %v of %d pods", value, pods)
+		}
+		value, _, err = prometheus.NewAPI(client).Query(ctx, firing, time.Time{})
+		if err != nil {
+			return err
+		}
+		if vector, ok := value.(model.Vector); !ok || len(vector) > 0 {
+			return fmt.Errorf("alerts fire: %v", value)
 		}
 		return nil
 	})
