@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"nova.dev/infra/internal/change"
 	"nova.dev/infra/internal/cluster"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/stack"
@@ -52,7 +53,7 @@ func (p *production) open(t *testing.T, change map[string]any) *engine.Stack {
 	return stack
 }
 
-func (p *production) up(t *testing.T, change map[string]any) engine.Result {
+func (p *production) up(t *testing.T, change map[string]any) change.Result {
 	t.Helper()
 	stack := p.open(t, change)
 	defer stack.Close()
@@ -61,7 +62,7 @@ func (p *production) up(t *testing.T, change map[string]any) engine.Result {
 	return result
 }
 
-func (p *production) preview(t *testing.T, change map[string]any) (engine.Result, error) {
+func (p *production) preview(t *testing.T, change map[string]any) (change.Result, error) {
 	t.Helper()
 	stack := p.open(t, change)
 	defer stack.Close()

@@ -8,11 +8,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/change"
 )
 
 // changed are the changes of a result, as "op Kind name", sorted.
-func changed(result engine.Result) []string {
+func changed(result change.Result) []string {
 	var all []string
 	for _, c := range result.Changes {
 		all = append(all, strings.Join([]string{c.Op, c.Type[strings.LastIndex(c.Type, ":")+1:], c.Name}, " "))
@@ -32,6 +32,14 @@ func TestUp_rotation_or_another_mode_changes_only_what_depends_on_it(t *testing.
 	p.stack(t, "touch", base+"  nova:secretSources: {rotation: {JWT_SECRET: 1}}\n")
 	assert.Equal(t, []string{"create RandomPassword jwt-secret-2", "update Deployment user-service", "update Secret nova-backend-secrets"},
 		changed(p.preview(t, "touch")))
+	comment := p.must(t, "preview", "--stack", "touch", "--format", "markdown").out
+	assert.Contains(t, comment, "**Risk high**: 3 changes in `touch`, 1 of them dangerous.\n")
+	assert.Contains(t, comment, "- **high** secret changed: JWT_SECRET in Secret `nova-backend-secrets`\n")
+	assert.Regexp(t, "`data.JWT_SECRET`: `\\[secret [0-9a-f]{4}\\]` → `\\[secret, known after up\\]`\n", comment)
+	refused := p.nova(t, "preview", "--stack", "touch", "--fail-on", "high")
+	assert.Equal(t, exitRefused, refused.code)
+	assert.Contains(t, refused.err, "--fail-on high: changes of that class or a higher one in touch (high)")
+	assert.Contains(t, refused.out, "high      secret changed: JWT_SECRET in Secret nova-backend-secrets\n")
 
 	t.Log("a rotated database password: the set-up runs again, services roll, and the server itself stays")
 	p.stack(t, "touch", base+"  nova:secretSources: {rotation: {POSTGRES_PASSWORD: 1}}\n")

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/review"
 )
 
 func newDestroyCommand(g *globals) *cobra.Command {
@@ -44,7 +45,7 @@ Exit code 3: not confirmed, or nova:deletionProtection is set.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(g.out, summary(result, "changed"))
+			fmt.Fprintln(g.out, review.Summary(result, "changed"))
 			return nil
 		},
 	}

@@ -21,7 +21,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"nova.dev/infra/catalog"
-	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/change"
 	"nova.dev/infra/internal/testing/pulumihome"
 )
 
@@ -210,9 +210,9 @@ func (p *project) available(t testing.TB, stack string) string {
 }
 
 // preview is `nova preview --format json`.
-func (p *project) preview(t testing.TB, stack string) engine.Result {
+func (p *project) preview(t testing.TB, stack string) change.Result {
 	t.Helper()
-	var result engine.Result
+	var result change.Result
 	require.NoError(t, json.Unmarshal([]byte(p.must(t, "preview", "--stack", stack, "--format", "json").out), &result))
 	return result
 }

@@ -12,6 +12,7 @@ import (
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/kubeconfig"
 	"nova.dev/infra/internal/podwatch"
+	"nova.dev/infra/internal/review"
 	"nova.dev/infra/internal/stack"
 )
 
@@ -60,7 +61,7 @@ Exit code 3: not confirmed, or a guard refuses.`,
 				if err != nil {
 					return err
 				}
-				printChanges(g.out, result, "would change")
+				g.printChanges(review.New(g.stack, result, nil, stack.Secrets()))
 				if err := g.confirm(fmt.Sprintf("Apply this to %s?", g.stack)); err != nil {
 					return err
 				}
@@ -70,7 +71,7 @@ Exit code 3: not confirmed, or a guard refuses.`,
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(g.out, summary(result, "changed"))
+			fmt.Fprintln(g.out, review.Summary(result, "changed"))
 			return nil
 		},
 	}

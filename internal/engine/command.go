@@ -52,14 +52,15 @@ func pulumiCommand(root string) (*command, error) {
 
 // Run runs the command once. What the SDK reads after each operation and nobody
 // uses is not read: the outputs and the history of the stack, which cost three
-// processes. The state is read with its secrets encrypted.
+// processes. The state is read with its secrets encrypted, unless the context is
+// one of withSecrets.
 func (c *command) Run(ctx context.Context, dir string, in io.Reader, out, errs []io.Writer, env []string, args ...string) (string, string, int, error) {
 	switch {
 	case isCommand(args, "stack", "output"):
 		return "{}", "", 0, nil
 	case isCommand(args, "stack", "history"):
 		return "[]", "", 0, nil
-	case isCommand(args, "stack", "export"):
+	case isCommand(args, "stack", "export") && ctx.Value(secretsKey{}) == nil:
 		args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--show-secrets" })
 	}
 	c.mu.Lock()
@@ -72,6 +73,14 @@ func (c *command) Run(ctx context.Context, dir string, in io.Reader, out, errs [
 		c.mu.Unlock()
 	}()
 	return c.PulumiCommand.Run(ctx, dir, in, out, errs, env, args...)
+}
+
+// secretsKey is the key of a context in which the state is read with the values
+// of its secrets.
+type secretsKey struct{}
+
+func withSecrets(ctx context.Context) context.Context {
+	return context.WithValue(ctx, secretsKey{}, true)
 }
 
 // isCommand reports whether arguments are those of a subcommand.

@@ -1,10 +1,14 @@
 package engine
 
 import (
+	"context"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/auto"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -37,5 +41,26 @@ func TestCommand_pulumi_of_the_project_or_of_PATH_is_used(t *testing.T) {
 			require.NoError(t, err)
 			assert.NotEmpty(t, command.Version().String())
 		})
+	}
+}
+
+// recorded is a Pulumi command that keeps the arguments of its last run.
+type recorded struct {
+	auto.PulumiCommand
+	args []string
+}
+
+func (r *recorded) Run(_ context.Context, _ string, _ io.Reader, _, _ []io.Writer, _ []string, args ...string) (string, string, int, error) {
+	r.args = args
+	return "", "", 0, nil
+}
+
+func TestCommand_reads_the_values_of_secrets_only_where_it_is_told(t *testing.T) {
+	last := &recorded{}
+	c := &command{PulumiCommand: last}
+	for want, ctx := range map[bool]context.Context{false: t.Context(), true: withSecrets(t.Context())} {
+		_, _, _, err := c.Run(ctx, "", nil, nil, nil, nil, "stack", "export", "--show-secrets")
+		require.NoError(t, err)
+		assert.Equal(t, want, slices.Contains(last.args, "--show-secrets"))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/resource/urn"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 
+	"nova.dev/infra/internal/change"
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/evaluate"
 	"nova.dev/infra/internal/preflight"
@@ -29,7 +30,7 @@ const skipCheckpoints = "PULUMI_SKIP_CHECKPOINTS"
 // stack's namespace and writes the state at its end. If the engine is killed
 // before, the next update knows the namespace from the state and the objects by
 // their labels, and takes them over.
-func (s *Stack) upFirst(ctx context.Context, lasting []string) (Result, error) {
+func (s *Stack) upFirst(ctx context.Context, lasting []string) (change.Result, error) {
 	first, err := s.update(ctx, optup.Target(lasting))
 	if err != nil {
 		return first, err
@@ -40,7 +41,7 @@ func (s *Stack) upFirst(ctx context.Context, lasting []string) (Result, error) {
 	}
 	defer workspace.UnsetEnvVar(skipCheckpoints)
 	second, err := s.update(ctx)
-	return first.then(second), err
+	return first.Then(second), err
 }
 
 // lasting are the URNs of the resources that a first update makes first: all but

@@ -61,9 +61,3 @@ func TestOfStack_is_the_URN_of_the_engine(t *testing.T) {
 		assert.Equal(t, want, ofStack(evaluated, "dev"))
 	}
 }
-
-func TestResult_of_two_steps(t *testing.T) {
-	one, two := Change{Type: "a", Name: "one"}, Change{Type: "b", Name: "two"}
-	both := Result{Changes: []Change{two}, Warnings: []string{"first", "both"}}.then(Result{Changes: []Change{one}, Unchanged: 1, Warnings: []string{"both"}})
-	assert.Equal(t, Result{Changes: []Change{one, two}, Warnings: []string{"first", "both"}}, both)
-}

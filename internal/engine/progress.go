@@ -11,12 +11,15 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/events"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/apitype"
 	"github.com/pulumi/pulumi/sdk/v3/go/common/diag/colors"
+
+	"nova.dev/infra/internal/change"
+	"nova.dev/infra/internal/redact"
 )
 
 // heartbeat is the maximum time between two lines of progress.
 const heartbeat = 10 * time.Second
 
-// progress turns the events of one operation into lines and a Result.
+// progress turns the events of one operation into lines and an outcome.
 type progress struct {
 	out io.Writer
 	// status, on a terminal, shows the resources in progress below the lines.
@@ -24,18 +27,35 @@ type progress struct {
 	preview bool
 	// said are the messages that were printed, also those of the step before.
 	said map[string]bool
+	// secrets are kept out of messages.
+	secrets redact.Redactor
 
 	mu       sync.Mutex
 	started  map[string]time.Time
 	waiting  map[string]string
 	last     time.Time
-	result   Result
+	steps    []change.Step
+	warnings []string
+	errors   []string
 	finished int
 }
 
-func newProgress(out io.Writer, terminal, preview bool, said map[string]bool) *progress {
+// outcome is what the events of an operation say.
+type outcome struct {
+	steps            []change.Step
+	warnings, errors []string
+}
+
+// result is the outcome with the changes that its steps are.
+func (o outcome) result(m change.Mask) change.Result {
+	r := change.Summarize(o.steps, m)
+	r.Warnings, r.Errors = o.warnings, o.errors
+	return r
+}
+
+func newProgress(out io.Writer, terminal, preview bool, said map[string]bool, secrets redact.Redactor) *progress {
 	p := &progress{
-		out: out, preview: preview, said: said,
+		out: out, preview: preview, said: said, secrets: secrets,
 		started: map[string]time.Time{}, waiting: map[string]string{}, last: time.Now(),
 	}
 	if terminal {
@@ -47,7 +67,7 @@ func newProgress(out io.Writer, terminal, preview bool, said map[string]bool) *p
 
 // watch consumes events until the stream is closed or the operation has ended,
 // and prints the resources in progress every heartbeat.
-func (p *progress) watch(stream <-chan events.EngineEvent, ended <-chan struct{}) Result {
+func (p *progress) watch(stream <-chan events.EngineEvent, ended <-chan struct{}) outcome {
 	stop := make(chan struct{})
 	var ticking sync.WaitGroup
 	ticking.Go(func() {
@@ -68,8 +88,7 @@ func (p *progress) watch(stream <-chan events.EngineEvent, ended <-chan struct{}
 	if p.status != nil {
 		p.status.end()
 	}
-	p.result.sort()
-	return p.result
+	return outcome{p.steps, p.warnings, p.errors}
 }
 
 func (p *progress) consume(stream <-chan events.EngineEvent, ended <-chan struct{}) {
@@ -102,41 +121,37 @@ func (p *progress) handle(event events.EngineEvent) {
 }
 
 func (p *progress) begin(step apitype.StepEventMetadata) {
-	change, changes := newChange(step)
-	if !changes {
-		if step.Op == apitype.OpSame {
-			p.result.Unchanged++
-		}
+	if !change.Changes(string(step.Op)) {
+		p.steps = append(p.steps, newStep(step))
 		return
 	}
 	p.started[step.URN] = time.Now()
 	if p.preview {
-		p.result.Changes = append(p.result.Changes, change)
+		p.steps = append(p.steps, newStep(step))
 		return
 	}
-	p.waiting[step.URN] = describe(change)
+	p.waiting[step.URN] = describe(step)
 }
 
 func (p *progress) end(step apitype.StepEventMetadata, outcome string) {
-	change, changes := newChange(step)
-	if !changes || p.preview {
+	if !change.Changes(string(step.Op)) || p.preview {
 		return
 	}
 	delete(p.waiting, step.URN)
 	p.finished++
 	if outcome == "done" {
-		p.result.Changes = append(p.result.Changes, change)
+		p.steps = append(p.steps, newStep(step))
 	}
 	// A step whose beginning was not seen has no duration.
 	took := ""
 	if started, ok := p.started[step.URN]; ok {
 		took = fmt.Sprintf(" (%.1f s)", time.Since(started).Seconds())
 	}
-	p.line("%s: %s%s", describe(change), outcome, took)
+	p.line("%s: %s%s", describe(step), outcome, took)
 }
 
 func (p *progress) diagnose(d *apitype.DiagnosticEvent) {
-	message := strings.TrimSpace(colors.Never.Colorize(d.Message))
+	message := p.secrets.Clean(strings.TrimSpace(colors.Never.Colorize(d.Message)))
 	if message == "" {
 		return
 	}
@@ -152,11 +167,11 @@ func (p *progress) diagnose(d *apitype.DiagnosticEvent) {
 	}
 	switch d.Severity {
 	case "error":
-		p.result.Errors = append(p.result.Errors, message)
+		p.errors = append(p.errors, message)
 	case "warning":
 		// A preview that refreshes runs the program twice.
-		if !slices.Contains(p.result.Warnings, message) {
-			p.result.Warnings = append(p.result.Warnings, message)
+		if !slices.Contains(p.warnings, message) {
+			p.warnings = append(p.warnings, message)
 		}
 		p.once("warning: " + message)
 	case "info", "info#err":
@@ -210,7 +225,7 @@ func (p *progress) line(format string, args ...any) {
 	p.last = time.Now()
 }
 
-func describe(c Change) string {
-	kind := c.Type[strings.LastIndex(c.Type, ":")+1:]
-	return fmt.Sprintf("%s %s %s", c.Op, kind, c.Name)
+func describe(step apitype.StepEventMetadata) string {
+	kind := step.Type[strings.LastIndex(step.Type, ":")+1:]
+	return fmt.Sprintf("%s %s %s", step.Op, kind, step.URN[strings.LastIndex(step.URN, ":")+1:])
 }

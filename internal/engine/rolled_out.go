@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/ptr"
+
+	"nova.dev/infra/internal/change"
 )
 
 const (
@@ -27,7 +29,7 @@ const (
 // what they shall, by the rules of `kubectl rollout status`. The provider does so, too,
 // but may take the status of the version before for that of the new one: it was seen
 // to end within a second, also beside a new pod that crashed again and again.
-func (s *Stack) rolledOut(ctx context.Context, changes []Change) error {
+func (s *Stack) rolledOut(ctx context.Context, changes []change.Change) error {
 	changed := workloads(changes)
 	if len(changed) == 0 {
 		return nil
@@ -83,12 +85,12 @@ const (
 	statefulSetKind = "StatefulSet"
 )
 
-func workloads(changes []Change) []workload {
+func workloads(changes []change.Change) []workload {
 	var all []workload
-	for _, change := range changes {
-		kind, ok := strings.CutPrefix(change.Type, "kubernetes:apps/v1:")
-		if ok && slices.Contains([]string{deploymentKind, statefulSetKind}, kind) && !strings.Contains(change.Op, "delete") {
-			all = append(all, workload{kind, change.Name})
+	for _, one := range changes {
+		kind, ok := strings.CutPrefix(one.Type, "kubernetes:apps/v1:")
+		if ok && slices.Contains([]string{deploymentKind, statefulSetKind}, kind) && !strings.Contains(one.Op, "delete") {
+			all = append(all, workload{kind, one.Name})
 		}
 	}
 	return all

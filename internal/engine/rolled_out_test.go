@@ -10,6 +10,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
+
+	"nova.dev/infra/internal/change"
 )
 
 func deployment(generation int64, status appsv1.DeploymentStatus) *appsv1.Deployment {
@@ -103,7 +105,7 @@ func TestRollOuts_are_awaited_until_they_are_done(t *testing.T) {
 }
 
 func TestRollOuts_follow_from_the_changes_of_an_update(t *testing.T) {
-	assert.Equal(t, []workload{{deploymentKind, "auth-service"}, {statefulSetKind, "postgres"}}, workloads([]Change{
+	assert.Equal(t, []workload{{deploymentKind, "auth-service"}, {statefulSetKind, "postgres"}}, workloads([]change.Change{
 		{Op: "update", Type: "kubernetes:apps/v1:Deployment", Name: "auth-service"},
 		{Op: "create", Type: "kubernetes:apps/v1:StatefulSet", Name: "postgres"},
 		{Op: "delete", Type: "kubernetes:apps/v1:Deployment", Name: "cdn-service"},

@@ -17,8 +17,10 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optrefresh"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
 
+	"nova.dev/infra/internal/change"
 	"nova.dev/infra/internal/plugin"
 	"nova.dev/infra/internal/program"
+	"nova.dev/infra/internal/redact"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/stackfile"
 )
@@ -72,6 +74,8 @@ type Stack struct {
 	local string
 	// opened is the state as Open found it, until an operation has used it.
 	opened *state
+	// secrets are those that the last preview has read.
+	secrets known
 	// said are the messages of the engine that were printed.
 	said map[string]bool
 	// using is the lock that is held while the stack is open.
@@ -138,11 +142,11 @@ func (s *Stack) open(ctx context.Context, env map[string]string) error {
 		auto.EnvVars(env),
 	)
 	if err != nil {
-		return s.explain("open", err, Result{})
+		return s.explain("open", err, change.Result{})
 	}
 	selection := &selection{Workspace: workspace}
 	if s.stack, err = auto.UpsertStack(ctx, o.Config.Stack, selection); err != nil {
-		return s.explain("open", err, Result{})
+		return s.explain("open", err, change.Result{})
 	}
 	s.opened, err = s.parse(selection.state)
 	return err
@@ -160,23 +164,30 @@ func (s *Stack) Close() {
 
 // Preview returns what Up would change. Objects of another owner, and pods that
 // the cluster would not admit, are a *RefusedError.
-func (s *Stack) Preview(ctx context.Context) (Result, error) {
+func (s *Stack) Preview(ctx context.Context) (change.Result, error) {
 	state, err := s.export(ctx)
 	if err != nil {
-		return Result{}, err
+		return change.Result{}, err
+	}
+	if s.secrets, err = s.know(ctx, state); err != nil {
+		return change.Result{}, err
 	}
 	declared, err := s.declared()
 	if err != nil {
-		return Result{}, err
+		return change.Result{}, err
 	}
 	if err := s.preflight(ctx, state, declared); err != nil {
-		return Result{}, err
+		return change.Result{}, err
 	}
 	return s.run("preview", true, func(stream chan<- events.EngineEvent) error {
 		_, err := s.stack.Preview(ctx, optpreview.Refresh(), optpreview.RunProgram(s.runsProgram()), optpreview.EventStreams(stream), optpreview.SuppressProgress())
 		return err
 	})
 }
+
+// Secrets are the values of secrets that Preview has met, to keep them out of
+// what is said about it.
+func (s *Stack) Secrets() redact.Redactor { return s.secrets.values }
 
 // Up brings the stack to the desired state. It refreshes the state first, so
 // that changes made by others are undone, and repairs what an interrupted
@@ -185,26 +196,26 @@ func (s *Stack) Preview(ctx context.Context) (Result, error) {
 //
 // The cluster is read with the current kubeconfig, not with the one in the
 // state.
-func (s *Stack) Up(ctx context.Context) (Result, error) {
+func (s *Stack) Up(ctx context.Context) (change.Result, error) {
 	// Before settle the state still has the creations in progress.
 	state, err := s.export(ctx)
 	if err != nil {
-		return Result{}, err
+		return change.Result{}, err
 	}
 	declared, err := s.declared()
 	if err != nil {
-		return Result{}, err
+		return change.Result{}, err
 	}
 	if err := s.preflight(ctx, state, declared); err != nil {
-		return Result{}, err
+		return change.Result{}, err
 	}
 	if err := s.settle(ctx, state); err != nil {
-		return Result{}, err
+		return change.Result{}, err
 	}
 	if err := s.removeFailedJobs(ctx); err != nil {
-		return Result{}, err
+		return change.Result{}, err
 	}
-	var result Result
+	var result change.Result
 	if lasting := s.lasting(state, declared); len(lasting) > 0 {
 		result, err = s.upFirst(ctx, lasting)
 	} else {
@@ -219,7 +230,7 @@ func (s *Stack) Up(ctx context.Context) (Result, error) {
 	return result, s.rolledOut(ctx, result.Changes)
 }
 
-func (s *Stack) update(ctx context.Context, options ...optup.Option) (Result, error) {
+func (s *Stack) update(ctx context.Context, options ...optup.Option) (change.Result, error) {
 	return s.run(operationUp, false, func(stream chan<- events.EngineEvent) error {
 		_, err := s.stack.Up(ctx, append(options, optup.EventStreams(stream), optup.SuppressProgress(), optup.SuppressOutputs())...)
 		return err
@@ -227,13 +238,13 @@ func (s *Stack) update(ctx context.Context, options ...optup.Option) (Result, er
 }
 
 // Destroy removes everything that the stack declares.
-func (s *Stack) Destroy(ctx context.Context) (Result, error) {
+func (s *Stack) Destroy(ctx context.Context) (change.Result, error) {
 	state, err := s.export(ctx)
 	if err != nil {
-		return Result{}, err
+		return change.Result{}, err
 	}
 	if err := s.settle(ctx, state); err != nil {
-		return Result{}, err
+		return change.Result{}, err
 	}
 	return s.run("destroy", false, func(stream chan<- events.EngineEvent) error {
 		_, err := s.stack.Destroy(ctx, optdestroy.RunProgram(s.runsProgram()), optdestroy.EventStreams(stream), optdestroy.SuppressProgress())
@@ -264,7 +275,7 @@ func (s *Stack) export(ctx context.Context) (*state, error) {
 	}
 	deployment, err := s.stack.Export(ctx)
 	if err != nil {
-		return nil, s.explain("read the state", err, Result{})
+		return nil, s.explain("read the state", err, change.Result{})
 	}
 	return s.parse(deployment.Deployment)
 }
@@ -281,11 +292,11 @@ func (s *Stack) parse(deployment json.RawMessage) (*state, error) {
 // ends before it opens its stream of events never closes the stream, so that the
 // end of the operation ends the wait, too: by then the SDK has delivered every
 // event.
-func (s *Stack) run(what string, preview bool, operation func(chan<- events.EngineEvent) error) (Result, error) {
+func (s *Stack) run(what string, preview bool, operation func(chan<- events.EngineEvent) error) (change.Result, error) {
 	stream := make(chan events.EngineEvent)
 	ended := make(chan struct{})
-	results := make(chan Result, 1)
-	shown := newProgress(s.options.Progress, s.options.Terminal, preview, s.said)
+	results := make(chan outcome, 1)
+	shown := newProgress(s.options.Progress, s.options.Terminal, preview, s.said, s.secrets.values)
 	go func() {
 		results <- shown.watch(stream, ended)
 	}()
@@ -296,7 +307,12 @@ func (s *Stack) run(what string, preview bool, operation func(chan<- events.Engi
 	err := s.command.follow(func() error { return operation(stream) })
 	pods := wrong()
 	close(ended)
-	result := <-results
+	seen := <-results
+	mask := change.Mask{}
+	if preview {
+		mask = s.secrets.reveal(seen.steps)
+	}
+	result := seen.result(mask)
 	if err == nil {
 		return result, nil
 	}
@@ -335,7 +351,7 @@ func (e *OperationError) Error() string {
 
 // explain turns the SDK's error, which repeats everything that the command
 // printed, into the reasons.
-func (s *Stack) explain(what string, err error, result Result) error {
+func (s *Stack) explain(what string, err error, result change.Result) error {
 	if auto.IsConcurrentUpdateError(err) {
 		return &LockedError{s.options.Config.Stack, "another operation"}
 	}

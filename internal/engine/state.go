@@ -20,9 +20,27 @@ type state struct {
 }
 
 type stateResource struct {
-	URN    string          `json:"urn"`
-	Type   string          `json:"type"`
-	Inputs json.RawMessage `json:"inputs"`
+	URN     string          `json:"urn"`
+	Type    string          `json:"type"`
+	Inputs  json.RawMessage `json:"inputs"`
+	Outputs json.RawMessage `json:"outputs"`
+}
+
+// name is the last part of the URN.
+func (r stateResource) name() string { return r.URN[strings.LastIndex(r.URN, ":")+1:] }
+
+// trees are the inputs and outputs.
+func (r stateResource) trees() (inputs, outputs map[string]any, err error) {
+	for into, text := range map[*map[string]any]json.RawMessage{&inputs: r.Inputs, &outputs: r.Outputs} {
+		var all map[string]any
+		if len(text) > 0 {
+			if err := json.Unmarshal(text, &all); err != nil {
+				return nil, nil, err
+			}
+		}
+		*into = tree(all)
+	}
+	return inputs, outputs, nil
 }
 
 // parseState reads a deployment; that of a new stack may be empty.

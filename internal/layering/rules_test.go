@@ -22,6 +22,8 @@ var rules = []rule{
 	{"internal/redact", nil},
 	{"internal/jobs", nil},
 	{"internal/podwatch", []string{"internal/jobs", "internal/redact"}},
+	{"internal/change", []string{"internal/redact"}},
+	{"internal/review", []string{"internal/change", "internal/redact"}},
 
 	{"monitoring/metric", nil},
 	{"monitoring/promql", nil},
@@ -63,12 +65,12 @@ var rules = []rule{
 	{"internal/realpods", []string{"internal/cluster", "internal/realpods/...", "internal/toolchain/..."}},
 	{"internal/plugin/...", []string{"internal/plugin/..."}},
 	{"internal/engine", []string{
-		"internal/config", "internal/evaluate", "internal/jobs", "internal/kubeconfig", "internal/plugin", "internal/preflight", "internal/program",
-		"internal/stack", "internal/stackfile", "internal/toolchain/...",
+		"internal/change", "internal/config", "internal/evaluate", "internal/jobs", "internal/kubeconfig", "internal/plugin", "internal/preflight",
+		"internal/program", "internal/redact", "internal/stack", "internal/stackfile", "internal/toolchain/...",
 	}},
 
 	{"internal/releasing", []string{
-		"catalog", "monitoring/metric", "monitoring/promql", "monitoring/rule", "internal/config", "internal/engine", "internal/image",
+		"catalog", "monitoring/metric", "monitoring/promql", "monitoring/rule", "internal/change", "internal/config", "internal/engine", "internal/image",
 		"internal/stack", "internal/stackfile", "release/...",
 	}},
 
@@ -80,9 +82,10 @@ var rules = []rule{
 	}},
 
 	{"cmd/nova", []string{
-		"catalog", "internal/cluster", "internal/compose", "internal/config", "internal/engine", "internal/envfile", "internal/image",
-		"internal/jobs", "internal/kubeconfig", "internal/podwatch", "internal/realpods/...", "internal/rehearsal", "internal/releasing", "internal/render", "internal/stack",
-		"internal/stackfile", "internal/terminal", "internal/toolchain", "internal/workload", "migrations/...", "release/...",
+		"catalog", "internal/change", "internal/cluster", "internal/compose", "internal/config", "internal/engine", "internal/envfile", "internal/image",
+		"internal/jobs", "internal/kubeconfig", "internal/podwatch", "internal/realpods/...", "internal/redact", "internal/rehearsal", "internal/releasing",
+		"internal/render", "internal/review", "internal/stack", "internal/stackfile", "internal/terminal", "internal/toolchain", "internal/workload",
+		"migrations/...", "release/...",
 	}},
 	{"internal/terminal", nil},
 	{"internal/testing/...", []string{"monitoring/metric", "internal/config", "internal/stack", "internal/stackfile", "internal/testing/pulumihome"}}, // For tests: no other rule allows it.

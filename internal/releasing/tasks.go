@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/change"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/stackfile"
 	"nova.dev/infra/release"
@@ -17,7 +17,7 @@ type Tasks struct {
 	// Stack is the stack as its stack file has it before the release.
 	Stack *stack.Stack
 	// Preview returns what an update of the stack to images would change.
-	Preview func(ctx context.Context, images map[string]string) (engine.Result, error)
+	Preview func(ctx context.Context, images map[string]string) (change.Result, error)
 	// Simulated is set where pods run no containers, so that none can be asked.
 	Simulated bool
 	// Migrate runs the Job of an image of migrations to its end; nil where none can

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"nova.dev/infra/internal/change"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/stackfile"
@@ -16,16 +17,16 @@ import (
 // release is in flight.
 type Engine struct{ Options engine.Options }
 
-// change is what makes the stack differ from its stack file, as that is now.
-type change func(file *stack.Stack) []stackfile.Setting
+// edit is what makes the stack differ from its stack file, as that is now.
+type edit func(file *stack.Stack) []stackfile.Setting
 
 // to is the change to images, by the short names of services.
-func to(images map[string]string) change {
+func to(images map[string]string) edit {
 	return func(file *stack.Stack) []stackfile.Setting { return Settings(file, images) }
 }
 
 // open opens the stack with a change.
-func (e Engine) open(ctx context.Context, changed change) (*engine.Stack, error) {
+func (e Engine) open(ctx context.Context, changed edit) (*engine.Stack, error) {
 	options := e.Options
 	file, err := options.Project.Config(options.Config.Stack)
 	if err != nil {
@@ -55,7 +56,7 @@ func (e Engine) Migrate(ctx context.Context, image string) error {
 }
 
 // Preview returns what Update would change.
-func (e Engine) Preview(ctx context.Context, images map[string]string) (engine.Result, error) {
+func (e Engine) Preview(ctx context.Context, images map[string]string) (change.Result, error) {
 	return e.do(ctx, to(images), (*engine.Stack).Preview)
 }
 
@@ -64,7 +65,7 @@ func (e Engine) Preview(ctx context.Context, images map[string]string) (engine.R
 const patience = 10 * time.Minute
 
 // do does an operation on the stack with a change, when no other one runs.
-func (e Engine) do(ctx context.Context, changed change, operation func(*engine.Stack, context.Context) (engine.Result, error)) (engine.Result, error) {
+func (e Engine) do(ctx context.Context, changed edit, operation func(*engine.Stack, context.Context) (change.Result, error)) (change.Result, error) {
 	until := time.Now().Add(patience)
 	for {
 		result, err := e.once(ctx, changed, operation)
@@ -79,10 +80,10 @@ func (e Engine) do(ctx context.Context, changed change, operation func(*engine.S
 	}
 }
 
-func (e Engine) once(ctx context.Context, changed change, operation func(*engine.Stack, context.Context) (engine.Result, error)) (engine.Result, error) {
+func (e Engine) once(ctx context.Context, changed edit, operation func(*engine.Stack, context.Context) (change.Result, error)) (change.Result, error) {
 	opened, err := e.open(ctx, changed)
 	if err != nil {
-		return engine.Result{}, err
+		return change.Result{}, err
 	}
 	defer opened.Close()
 	return operation(opened, ctx)

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"nova.dev/infra/internal/engine"
+	"nova.dev/infra/internal/change"
 	"nova.dev/infra/release"
 	"nova.dev/infra/release/stage"
 )
@@ -66,7 +66,7 @@ var imagePaths = regexp.MustCompile(`^(spec\.)?template\.spec\.containers\[\d+\]
 
 // onlyImages judges a preview of a release: it may change the images of pods, and
 // the Jobs that run once for each release.
-func onlyImages(result engine.Result) release.Finding {
+func onlyImages(result change.Result) release.Finding {
 	const what = "preview"
 	var others []string
 	images := 0

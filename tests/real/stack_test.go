@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"nova.dev/infra/internal/change"
 	"nova.dev/infra/internal/engine"
 	"nova.dev/infra/internal/podwatch"
 	"nova.dev/infra/internal/stackfile"
@@ -80,14 +81,14 @@ func (d *deployment) open(ctx context.Context, t *testing.T, progress io.Writer)
 }
 
 // up brings the stack up and returns what changed.
-func (d *deployment) up(t *testing.T) engine.Result {
+func (d *deployment) up(t *testing.T) change.Result {
 	t.Helper()
 	result, err := d.tryUp(t)
 	require.NoError(t, err)
 	return result
 }
 
-func (d *deployment) tryUp(t *testing.T) (engine.Result, error) {
+func (d *deployment) tryUp(t *testing.T) (change.Result, error) {
 	t.Helper()
 	ctx, cancel := within(t, upTimeout)
 	defer cancel()
