@@ -73,6 +73,7 @@ exit code is 0 with or without changes.`,
 		}
 		return errors.Join(err, refuseFrom(change.Risk(failOn), all))
 	}
+	cmd.AddCommand(newPreviewCommentCommand(g))
 	return cmd
 }
 

@@ -23,6 +23,7 @@ var rules = []rule{
 	{"internal/jobs", nil},
 	{"internal/podwatch", []string{"internal/jobs", "internal/redact"}},
 	{"internal/change", []string{"internal/redact"}},
+	{"internal/comment", nil},
 	{"internal/review", []string{"internal/change", "internal/redact"}},
 
 	{"monitoring/metric", nil},
@@ -82,8 +83,9 @@ var rules = []rule{
 	}},
 
 	{"cmd/nova", []string{
-		"catalog", "internal/change", "internal/cluster", "internal/compose", "internal/config", "internal/engine", "internal/envfile", "internal/image",
-		"internal/jobs", "internal/kubeconfig", "internal/podwatch", "internal/realpods/...", "internal/redact", "internal/rehearsal", "internal/releasing",
+		"catalog", "internal/change", "internal/cluster", "internal/comment", "internal/compose", "internal/config", "internal/engine", "internal/envfile",
+		"internal/image", "internal/jobs", "internal/kubeconfig", "internal/podwatch", "internal/realpods/...", "internal/redact", "internal/rehearsal",
+		"internal/releasing",
 		"internal/render", "internal/review", "internal/stack", "internal/stackfile", "internal/terminal", "internal/toolchain", "internal/workload",
 		"migrations/...", "release/...",
 	}},
@@ -108,6 +110,8 @@ var libraries = map[string][]string{
 		"cmd/nova", "internal/cluster", "internal/engine", "internal/jobs", "internal/kubeconfig", "internal/podwatch",
 		"internal/preflight", "internal/realpods/...", "internal/rehearsal", "internal/releasing",
 	},
+	"github.com/google/go-github":    {"internal/comment"},
+	"gitlab.com/gitlab-org/api":      {"internal/comment"},
 	"github.com/wasilibs/go-pgquery": {"migrations/lint"},
 	"github.com/jackc/pgx/v5":        {"migrations/runner", "internal/testing/contract"},
 }

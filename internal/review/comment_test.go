@@ -227,6 +227,7 @@ func TestText(t *testing.T) {
 
 func TestMarker_is_the_same_in_any_order(t *testing.T) {
 	assert.Equal(t, "<!-- nova-preview prod,staging -->", Marker([]string{"staging", "prod"}))
+	assert.True(t, IsMarker(Marker([]string{"prod"})) && !IsMarker("nova-preview prod"))
 	assert.True(t, strings.HasPrefix(Comment(situations()["no-change"], GitHub), Marker([]string{"prod", "staging"})+"\n"))
 }
 

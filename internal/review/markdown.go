@@ -32,6 +32,11 @@ func Marker(stacks []string) string {
 	return "<!-- nova-preview " + strings.Join(sorted, ",") + " -->"
 }
 
+// IsMarker reports whether a line is a marker.
+func IsMarker(line string) bool {
+	return strings.HasPrefix(line, "<!-- nova-preview ") && strings.HasSuffix(line, " -->")
+}
+
 // cutting is how much of a comment is left out.
 type cutting struct {
 	// values is how much of a value is shown, in bytes.
