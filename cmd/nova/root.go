@@ -65,7 +65,7 @@ back; 6 waiting for a decision; 130 interrupted.`,
 	root.CompletionOptions.DisableDefaultCmd = true // newCompletionCommand replaces it.
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.AddCommand(
-		newUpCommand(g), newPreviewCommand(g), newDestroyCommand(g), newStatusCommand(g),
+		newUpCommand(g), newPreviewCommand(g), newPolicyCommand(g), newDestroyCommand(g), newStatusCommand(g),
 		newServicesCommand(g), newSecretsCommand(g), newLocalCommand(g), newDoctorCommand(g), newVersionCommand(g),
 		newImagesCommand(g), newMigrationsCommand(g), newBackupCommand(g),
 		newReleaseCommand(g), newRollbackCommand(g), newReleasesCommand(g), newRehearseCommand(g),

@@ -162,8 +162,9 @@ func (s *Stack) Close() {
 	}
 }
 
-// Preview returns what Up would change. Objects of another owner, and pods that
-// the cluster would not admit, are a *RefusedError.
+// Preview returns what Up would change. Objects that break a rule of package
+// policy, objects of another owner, and pods that the cluster would not admit, are
+// a *RefusedError.
 func (s *Stack) Preview(ctx context.Context) (change.Result, error) {
 	state, err := s.export(ctx)
 	if err != nil {
@@ -174,6 +175,9 @@ func (s *Stack) Preview(ctx context.Context) (change.Result, error) {
 	}
 	declared, err := s.declared()
 	if err != nil {
+		return change.Result{}, err
+	}
+	if err := s.judge(declared); err != nil {
 		return change.Result{}, err
 	}
 	if err := s.preflight(ctx, state, declared); err != nil {
@@ -204,6 +208,9 @@ func (s *Stack) Up(ctx context.Context) (change.Result, error) {
 	}
 	declared, err := s.declared()
 	if err != nil {
+		return change.Result{}, err
+	}
+	if err := s.judge(declared); err != nil {
 		return change.Result{}, err
 	}
 	if err := s.preflight(ctx, state, declared); err != nil {

@@ -24,6 +24,8 @@ var rules = []rule{
 	{"internal/podwatch", []string{"internal/jobs", "internal/redact"}},
 	{"internal/change", []string{"internal/redact"}},
 	{"internal/comment", nil},
+	{"internal/podtemplate", nil},
+	{"internal/policy", []string{"internal/podtemplate"}},
 	{"internal/review", []string{"internal/change", "internal/redact"}},
 
 	{"monitoring/metric", nil},
@@ -51,12 +53,12 @@ var rules = []rule{
 	{"internal/program", []string{"catalog", "monitoring/analysis", "components", "internal/config", "internal/iampolicy", "internal/image", "internal/kubeconfig", "internal/stack", "internal/workload"}},
 	{".", []string{"internal/program"}},
 
-	{"internal/evaluate", []string{"catalog", "internal/config", "internal/program", "internal/stack"}},
+	{"internal/evaluate", []string{"catalog", "internal/config", "internal/policy", "internal/program", "internal/stack"}},
 	{"internal/render", []string{
 		"catalog", "monitoring/...", "internal/compose", "internal/config", "internal/evaluate", "internal/image", "internal/stack",
 		"internal/workload", "internal/yamltext",
 	}},
-	{"internal/preflight", []string{"internal/redact"}},
+	{"internal/preflight", []string{"internal/podtemplate", "internal/redact"}},
 
 	{"internal/toolchain/dirlock", nil},
 	{"internal/toolchain", []string{"internal/toolchain/dirlock"}},
@@ -66,7 +68,8 @@ var rules = []rule{
 	{"internal/realpods", []string{"internal/cluster", "internal/realpods/...", "internal/toolchain/..."}},
 	{"internal/plugin/...", []string{"internal/plugin/..."}},
 	{"internal/engine", []string{
-		"internal/change", "internal/config", "internal/evaluate", "internal/jobs", "internal/kubeconfig", "internal/plugin", "internal/preflight",
+		"internal/change", "internal/config", "internal/evaluate", "internal/jobs", "internal/kubeconfig", "internal/plugin",
+		"internal/policy", "internal/preflight",
 		"internal/program", "internal/redact", "internal/stack", "internal/stackfile", "internal/toolchain/...",
 	}},
 
@@ -84,10 +87,9 @@ var rules = []rule{
 
 	{"cmd/nova", []string{
 		"catalog", "internal/change", "internal/cluster", "internal/comment", "internal/compose", "internal/config", "internal/engine", "internal/envfile",
-		"internal/image", "internal/jobs", "internal/kubeconfig", "internal/podwatch", "internal/realpods/...", "internal/redact", "internal/rehearsal",
-		"internal/releasing",
-		"internal/render", "internal/review", "internal/stack", "internal/stackfile", "internal/terminal", "internal/toolchain", "internal/workload",
-		"migrations/...", "release/...",
+		"internal/evaluate", "internal/image", "internal/jobs", "internal/kubeconfig", "internal/podwatch", "internal/policy", "internal/realpods/...",
+		"internal/redact", "internal/rehearsal", "internal/releasing", "internal/render", "internal/review", "internal/stack", "internal/stackfile",
+		"internal/terminal", "internal/toolchain", "internal/workload", "migrations/...", "release/...",
 	}},
 	{"internal/terminal", nil},
 	{"internal/testing/...", []string{"monitoring/metric", "internal/config", "internal/stack", "internal/stackfile", "internal/testing/pulumihome"}}, // For tests: no other rule allows it.

@@ -8,25 +8,11 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	psa "k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
-)
 
-// templatePaths are where kinds have the template of their pods.
-var templatePaths = map[schema.GroupKind][]string{
-	{Kind: "Pod"}:                           {},
-	{Kind: "PodTemplate"}:                   {"template"},
-	{Group: "apps", Kind: "Deployment"}:     {"spec", "template"},
-	{Group: "apps", Kind: "StatefulSet"}:    {"spec", "template"},
-	{Group: "apps", Kind: "DaemonSet"}:      {"spec", "template"},
-	{Group: "apps", Kind: "ReplicaSet"}:     {"spec", "template"},
-	{Group: "batch", Kind: "Job"}:           {"spec", "template"},
-	{Group: "batch", Kind: "CronJob"}:       {"spec", "jobTemplate", "spec", "template"},
-	{Group: "argoproj.io", Kind: "Rollout"}: {"spec", "template"},
-}
+	"nova.dev/infra/internal/podtemplate"
+)
 
 // findPods finds workloads whose pods Pod Security would refuse. The check is
 // that of the admission controller, at the version of the cluster.
@@ -82,16 +68,11 @@ func (c *check) podSecurityOf(name string) psa.Policy {
 // decidesSecurity matches the paths of the fields that Pod Security reads.
 var decidesSecurity = regexp.MustCompile(`(?i)securityContext|host(Network|PID|IPC|Port|Path|Users)|volumes|annotations|\.os\b`)
 
-// podOf is the template of a workload's pods. It is nil where there is none, as
-// in a Rollout that refers to a PodTemplate, where it cannot be read, which the
-// API server will say, and where what decides is not known yet.
+// podOf is the template of a workload's pods, nil where there is none, and where
+// what decides is not known yet.
 func podOf(i *item) *corev1.PodTemplateSpec {
-	path, ok := templatePaths[i.kind.gvk.GroupKind()]
+	path, ok := podtemplate.Path(i.kind.gvk.GroupKind())
 	if !ok {
-		return nil
-	}
-	tree, found, err := unstructured.NestedMap(i.Object.Object.Object, path...)
-	if !found || err != nil {
 		return nil
 	}
 	spec := strings.Join(append(path[:len(path):len(path)], "spec"), ".")
@@ -101,9 +82,5 @@ func podOf(i *item) *corev1.PodTemplateSpec {
 			return nil
 		}
 	}
-	pod := &corev1.PodTemplateSpec{}
-	if runtime.DefaultUnstructuredConverter.FromUnstructured(tree, pod) != nil || len(pod.Spec.Containers) == 0 {
-		return nil
-	}
-	return pod
+	return podtemplate.Of(i.Object.Object)
 }
