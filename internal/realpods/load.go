@@ -19,11 +19,11 @@ func (c *Cluster) Load(ctx context.Context, images []podimage.Image, progress io
 	if err != nil {
 		return err
 	}
-	return c.load(ctx, archive)
+	return c.LoadArchive(ctx, archive)
 }
 
-// load loads an archive into every node and gives its images their names.
-func (c *Cluster) load(ctx context.Context, archive podimage.Archive) error {
+// LoadArchive loads an archive into every node and gives its images their names.
+func (c *Cluster) LoadArchive(ctx context.Context, archive podimage.Archive) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
 	inside, err := c.programs()

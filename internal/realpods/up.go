@@ -83,7 +83,7 @@ func (c *Cluster) Up(ctx context.Context, progress io.Writer) error {
 	}
 	switch status.State {
 	case Running:
-		if err := c.load(ctx, archive); err != nil {
+		if err := c.LoadArchive(ctx, archive); err != nil {
 			return err
 		}
 		say("the cluster of real pods is running (%.1f s): %d nodes", time.Since(start).Seconds(), status.ReadyNodes)
@@ -231,7 +231,7 @@ func (c *Cluster) create(ctx context.Context, config machine.Config, archive pod
 		}
 	}
 	say("  %d nodes are ready; loading images", c.options.Nodes)
-	if err := c.load(ctx, archive); err != nil {
+	if err := c.LoadArchive(ctx, archive); err != nil {
 		return err
 	}
 	pinned, err := toolchain.FindCRDs(c.options.Root)
