@@ -71,7 +71,7 @@ func (r *releases) conclude(record release.Record) {
 
 // interruptible is the context in which a release moves. An interrupt ends it, but on
 // a terminal it asks first what shall happen.
-func (r *releases) interruptible(ctx context.Context, id string, view *releaseView) (moving context.Context, stop func()) {
+func (r *releases) interruptible(ctx context.Context, id string, view *releaseView) (context.Context, func()) {
 	moving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	signals := make(chan os.Signal, 1)

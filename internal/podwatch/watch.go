@@ -69,15 +69,20 @@ func Watch(ctx context.Context, client kubernetes.Interface, target Target, say 
 	for {
 		select {
 		case <-ctx.Done():
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*timeout)
-			defer cancel()
-			return append(w.lines(), w.failedJobs(ctx)...)
+			return append(w.lines(), w.last(ctx)...)
 		case <-ticker.C:
 			for _, line := range w.look(ctx) {
 				say(line)
 			}
 		}
 	}
+}
+
+// last tells which Jobs have failed, once ctx has ended.
+func (w *watcher) last(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*timeout)
+	defer cancel()
+	return w.failedJobs(ctx)
 }
 
 func newWatcher(client kubernetes.Interface, target Target, now func() time.Time) *watcher {

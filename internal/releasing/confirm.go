@@ -37,10 +37,10 @@ func (t *Tasks) smoke(ctx context.Context, namespace string) []release.Finding {
 	for _, s := range t.Stack.Services {
 		for _, check := range s.SmokeChecks() {
 			status, err := t.ask(ctx, namespace, s, check.Path)
-			switch {
-			case status == check.Status:
+			switch status {
+			case check.Status:
 				passed++
-			case status == 0:
+			case 0:
 				findings = append(findings, wrong(s.Name, what, fmt.Sprintf("GET %s is not answered: %v", check.Path, err)))
 			default:
 				findings = append(findings, wrong(s.Name, what, fmt.Sprintf("GET %s is answered with %d; expected %d", check.Path, status, check.Status)))

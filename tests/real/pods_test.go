@@ -2,8 +2,10 @@ package real
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,6 +96,9 @@ func (c *realCluster) dial(t *testing.T, namespace, pod string, targets ...strin
 	return results
 }
 
+// errIncomplete is that a pod dialled some targets only, and said nothing about it.
+var errIncomplete = errors.New("it ended without an error")
+
 func (c *realCluster) tryDial(ctx context.Context, namespace, pod string, targets ...string) ([]contract.Dialled, error) {
 	// It fails when one of the connections does.
 	out, problem := c.exec(ctx, namespace, pod, append([]string{contractService, "dial"}, targets...)...)
@@ -101,12 +106,12 @@ func (c *realCluster) tryDial(ctx context.Context, namespace, pod string, target
 	for line := range strings.Lines(out) {
 		var result contract.Dialled
 		if err := json.Unmarshal([]byte(line), &result); err != nil {
-			return nil, fmt.Errorf("dial from %s: %q: %w (%v)", pod, line, err, problem)
+			return nil, fmt.Errorf("dial from %s: %q: %w", pod, line, errors.Join(err, problem))
 		}
 		results = append(results, result)
 	}
 	if len(results) != len(targets) {
-		return nil, fmt.Errorf("dial from %s: %d results for %d targets (%v)", pod, len(results), len(targets), problem)
+		return nil, fmt.Errorf("dial from %s: %d results for %d targets: %w", pod, len(results), len(targets), cmp.Or(problem, errIncomplete))
 	}
 	return results, nil
 }

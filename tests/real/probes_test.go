@@ -73,10 +73,11 @@ func testProbes(t *testing.T, c *realCluster, d *deployment) {
 	serves := func(want bool) {
 		t.Helper()
 		eventually(t, fmt.Sprintf("the pod to be an endpoint: %t", want), probeTimeout, func(ctx context.Context) error {
-			if is, err := d.serves(ctx, service, waits.Name); err != nil || is != want {
-				return fmt.Errorf("it is one: %t (%v)", is, err)
+			is, err := d.serves(ctx, service, waits.Name)
+			if err == nil && is != want {
+				err = fmt.Errorf("it is one: %t", is)
 			}
-			return nil
+			return err
 		})
 	}
 	d.awaitContainer(t, waits.Name, false, restarts(waits))
