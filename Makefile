@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-.PHONY: help up down unit test race packages build tools test-tools real real-long lint clean
+.PHONY: help up down unit test race packages build tools test-tools real real-long release-long lint clean
 
 # The same flags everywhere: build, test and vet then share what is compiled.
 export CGO_ENABLED := 0
@@ -65,6 +65,9 @@ real: test-tools packages ## the tests on real pods: Linux as root, or NOVA_REAL
 
 real-long: test-tools packages ## those and the longer trials
 	@NOVA_REAL_LONG=1 go test $(GO_FLAGS) -count 1 -v -timeout 120m ./tests/real
+
+release-long: test-tools packages ## a release is killed in every phase and goes on; ten minutes
+	@NOVA_RELEASE_LONG=1 go test $(GO_FLAGS) -count 1 -v -timeout 60m -run TestRelease_goes_on_after_a_kill_in_every_phase ./cmd/nova
 
 race: tools ## the short tests of the concurrent packages under the race detector; needs a C compiler
 	@CGO_ENABLED=1 go test $(GO_FLAGS) -race -short -timeout 30m $(CONCURRENT)

@@ -14,7 +14,7 @@ import (
 // time the Lease of the dead process lasts for half a minute.
 func TestRelease_goes_on_after_a_kill_in_every_phase(t *testing.T) {
 	if os.Getenv("NOVA_RELEASE_LONG") == "" {
-		t.Skip("set NOVA_RELEASE_LONG=1: it takes ten minutes")
+		t.Skip("takes ten minutes: make release-long")
 	}
 	r := startRelease(t, "killed")
 	args := r.args(t, "v2", "2")

@@ -31,6 +31,7 @@ import (
 // TestMigrations_run_on_real_pods_before_any_service starts dev with an image of
 // migrations as docs/MIGRATIONS.md describes it: nova and the files, nothing else.
 func TestMigrations_run_on_real_pods_before_any_service(t *testing.T) {
+	long(t) // Three minutes: dev starts for it, once without a service.
 	c := cluster(t)
 	nova := filepath.Join(t.TempDir(), "nova")
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", nova, "./cmd/nova")
