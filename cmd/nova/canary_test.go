@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,7 +67,7 @@ func TestCanary(t *testing.T) {
 
 	write("rolling", "v1")
 	p.must(t, "up", "--stack", stack)
-	served := p.watchEndpoints(t, namespace, "auth-service")
+	served := p.watchEndpoints(t, namespace, "auth-service", 3)
 
 	t.Log("a service that moves is served by both, and then by the Rollout alone")
 	write("canary", "v1")
@@ -103,8 +105,8 @@ func TestCanary(t *testing.T) {
 	assert.Contains(t, p.must(t, "status", "--stack", stack).out, "1 of 1 services available")
 	assert.Contains(t, p.must(t, "up", "--stack", stack).out, "no changes")
 
-	least, looks := served()
-	assert.GreaterOrEqual(t, least, 3, "at every one of %d moments three pods were ready", looks)
+	fewest, looks := served()
+	assert.GreaterOrEqual(t, len(fewest.pods), 3, "at every one of %d moments three pods are ready; after %v these were: %v", looks, fewest.after, fewest.pods)
 	require.Greater(t, looks, 50)
 	p.must(t, "destroy", "--stack", stack, "--yes")
 }
@@ -137,28 +139,41 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// watchEndpoints looks again and again how many ready pods a Service has. What it
-// returns ends that, and says the least number and how often it looked.
-func (p *project) watchEndpoints(t *testing.T, namespace, service string) func() (least, looks int) {
+// serving are the ready pods of a Service, some time after the first look.
+type serving struct {
+	after time.Duration
+	pods  []string
+}
+
+// watchEndpoints looks again and again which pods of a Service are ready, from the moment
+// on at which it has as many as given. What it
+// returns ends that, and says when there were the fewest, and how often it looked.
+func (p *project) watchEndpoints(t *testing.T, namespace, service string, pods int) func() (fewest serving, looks int) {
 	t.Helper()
 	client := p.client(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	var done sync.WaitGroup
-	least, looks := 1000, 0
+	began, fewest, looks := time.Now(), serving{}, 0
 	done.Go(func() {
 		for ctx.Err() == nil {
-			slices, err := client.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + service})
+			found, err := client.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=" + service})
 			if err == nil {
 				ready := map[string]bool{}
-				for _, slice := range slices.Items {
+				for _, slice := range found.Items {
 					for _, endpoint := range slice.Endpoints {
 						if endpoint.TargetRef != nil && endpoint.Conditions.Ready != nil && *endpoint.Conditions.Ready {
 							ready[endpoint.TargetRef.Name] = true
 						}
 					}
 				}
-				least, looks = min(least, len(ready)), looks+1
+				// The endpoints of the first update follow its pods a moment later.
+				if looks == 0 && len(ready) < pods {
+					continue
+				}
+				if looks++; looks == 1 || len(ready) < len(fewest.pods) {
+					fewest = serving{time.Since(began).Round(time.Millisecond), slices.Sorted(maps.Keys(ready))}
+				}
 			}
 			select {
 			case <-ctx.Done():
@@ -166,9 +181,9 @@ func (p *project) watchEndpoints(t *testing.T, namespace, service string) func()
 			}
 		}
 	})
-	return func() (int, int) {
+	return func() (serving, int) {
 		cancel()
 		done.Wait()
-		return least, looks
+		return fewest, looks
 	}
 }
