@@ -13,7 +13,6 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/jobs"
-	"nova.dev/infra/internal/kubeconfig"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/workload"
 )
@@ -115,9 +114,9 @@ func (b *backupRun) run(ctx context.Context) error {
 	if err := makesBackups(c); err != nil {
 		return usageError{err}
 	}
-	access, err := kubeconfig.Client(c.KubeconfigPath(project.Root), c.Cluster.Context)
+	access, err := project.Access(c)
 	if err != nil {
-		return c.KubeconfigError(err)
+		return err
 	}
 	access.Timeout = statusTimeout
 	client, err := kubernetes.NewForConfig(access)

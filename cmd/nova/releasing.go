@@ -13,7 +13,6 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
-	"nova.dev/infra/internal/kubeconfig"
 	"nova.dev/infra/internal/releasing"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/release"
@@ -44,9 +43,9 @@ func (g *globals) releases() (*releases, error) {
 	if err != nil {
 		return nil, err
 	}
-	access, err := kubeconfig.Client(c.KubeconfigPath(project.Root), c.Cluster.Context)
+	access, err := project.Access(c)
 	if err != nil {
-		return nil, usageError{c.KubeconfigError(err)}
+		return nil, usageError{err}
 	}
 	access.Timeout = statusTimeout
 	client, err := kubernetes.NewForConfig(access)
@@ -85,9 +84,9 @@ func (r *releases) measure(ctx context.Context, address string) error {
 	case r.stack.Monitoring.Mode == config.MonitoringNone:
 		return usageError{fmt.Errorf("stack %s is not monitored (nova:monitoring.mode is none), and a release is judged by its requests: name a Prometheus with --prometheus", r.stack.Stack)}
 	default:
-		access, err := kubeconfig.Client(r.stack.KubeconfigPath(r.project.Root), r.stack.Cluster.Context)
+		access, err := r.project.Access(r.stack)
 		if err != nil {
-			return usageError{r.stack.KubeconfigError(err)}
+			return usageError{err}
 		}
 		through, transport, err := releasing.ThroughAPIServer(access, r.stack.PrometheusURL())
 		if err != nil {

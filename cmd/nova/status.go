@@ -16,7 +16,6 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/engine"
-	"nova.dev/infra/internal/kubeconfig"
 	"nova.dev/infra/internal/stack"
 )
 
@@ -92,9 +91,9 @@ const (
 // readStatus compares the Deployments and Rollouts of a stack's cluster with its
 // services.
 func readStatus(ctx context.Context, project engine.Project, c *stack.Stack) ([]serviceStatus, error) {
-	access, err := kubeconfig.Client(c.KubeconfigPath(project.Root), c.Cluster.Context)
+	access, err := project.Access(c)
 	if err != nil {
-		return nil, c.KubeconfigError(err)
+		return nil, err
 	}
 	access.Timeout = statusTimeout
 	client, err := kubernetes.NewForConfig(access)

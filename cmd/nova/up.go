@@ -10,7 +10,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"nova.dev/infra/internal/engine"
-	"nova.dev/infra/internal/kubeconfig"
 	"nova.dev/infra/internal/podwatch"
 	"nova.dev/infra/internal/review"
 	"nova.dev/infra/internal/stack"
@@ -94,7 +93,7 @@ func (g *globals) confirm(question string) error {
 // deploys with. A kubeconfig that cannot be used fails the update by itself.
 func watchPods(project engine.Project, c *stack.Stack) func(context.Context, func(string)) []string {
 	return func(ctx context.Context, say func(string)) []string {
-		access, err := kubeconfig.Client(c.KubeconfigPath(project.Root), c.Cluster.Context)
+		access, err := project.Access(c)
 		if err != nil {
 			return nil
 		}

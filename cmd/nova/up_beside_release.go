@@ -7,7 +7,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"nova.dev/infra/internal/engine"
-	"nova.dev/infra/internal/kubeconfig"
 	"nova.dev/infra/internal/releasing"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/release"
@@ -17,7 +16,7 @@ import (
 // is in flight, or one that the stack file does not know. Where the cluster cannot be
 // asked, the update itself says so.
 func refuseBesideRelease(ctx context.Context, project engine.Project, c *stack.Stack) error {
-	access, err := kubeconfig.Client(c.KubeconfigPath(project.Root), c.Cluster.Context)
+	access, err := project.Access(c)
 	if err != nil {
 		return nil
 	}

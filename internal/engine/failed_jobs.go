@@ -8,7 +8,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"nova.dev/infra/internal/jobs"
-	"nova.dev/infra/internal/kubeconfig"
 )
 
 // ownJobs are the Jobs that the program declares.
@@ -30,10 +29,9 @@ func (s *Stack) removeFailedJobs(ctx context.Context) error {
 
 // client speaks to the cluster of the stack.
 func (s *Stack) client() (kubernetes.Interface, error) {
-	c := s.options.Config
-	access, err := kubeconfig.Client(c.KubeconfigPath(s.options.Project.Root), c.Cluster.Context)
+	access, err := s.options.Project.Access(s.options.Config)
 	if err != nil {
-		return nil, c.KubeconfigError(err)
+		return nil, err
 	}
 	return kubernetes.NewForConfig(access)
 }

@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"nova.dev/infra/internal/evaluate"
-	"nova.dev/infra/internal/kubeconfig"
 	"nova.dev/infra/internal/preflight"
 )
 
@@ -27,9 +26,9 @@ func (s *Stack) declared() ([]evaluate.Resource, error) {
 // fail, or that belongs to another owner, is a *RefusedError.
 func (s *Stack) preflight(ctx context.Context, state *state, declared []evaluate.Resource) error {
 	o := s.options
-	client, err := kubeconfig.Client(o.Config.KubeconfigPath(o.Project.Root), o.Config.Cluster.Context)
+	client, err := o.Project.Access(o.Config)
 	if err != nil {
-		return o.Config.KubeconfigError(err)
+		return err
 	}
 	owned, err := state.ownedObjects()
 	if err != nil {

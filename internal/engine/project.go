@@ -9,8 +9,10 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+	"k8s.io/client-go/rest"
 
 	"nova.dev/infra/internal/config"
+	"nova.dev/infra/internal/kubeconfig"
 	"nova.dev/infra/internal/stack"
 	"nova.dev/infra/internal/stackfile"
 )
@@ -61,6 +63,16 @@ func (p Project) Stacks() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Access is the client configuration of a stack's cluster, with the kubeconfig that the
+// program deploys with. Its error names the key.
+func (p Project) Access(c *stack.Stack) (*rest.Config, error) {
+	access, err := kubeconfig.Client(c.KubeconfigPath(p.Root), c.Cluster.Context)
+	if err != nil {
+		return nil, c.KubeconfigError(err)
+	}
+	return access, nil
 }
 
 // Config loads and validates the configuration of a stack.
