@@ -3,6 +3,7 @@ package releasing
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -78,7 +79,7 @@ func (c *Cluster) Runs(ctx context.Context, s *stack.Stack, images map[string]st
 // Plan plans a release of a stack as its cluster runs it. All mistakes are reported
 // together.
 func (c *Cluster) Plan(ctx context.Context, s *stack.Stack, records []release.Record, order Order) (release.Plan, error) {
-	for _, name := range sorted(order.Images) {
+	for _, name := range slices.Sorted(maps.Keys(order.Images)) {
 		if !slices.ContainsFunc(s.Services, func(each stack.Service) bool { return each.Name == name }) {
 			return release.Plan{}, fmt.Errorf("release %s: %q is no service of stack %s; services are %s", order.Version, name, s.Stack, strings.Join(serviceNames(s), ", "))
 		}
@@ -135,14 +136,5 @@ func serviceNames(s *stack.Stack) []string {
 	for _, each := range s.Services {
 		names = append(names, each.Name)
 	}
-	return names
-}
-
-func sorted(images map[string]string) []string {
-	names := make([]string, 0, len(images))
-	for name := range images {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	return names
 }
