@@ -5,11 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,20 +20,16 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"nova.dev/infra/internal/config"
-	"nova.dev/infra/internal/toolchain"
+	"nova.dev/infra/internal/testing/rolloutstest"
 )
 
 // TestCanary moves a service that serves from a Deployment to a canary of the real
 // controller, updates it there, and moves it back.
 func TestCanary(t *testing.T) {
 	t.Parallel()
-	controller, err := toolchain.Find("../..", toolchain.RolloutsController)
-	if err != nil {
-		t.Skipf("%v; build it with: go run ./tools/install %s", err, toolchain.RolloutsController)
-	}
 	p := sharedProject(t)
 	const stack, namespace = "moving", "moving"
-	startRollouts(t, controller, filepath.Join(p.dir, config.EmbeddedKubeconfig), namespace)
+	rolloutstest.Start(t, "../..", filepath.Join(p.dir, config.EmbeddedKubeconfig), namespace)
 	write := func(strategy, version string) {
 		p.stack(t, stack, fmt.Sprintf("  nova:namespace: %s\n  nova:replicas: 3\n  nova:images: {version: %s}\n  nova:monitoring: {mode: existing}\n", namespace, version)+
 			onlyWith(map[string]string{"auth": "{calls: [], needs: [], rollout: {strategy: " + strategy + "}}"}))
@@ -73,7 +66,7 @@ func TestCanary(t *testing.T) {
 	write("canary", "v1")
 	d := p.must(t, "up", "--stack", stack)
 	assert.Contains(t, d.out+d.err, "5 % is 25 % (1 of 4 pods)", "the effective weight is shown")
-	_, err = p.client(t).AppsV1().Deployments(namespace).Get(t.Context(), "auth-service", metav1.GetOptions{})
+	_, err := p.client(t).AppsV1().Deployments(namespace).Get(t.Context(), "auth-service", metav1.GetOptions{})
 	assert.True(t, apierrors.IsNotFound(err), "the Deployment is gone: %v", err)
 	assert.Contains(t, p.must(t, "status", "--stack", stack).out, "1 of 1 services available")
 	assert.Contains(t, p.must(t, "up", "--stack", stack).out, "no changes")
@@ -109,34 +102,6 @@ func TestCanary(t *testing.T) {
 	assert.GreaterOrEqual(t, len(fewest.pods), 3, "at every one of %d moments three pods are ready; after %v these were: %v", looks, fewest.after, fewest.pods)
 	require.Greater(t, looks, 50)
 	p.must(t, "destroy", "--stack", stack, "--yes")
-}
-
-// startRollouts runs the controller of Argo Rollouts for one namespace.
-func startRollouts(t *testing.T, path, kubeconfig, namespace string) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, path, "--kubeconfig", kubeconfig, "--namespace", namespace, "--namespaced", "--leader-elect=false",
-		"--metricsPort", freePort(t), "--healthzPort", freePort(t), "--loglevel", "warn")
-	var said strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &said
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("the controller said:\n%s", said.String())
-		}
-	})
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	require.NoError(t, err)
-	return port
 }
 
 // serving are the ready pods of a Service, some time after the first look.

@@ -24,7 +24,7 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/image"
-	"nova.dev/infra/internal/toolchain"
+	"nova.dev/infra/internal/testing/rolloutstest"
 	"nova.dev/infra/monitoring/metric"
 	"nova.dev/infra/release"
 )
@@ -180,12 +180,8 @@ type releaseOf struct {
 
 func startRelease(t *testing.T, stack string) *releaseOf {
 	t.Helper()
-	controller, err := toolchain.Find("../..", toolchain.RolloutsController)
-	if err != nil {
-		t.Skipf("%v; build it with: go run ./tools/install %s", err, toolchain.RolloutsController)
-	}
 	r := &releaseOf{project: sharedProject(t), stack: stack, namespace: stack, registry: fakeRegistry(t, digestOf("9"))}
-	startRollouts(t, controller, filepath.Join(r.dir, config.EmbeddedKubeconfig), r.namespace)
+	rolloutstest.Start(t, "../..", filepath.Join(r.dir, config.EmbeddedKubeconfig), r.namespace)
 	service := func(calls string) string {
 		return fmt.Sprintf("{calls: [%s], rollout: {strategy: canary}, image: {tag: v1, digest: '%s'}}", calls, digestOf("1"))
 	}

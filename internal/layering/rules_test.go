@@ -92,7 +92,7 @@ var rules = []rule{
 		"internal/terminal", "internal/toolchain", "internal/workload", "migrations/...", "release/...",
 	}},
 	{"internal/terminal", nil},
-	{"internal/testing/...", []string{"monitoring/metric", "internal/config", "internal/stack", "internal/stackfile", "internal/testing/pulumihome"}}, // For tests: no other rule allows it.
+	{"internal/testing/...", []string{"monitoring/metric", "internal/config", "internal/stack", "internal/stackfile", "internal/testing/freeport", "internal/testing/pulumihome", "internal/toolchain"}}, // For tests: no other rule allows it.
 	{"tests/languagehost", nil},
 	{"tools/install", []string{"internal/toolchain"}},
 	{"tools/contract-service", []string{"internal/testing/contract"}},

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
+	"nova.dev/infra/internal/testing/rolloutstest"
 	"nova.dev/infra/release"
 	"nova.dev/infra/release/stage"
 )
@@ -30,7 +31,7 @@ const before, after = "registry/app:v1", "registry/app:v2"
 func start(t *testing.T) running {
 	t.Helper()
 	access, namespace := connection(t)
-	startController(t, namespace)
+	rolloutstest.Start(t, "../..", shared.cluster.Kubeconfig(), namespace)
 	c, err := NewCluster(access, nil)
 	require.NoError(t, err)
 	r := running{c, release.Plan{Namespace: namespace, Stages: stage.All(), Services: []release.Service{

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -73,36 +71,4 @@ func connection(t *testing.T) (access *rest.Config, namespace string) {
 	_, err = client.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	return access, namespace
-}
-
-// startController runs the controller of Argo Rollouts for a namespace.
-func startController(t *testing.T, namespace string) {
-	t.Helper()
-	path, err := toolchain.Find("../..", toolchain.RolloutsController)
-	if err != nil {
-		t.Skipf("%v; build it with: go run ./tools/install %s", err, toolchain.RolloutsController)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, path, "--kubeconfig", shared.cluster.Kubeconfig(), "--namespace", namespace, "--namespaced",
-		"--leader-elect=false", "--metricsPort", freePort(t), "--healthzPort", freePort(t), "--loglevel", "warn")
-	var said strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &said
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("the controller said:\n%s", said.String())
-		}
-	})
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	require.NoError(t, err)
-	return port
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/testing/freeport"
 	"nova.dev/infra/monitoring/slo"
 	"nova.dev/infra/release"
 	"nova.dev/infra/release/gate"
@@ -63,7 +64,7 @@ func realPrometheus(t *testing.T, target string) string {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(
 		"global: {scrape_interval: 1s}\nscrape_configs: [{job_name: any, honor_labels: true, static_configs: [{targets: ['"+strings.TrimPrefix(target, "http://")+"']}]}]\n"), 0o600))
-	address := "127.0.0.1:" + freePort(t)
+	address := "127.0.0.1:" + freeport.Get(t)
 	cmd := exec.Command(path, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address)
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {

@@ -10,6 +10,7 @@ import (
 
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/golden"
 )
 
 // canaries is production with every service as a canary.
@@ -26,7 +27,7 @@ func TestTree_of_canaries(t *testing.T) {
 	t.Run("is_the_golden_one", func(t *testing.T) {
 		for _, promotion := range []string{config.PromotionUnit, config.PromotionAutomatic} {
 			got := string(rendered(t, canaries(t, promotion))["kubernetes/30-auth-service.yaml"])
-			equalGolden(t, filepath.Join("canary", promotion+"_30-auth-service.yaml.golden"), got)
+			golden.Equal(t, *update, filepath.Join("canary", promotion+"_30-auth-service.yaml.golden"), got)
 		}
 	})
 	t.Run("has_a_rollout_for_every_service_and_no_deployment", func(t *testing.T) {

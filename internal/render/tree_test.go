@@ -3,7 +3,6 @@ package render_test
 import (
 	"flag"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"nova.dev/infra/internal/config"
 	"nova.dev/infra/internal/render"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/golden"
 	"nova.dev/infra/internal/testing/stacktest"
 )
 
@@ -50,26 +50,13 @@ var goldenFiles = []string{
 
 func TestTree_is_the_golden_one(t *testing.T) {
 	files := rendered(t, load(t, "dev"))
-	golden := map[string]string{"names": strings.Join(slices.Sorted(maps.Keys(files)), "\n") + "\n"}
+	texts := map[string]string{"names": strings.Join(slices.Sorted(maps.Keys(files)), "\n") + "\n"}
 	for _, name := range goldenFiles {
-		golden[strings.ReplaceAll(strings.TrimPrefix(name, "."), "/", "_")] = string(files[name])
+		texts[strings.ReplaceAll(strings.TrimPrefix(name, "."), "/", "_")] = string(files[name])
 	}
-	for name, got := range golden {
-		equalGolden(t, filepath.Join("dev", name+".golden"), got)
+	for name, got := range texts {
+		golden.Equal(t, *update, filepath.Join("dev", name+".golden"), got)
 	}
-}
-
-// equalGolden compares with a file of testdata, which -update writes.
-func equalGolden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, string(want), got, "%s: if it should differ, run the test with -update", name)
 }
 
 func TestTree_has_both_placeholders_of_a_rotated_password(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	"nova.dev/infra/internal/change"
 	"nova.dev/infra/internal/redact"
+	"nova.dev/infra/internal/testing/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -167,25 +167,12 @@ func TestComment(t *testing.T) {
 					assert.NotContains(t, text, leak)
 				}
 			}
-			equalGolden(t, name+".md", Comment(all, GitHub))
+			golden.Equal(t, *update, name+".md", Comment(all, GitHub))
 		})
 	}
 	golden, err := filepath.Glob("testdata/*.md")
 	require.NoError(t, err)
 	assert.Len(t, golden, len(situations()), "golden files of no situation")
-}
-
-// equalGolden compares with a file of testdata, which -update writes.
-func equalGolden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
-	}
-	want, err := os.ReadFile(path)
-	require.NoError(t, err)
-	assert.Equal(t, string(want), got, "%s: if it should differ, run the test with -update", name)
 }
 
 func TestComment_keeps_its_budget(t *testing.T) {
@@ -215,7 +202,7 @@ func TestText(t *testing.T) {
 			}
 			assert.NotContains(t, text.String(), "\x1b")
 			if name != "many-changes" {
-				equalGolden(t, name+".txt", text.String())
+				golden.Equal(t, *update, name+".txt", text.String())
 			}
 		})
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/freeport"
 )
 
 // bucketServer is a real SeaweedFS with the bucket of backups.
@@ -34,10 +35,10 @@ func startBucket(t *testing.T, name string) *bucketServer {
 	require.NoError(t, os.Mkdir(box.path("data"), 0o755))
 	args := []string{"server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-dir=" + box.path("data"), "-master.volumeSizeLimitMB=64", "-volume.max=20", "-filer", "-s3", "-s3.config=" + box.path("s3.json")}
 	for _, part := range []string{"master", "volume", "filer"} {
-		args = append(args, fmt.Sprintf("-%s.port=%s", part, freePort(t)), fmt.Sprintf("-%s.port.grpc=%s", part, freePort(t)))
+		args = append(args, fmt.Sprintf("-%s.port=%s", part, freeport.Get(t)), fmt.Sprintf("-%s.port.grpc=%s", part, freeport.Get(t)))
 	}
-	port := freePort(t)
-	args = append(args, "-s3.port="+port, "-s3.port.grpc="+freePort(t), "-s3.port.iceberg=0", "-s3.port.lance=0")
+	port := freeport.Get(t)
+	args = append(args, "-s3.port="+port, "-s3.port.grpc="+freeport.Get(t), "-s3.port.iceberg=0", "-s3.port.lance=0")
 	server := box.command(nil, weed, args...)
 	log, err := os.Create(box.path("log"))
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/freeport"
 )
 
 // postgresServer is a real PostgreSQL 15, made as the image makes it and run
@@ -25,7 +26,7 @@ func startPostgres(t *testing.T, c *stack.Stack, superuserPassword string) *post
 	t.Helper()
 	bin := filepath.Dir(program(t, "initdb", "/usr/lib/postgresql/15/bin/initdb"))
 	box := newSandbox(t, "postgres")
-	p := &postgresServer{sandbox: box, port: freePort(t), log: box.path("log")}
+	p := &postgresServer{sandbox: box, port: freeport.Get(t), log: box.path("log")}
 	s := storeOf(c, catalog.Postgres)
 
 	require.NoError(t, os.WriteFile(box.path("password"), []byte(superuserPassword), 0o644))

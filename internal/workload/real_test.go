@@ -3,7 +3,6 @@ package workload
 import (
 	"context"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -149,13 +148,6 @@ func environment(c Workload, current, previous map[string]string) map[string]str
 }
 
 // freePort finds a port of the loopback interface.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = listener.Close() }()
-	return strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-}
 
 // start starts a server and stops it at the end of the test.
 func start(t *testing.T, cmd *exec.Cmd) {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"nova.dev/infra/catalog"
+	"nova.dev/infra/internal/testing/freeport"
 )
 
 func TestRedis_is_run_by_a_real_server(t *testing.T) {
@@ -22,7 +23,7 @@ func TestRedis_is_run_by_a_real_server(t *testing.T) {
 	box := newSandbox(t, "redis")
 	c := development(t, "  nova:dependencies: {redis: {maxMemory: 8Mi}}\n")
 	s := storeOf(c, catalog.Redis)
-	port := freePort(t)
+	port := freeport.Get(t)
 	require.NoError(t, os.Mkdir(box.path(s.Volume.Path), 0o700))
 	box.give(t, s.Volume.Path)
 	box.unpack(t, s, `dir "/data"`, `dir "`+box.path(s.Volume.Path)+`"`, `port "6379"`, `port "`+port+`"`)
@@ -206,7 +207,7 @@ func TestRedis_that_is_away_is_waited_for_and_named(t *testing.T) {
 	box := newSandbox(t, "")
 	box.unpack(t, setup)
 	env := environment(setup, nil, nil)
-	env["REDIS_HOST"], env["REDIS_PORT"], env["WAIT_SECONDS"] = "127.0.0.1", freePort(t), "1"
+	env["REDIS_HOST"], env["REDIS_PORT"], env["WAIT_SECONDS"] = "127.0.0.1", freeport.Get(t), "1"
 	out, err := box.run(env, "/bin/sh", box.path(settingsPath+"/setup.sh"))
 	require.Error(t, err)
 	assert.Contains(t, out, "Redis at 127.0.0.1 does not answer, within 1 s")

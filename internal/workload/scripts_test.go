@@ -13,6 +13,7 @@ import (
 
 	"nova.dev/infra/catalog"
 	"nova.dev/infra/internal/stack"
+	"nova.dev/infra/internal/testing/freeport"
 )
 
 // The scripts of Kafka run here with recorders in place of its tools, which prove
@@ -96,7 +97,7 @@ func TestKafka_topics_are_made_as_declared_and_never_shrunk(t *testing.T) {
 		box := newSandbox(t, "")
 		box.unpack(t, setup)
 		env := environment(setup, nil, nil)
-		env["BOOTSTRAP_SERVER"], env["WAIT_SECONDS"] = "127.0.0.1:"+freePort(t), "1"
+		env["BOOTSTRAP_SERVER"], env["WAIT_SECONDS"] = "127.0.0.1:"+freeport.Get(t), "1"
 		out, err := box.run(env, "/bin/sh", box.path(settingsPath+"/setup.sh"))
 		require.Error(t, err)
 		assert.Contains(t, out, "Kafka at 127.0.0.1:")
